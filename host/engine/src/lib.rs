@@ -1,0 +1,1 @@
+//! Closure, plan, gates, apply, verify: one promotion from end to end

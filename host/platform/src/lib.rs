@@ -1,0 +1,1 @@
+//! Native exports of low-code platforms, to objects and back

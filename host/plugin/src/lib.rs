@@ -1,0 +1,1 @@
+//! Host of sandboxed data-source plugins

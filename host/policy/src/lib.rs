@@ -1,0 +1,1 @@
+//! Gates written in Rhai: facts, packs, decisions

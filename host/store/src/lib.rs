@@ -1,0 +1,1 @@
+//! Streams of revisions and content-addressed blobs
