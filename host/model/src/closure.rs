@@ -103,7 +103,9 @@ mod tests {
                 .filter(|o| {
                     members.contains(&o.id)
                         || o.unit.as_ref().is_some_and(|unit| units.contains(unit))
-                        || members.iter().any(|m| objects[m].references.iter().any(|r| r.target.object() == Some(&o.id)))
+                        || members
+                            .iter()
+                            .any(|m| objects[m].references.iter().any(|r| r.target.object() == Some(&o.id)))
                 })
                 .map(|o| o.id.clone())
                 .collect();

@@ -152,8 +152,10 @@ mod tests {
 
     #[test]
     fn finds_marks_and_reserved_names() {
-        let content = json!({"a": [mark(&[Part::Slot(slot("x"))])], "b": mark(&[Part::Provisional(slot("y"))])});
-        let found: Vec<_> = marks(&content).into_iter().map(|m| (m.at.to_string(), m.slot, m.provisional)).collect();
+        let content =
+            json!({"a": [mark(&[Part::Slot(slot("x"))])], "b": mark(&[Part::Provisional(slot("y"))])});
+        let found: Vec<_> =
+            marks(&content).into_iter().map(|m| (m.at.to_string(), m.slot, m.provisional)).collect();
         assert_eq!(found, [("/a/0".into(), slot("x"), false), ("/b".into(), slot("y"), true)]);
         assert_eq!(reserved(&json!({"a": [{"$sluice": 1}]})).unwrap().to_string(), "/a/0/$sluice");
         assert_eq!(reserved(&json!({"a": "$sluice"})), None);

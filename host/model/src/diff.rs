@@ -1,5 +1,7 @@
 //! The difference between two contents, member by member.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -51,7 +53,9 @@ fn compare(before: &Value, after: &Value, at: &mut Pointer, changes: &mut Vec<Ch
                 at.push(key);
                 match b.get(key) {
                     Some(after) => compare(before, after, at, changes),
-                    None => changes.push(Change { at: at.clone(), before: Some(before.clone()), after: None }),
+                    None => {
+                        changes.push(Change { at: at.clone(), before: Some(before.clone()), after: None })
+                    }
                 }
                 at.pop();
             }
@@ -112,10 +116,10 @@ fn make(change: &Change, content: &mut Value) -> Option<()> {
         (Value::Object(members), None) => drop(members.remove(token)?),
         (Value::Array(items), Some(after)) => {
             let index: usize = token.parse().ok()?;
-            match items.get_mut(index) {
-                Some(item) => *item = after.clone(),
-                None if index == items.len() => items.push(after.clone()),
-                None => return None,
+            match index.cmp(&items.len()) {
+                Ordering::Less => *items.get_mut(index)? = after.clone(),
+                Ordering::Equal => items.push(after.clone()),
+                Ordering::Greater => return None,
             }
         }
         (Value::Array(items), None) => {
@@ -177,7 +181,8 @@ mod tests {
             &json!({"query": "select 1", "gone": null, "same": [1, 2, 3]}),
             &json!({"query": "select 2", "new": null, "same": [1, 2]}),
         );
-        let told: Vec<_> = changes.iter().map(|c| (c.at.to_string(), c.before.clone(), c.after.clone())).collect();
+        let told: Vec<_> =
+            changes.iter().map(|c| (c.at.to_string(), c.before.clone(), c.after.clone())).collect();
         assert_eq!(
             told,
             [

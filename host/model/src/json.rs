@@ -55,7 +55,9 @@ pub enum ReadError {
         at: Pointer,
     },
     /// A number that would be changed by reading it.
-    #[error("the number at `{at}` cannot be kept exactly: it has more digits, or is larger, than 64 bits hold")]
+    #[error(
+        "the number at `{at}` cannot be kept exactly: it has more digits, or is larger, than 64 bits hold"
+    )]
     Inexact {
         /// Where the number is.
         at: Pointer,
@@ -97,7 +99,9 @@ fn convert(value: &JsonValue<'_>, at: &mut Pointer) -> Result<Value, ReadError> 
             });
             Value::Number(exact.ok_or_else(|| ReadError::Inexact { at: at.clone() })?)
         }
-        JsonValue::Float(float) => Value::Number(number(*float).ok_or_else(|| ReadError::Inexact { at: at.clone() })?),
+        JsonValue::Float(float) => {
+            Value::Number(number(*float).ok_or_else(|| ReadError::Inexact { at: at.clone() })?)
+        }
         JsonValue::Str(text) => Value::String(text.clone().into_owned()),
         JsonValue::Array(items) => {
             let mut list = Vec::with_capacity(items.len());
@@ -129,7 +133,11 @@ fn convert(value: &JsonValue<'_>, at: &mut Pointer) -> Result<Value, ReadError> 
 pub fn number(float: f64) -> Option<Number> {
     let mut buffer = ryu_js::Buffer::new();
     let text = if float.is_finite() { buffer.format(float) } else { return None };
-    text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok().or_else(|| Number::from_f64(float))
+    text.parse::<i64>()
+        .map(Number::from)
+        .or_else(|_| text.parse::<u64>().map(Number::from))
+        .ok()
+        .or_else(|| Number::from_f64(float))
 }
 
 /// The canonical bytes of a value.

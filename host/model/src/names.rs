@@ -166,7 +166,9 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, BadName> {
         match text.split_once('/') {
-            Some((platform, name)) if is_slug(platform) && is_plain(name, 100) => Ok(Self::new(platform, name)),
+            Some((platform, name)) if is_slug(platform) && is_plain(name, 100) => {
+                Ok(Self::new(platform, name))
+            }
             _ => Err(BadName {
                 text: text.chars().take(80).collect(),
                 what: "a kind",
@@ -271,12 +273,19 @@ mod tests {
 
     #[test]
     fn names_keep_their_rules() {
-        for (text, ok) in
-            [("staging", true), ("pre-prod-2", true), ("", false), ("Staging", false), ("a--b", false), ("a/b", false)]
-        {
+        for (text, ok) in [
+            ("staging", true),
+            ("pre-prod-2", true),
+            ("", false),
+            ("Staging", false),
+            ("a--b", false),
+            ("a/b", false),
+        ] {
             assert_eq!(EnvironmentName::new(text).is_ok(), ok, "{text}");
         }
-        for (text, ok) in [("constants.API", true), ("secrets.a_b", true), ("globals.x", false), ("constants.", false)] {
+        for (text, ok) in
+            [("constants.API", true), ("secrets.a_b", true), ("globals.x", false), ("constants.", false)]
+        {
             assert_eq!(ConstantName::new(text).is_ok(), ok, "{text}");
         }
     }
@@ -285,7 +294,9 @@ mod tests {
     fn a_secret_reference_reads_as_it_is_written() {
         let text = "secret://production/orders-db/password";
         assert_eq!(text.parse::<SecretRef>().unwrap().to_string(), text);
-        for bad in ["secret://production", "secret://production/../x", "http://x/y", "secret://P/x", "secret://p//x"] {
+        for bad in
+            ["secret://production", "secret://production/../x", "http://x/y", "secret://P/x", "secret://p//x"]
+        {
             assert!(bad.parse::<SecretRef>().is_err(), "{bad}");
         }
     }

@@ -348,7 +348,9 @@ fn differ<B: Blobs>(
         return Ok(());
     }
     let read = |at: Option<Digest>| at.map(|at| get(blobs, at)).transpose();
-    if let (Some(Node::Branch { children: a, .. }), Some(Node::Branch { children: b, .. })) = (read(a)?, read(b)?) {
+    if let (Some(Node::Branch { children: a, .. }), Some(Node::Branch { children: b, .. })) =
+        (read(a)?, read(b)?)
+    {
         return a.into_iter().zip(b).try_for_each(|(a, b)| differ(blobs, a, b, found));
     }
     let entries = |at: Option<Digest>| {

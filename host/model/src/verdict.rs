@@ -159,7 +159,9 @@ pub const fn effect(level: Level, verdict: Verdict, waivable: bool, relief: Reli
     match (level, verdict, relief) {
         (_, Verdict::Pass, _) => Effect::GoesOn,
         (Level::Warn | Level::Audit, _, _) => Effect::Noted,
-        (Level::Soft, Verdict::Deny | Verdict::Undecided, Relief::Override | Relief::Waiver) => Effect::Lifted,
+        (Level::Soft, Verdict::Deny | Verdict::Undecided, Relief::Override | Relief::Waiver) => {
+            Effect::Lifted
+        }
         (Level::Hard, Verdict::Deny, Relief::Waiver) if waivable => Effect::Lifted,
         _ => Effect::Refused,
     }
@@ -216,9 +218,12 @@ mod tests {
     fn lifted_by(level: Level, verdict: Verdict) -> &'static [(bool, Relief)] {
         match (level, verdict) {
             (Level::Hard, Verdict::Deny) => &[(true, Relief::Waiver)],
-            (Level::Soft, Verdict::Deny | Verdict::Undecided) => {
-                &[(true, Relief::Waiver), (false, Relief::Waiver), (true, Relief::Override), (false, Relief::Override)]
-            }
+            (Level::Soft, Verdict::Deny | Verdict::Undecided) => &[
+                (true, Relief::Waiver),
+                (false, Relief::Waiver),
+                (true, Relief::Override),
+                (false, Relief::Override),
+            ],
             _ => &[],
         }
     }
