@@ -9,8 +9,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::{Digest, json};
+use crate::Digest;
+use crate::json::canonical;
 
 /// Entries that one leaf holds at most; chosen so that a leaf, at about 120 bytes an entry,
 /// stays within one database page of 4 KiB for the most part.
@@ -106,7 +108,7 @@ pub struct Entry {
     pub after: Option<Digest>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Node {
     Leaf(BTreeMap<String, Digest>),
@@ -236,12 +238,20 @@ fn get<B: Blobs>(blobs: &B, digest: Digest) -> Result<Node, TreeError<B::Error>>
 }
 
 fn put<B: Blobs>(blobs: &mut B, node: &Node) -> Result<Digest, TreeError<B::Error>> {
-    let bytes = match json::canonical_of(node) {
-        Ok(bytes) => bytes,
-        // A node is a map of texts, or a list; `serde_json` makes JSON of every such value.
-        Err(_) => Vec::new(),
+    let text = |digest: &Digest| Value::from(digest.to_string());
+    let value = match node {
+        Node::Leaf(entries) => {
+            let entries: Map<String, Value> =
+                entries.iter().map(|(key, digest)| (key.clone(), text(digest))).collect();
+            json!({ "leaf": entries })
+        }
+        Node::Branch { count, children } => {
+            let children: Vec<Value> =
+                children.iter().map(|child| child.as_ref().map_or(Value::Null, text)).collect();
+            json!({ "branch": { "count": count, "children": children } })
+        }
     };
-    blobs.put(bytes).map_err(TreeError::Blobs)
+    blobs.put(canonical(&value)).map_err(TreeError::Blobs)
 }
 
 fn count(node: &Node) -> u64 {
