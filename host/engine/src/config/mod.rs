@@ -1,0 +1,44 @@
+//! The workspace's configuration: what `sluice.toml` says, checked, with the place of everything
+//! that is wrong; what adopting another one changes; the one that a new workspace begins with.
+//!
+//! Architecture invariant: this module reads no file and no clock. It is given a text and says
+//! what it means; whether that counts is for the adoption to decide.
+//!
+//! ## API
+//! - [`Config::parse`] gives the checked configuration or all that is wrong with it.
+//! - [`Document::parse`] keeps the text too, so that a policy, a plugin or a kind that is found
+//!   wrong later is told with its place: [`Document::error`], [`Document::check_kinds`].
+//! - [`Config::digest`], [`diff`], [`template`], [`put_person`], [`schema`].
+
+mod change;
+mod check;
+mod error;
+mod file;
+mod names;
+mod pattern;
+mod person_key;
+mod read;
+mod template;
+mod transition;
+mod workspace;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::{ChangeKind, ConfigChange, diff};
+pub use error::{ConfigError, ConfigErrors};
+pub use file::schema;
+pub use names::person;
+pub use names::{
+    BadText, ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan,
+    WorkspaceName,
+};
+pub use pattern::NamePattern;
+pub use person_key::PublicKey;
+pub use read::{Document, MOST_BYTES, Place};
+pub use template::{PutPersonError, put_person, template};
+pub use transition::Transition;
+pub use workspace::{
+    BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, Config, Environment, External, Gate, Person, Plugin, Rules,
+    WaiverRules,
+};

@@ -1,0 +1,297 @@
+//! A workspace's configuration, checked: every name in it refers to something that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sluice_model::verdict::Level;
+use sluice_model::{Digest, EnvironmentName, Kind, json};
+use sluice_policy::calendar::Calendar;
+
+use super::names::{
+    ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan, WorkspaceName,
+};
+use super::pattern::NamePattern;
+use super::person_key::PublicKey;
+use super::transition::Transition;
+
+/// Roles that every workspace has.
+pub const BUILT_IN_ROLES: [&str; 4] = ["approver", "auditor", "builder", "release-manager"];
+
+/// Environments that every workspace has, in this order: the first is the first of all, the last
+/// the last.
+pub const BUILT_IN_ENVIRONMENTS: [&str; 3] = ["development", "staging", "production"];
+
+/// What `sluice.toml` says, checked and without its layout: two files that say the same are equal
+/// and have the same digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The workspace's name.
+    pub workspace: WorkspaceName,
+    /// Who may adopt a configuration.
+    pub owners: BTreeSet<Principal>,
+    /// Why one person alone acts here; there is one person exactly if this is said.
+    pub single_operator: Option<String>,
+    /// The roles there are, the built-in ones among them.
+    pub roles: BTreeSet<RoleName>,
+    /// The people, by name.
+    pub people: BTreeMap<PersonName, Person>,
+    /// The environments, in the order of promotion. Never empty.
+    pub environments: Vec<Environment>,
+    /// The calendars, by name.
+    pub calendars: BTreeMap<CalendarName, Calendar>,
+    /// What stands before each transition. A transition that is not here does not take place.
+    pub transitions: BTreeMap<Transition, Rules>,
+    /// The plugins, by name.
+    pub plugins: BTreeMap<PluginName, Plugin>,
+    /// Kinds that no plugin serves and whose binding is used unchanged.
+    pub carried: BTreeSet<Kind>,
+    /// References out of the workspace that are meant to be there.
+    pub externals: Vec<External>,
+    /// The largest export that is read.
+    pub import_limit: ByteSize,
+    /// Rules for waivers.
+    pub waivers: WaiverRules,
+}
+
+/// A person who acts in the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The key that the person's acts are signed with.
+    pub key: PublicKey,
+    /// The person's roles.
+    pub roles: BTreeSet<RoleName>,
+}
+
+/// An isolated place for apps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Who changes its bindings, secrets and constants.
+    pub owners: BTreeSet<Principal>,
+    /// Whether its data are, or are copies of, production data.
+    pub holds_production_data: bool,
+    /// What a platform itself calls it, by platform, where that is another name.
+    pub native: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// What `platform` calls this environment.
+    #[must_use]
+    pub fn native_name(&self, platform: &str) -> &str {
+        self.native.get(platform).map_or(self.name.as_str(), String::as_str)
+    }
+}
+
+/// What stands before a transition.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Why no refusing gate stands here for every app.
+    pub ungated: Option<String>,
+    /// The gates, in the order of the file.
+    pub gates: Vec<Gate>,
+}
+
+impl Rules {
+    /// The gates for `app`, each once, with their index in [`Rules::gates`].
+    pub fn for_app(&self, app: &str) -> impl Iterator<Item = (usize, &Gate)> {
+        let mut seen: Vec<&PolicyName> = Vec::new();
+        self.gates.iter().enumerate().filter(move |(_, gate)| {
+            // The same policy twice for one app has the same settings, or the file was refused.
+            let first = gate.is_for(app) && !seen.contains(&&gate.policy);
+            if first {
+                seen.push(&gate.policy);
+            }
+            first
+        })
+    }
+}
+
+/// A policy attached to a transition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// The policy.
+    pub policy: PolicyName,
+    /// How strictly it is taken.
+    pub level: Level,
+    /// Whether a waiver lifts a refusal of a hard gate.
+    pub waivable: bool,
+    /// The apps it is for: those that any of these matches. Never empty.
+    pub apps: BTreeSet<NamePattern>,
+    /// The policy's parameters; what is left out is the policy's own default.
+    pub parameters: Map<String, Value>,
+}
+
+impl Gate {
+    /// Whether the gate is for the app of this name.
+    #[must_use]
+    pub fn is_for(&self, app: &str) -> bool {
+        self.apps.iter().any(|pattern| pattern.matches(app))
+    }
+
+    /// Whether it is for every app, and can refuse.
+    #[must_use]
+    pub fn stops_all(&self) -> bool {
+        self.level.refuses() && self.apps.iter().any(NamePattern::is_all)
+    }
+}
+
+/// A plugin that renders data sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// The component's file, seen from the workspace's folder; never leads out of it.
+    pub path: String,
+    /// The only content of the file that is taken, where said.
+    pub digest: Option<Digest>,
+}
+
+/// A reference out of the workspace that is meant to be there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct External {
+    /// The apps that may refer to it.
+    pub app: NamePattern,
+    /// What they refer to, by the name or id in the export.
+    pub object: NamePattern,
+    /// Why it is outside.
+    pub reason: String,
+    /// By environment, the platform's own id of what the reference leads to there. A reference
+    /// that is not bound in an environment refuses there.
+    pub bound: BTreeMap<EnvironmentName, String>,
+}
+
+/// Rules for waivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaiverRules {
+    /// The longest time for which a waiver holds.
+    pub longest: TimeSpan,
+    /// Whether a waiver must name a ticket.
+    pub ticket_required: bool,
+}
+
+impl Config {
+    /// The canonical bytes of what the configuration says.
+    ///
+    /// # Errors
+    /// Never for a configuration that was parsed; `serde` asks for the type.
+    pub fn canonical(&self) -> Result<Vec<u8>, serde_json::Error> {
+        json::canonical_of(self)
+    }
+
+    /// The digest of the canonical bytes.
+    ///
+    /// # Errors
+    /// As [`Config::canonical`].
+    pub fn digest(&self) -> Result<Digest, serde_json::Error> {
+        self.canonical().map(|bytes| Digest::of(&bytes))
+    }
+
+    /// The environment of this name.
+    #[must_use]
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
+        self.environments.iter().find(|e| e.name == *name)
+    }
+
+    /// The environment's place in the order of promotion, from 0.
+    #[must_use]
+    pub fn position(&self, name: &EnvironmentName) -> Option<usize> {
+        self.environments.iter().position(|e| e.name == *name)
+    }
+
+    /// The environment where versions are cut.
+    #[must_use]
+    pub fn first_environment(&self) -> Option<&Environment> {
+        self.environments.first()
+    }
+
+    /// The environment from which versions come into this one.
+    #[must_use]
+    pub fn environment_before(&self, name: &EnvironmentName) -> Option<&Environment> {
+        self.position(name)?.checked_sub(1).and_then(|at| self.environments.get(at))
+    }
+
+    /// The environment to which versions go from this one.
+    #[must_use]
+    pub fn environment_after(&self, name: &EnvironmentName) -> Option<&Environment> {
+        self.environments.get(self.position(name)? + 1)
+    }
+
+    /// The environment that `platform` calls `native`.
+    #[must_use]
+    pub fn environment_called(&self, platform: &str, native: &str) -> Option<&Environment> {
+        self.environments.iter().find(|e| e.native_name(platform) == native)
+    }
+
+    /// The promotion into `to`, from the environment before it.
+    #[must_use]
+    pub fn promotion_to(&self, to: &EnvironmentName) -> Option<Transition> {
+        let from = self.environment_before(to)?.name.clone();
+        Some(Transition::Promote { from, to: to.clone() })
+    }
+
+    /// What stands before a transition, or `None` where the configuration does not have it.
+    #[must_use]
+    pub fn rules(&self, transition: &Transition) -> Option<&Rules> {
+        self.transitions.get(transition)
+    }
+
+    /// The person whose key this is.
+    #[must_use]
+    pub fn person_with_key(&self, key: &PublicKey) -> Option<(&PersonName, &Person)> {
+        self.people.iter().find(|(_, person)| person.key == *key)
+    }
+
+    /// The key of the person of this name, as written.
+    #[must_use]
+    pub fn key_of(&self, person: &str) -> Option<&str> {
+        let name = super::names::person(person)?;
+        self.people.get(&name).map(|person| person.key.as_str())
+    }
+
+    /// The names of the people whom these owners are.
+    #[must_use]
+    pub fn people_of<'a>(&'a self, owners: &'a BTreeSet<Principal>) -> BTreeSet<&'a PersonName> {
+        self.people
+            .iter()
+            .filter(|(name, person)| {
+                owners.iter().any(|owner| match owner {
+                    Principal::Person(owner) => owner == *name,
+                    Principal::Role(role) => person.roles.contains(role),
+                })
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Whether the person may adopt a configuration.
+    #[must_use]
+    pub fn owns_workspace(&self, person: &PersonName) -> bool {
+        self.people_of(&self.owners).contains(person)
+    }
+
+    /// Whether the person may change what the environment owns.
+    #[must_use]
+    pub fn owns(&self, person: &PersonName, environment: &EnvironmentName) -> bool {
+        self.environment(environment).is_some_and(|e| self.people_of(&e.owners).contains(person))
+    }
+
+    /// Whether the person holds the role.
+    #[must_use]
+    pub fn holds(&self, person: &PersonName, role: &str) -> bool {
+        self.people.get(person).is_some_and(|p| p.roles.iter().any(|held| held.as_str() == role))
+    }
+
+    /// The first declaration of a dangling reference of `app` to `object` as external.
+    #[must_use]
+    pub fn external(&self, app: &str, object: &str) -> Option<&External> {
+        self.externals.iter().find(|e| e.app.matches(app) && e.object.matches(object))
+    }
+}
