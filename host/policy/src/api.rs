@@ -1,0 +1,289 @@
+//! The calls and helpers that policies have besides facts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use sluice_model::verdict::{Because, Finding, Place, SourceLine, Verdict};
+use sluice_model::{Pointer, verdict};
+
+use crate::evaluation::{Evaluation, Fault, fault};
+use crate::pack::SOURCE_FILE;
+use crate::parameter::Parameter;
+use crate::quorum;
+use crate::rows::{Record, Rows};
+use crate::sandbox::Cell;
+use crate::value::{self, bounded, duration, in_words, type_word};
+use crate::vocabulary as v;
+
+/// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
+pub(crate) const FUNCTIONS: [&str; 17] = [
+    "pass", "deny", "undecided", "is_missing", "duration", "moment", "where", "newest", "values", "named", "outside",
+    "quorum", "contains", "join", "to_string", "starts_with", "ends_with",
+];
+
+/// What each function does, for reference pages.
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 17] = [
+    ("pass", "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so"),
+    ("deny", "`deny(code, message, #{actual, expected, fix, who, object, at})`: the rule is broken; every member is optional"),
+    ("undecided", "`undecided(code, what)`: something is missing, so that the rule cannot be judged"),
+    ("is_missing", "`is_missing(value)`: whether there is none"),
+    ("duration", "`duration(\"7d\")`: a length of time"),
+    ("moment", "`moment(\"2026-01-05T09:00:00Z\")`: a point in time"),
+    ("where", "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)"),
+    ("newest", "`list.newest()`: the one with the lowest age; a fault on an empty list"),
+    ("values", "`list.values(field)`: the texts of a field, each once, in order"),
+    ("named", "`calendars.named(name)`: the calendar of that name; a fault where there is none"),
+    ("outside", "`scan.personal_data.outside(list)`: those not at an allowed place, written `OBJECT#POINTER`, where `*` is any object"),
+    ("quorum", "`approvals.quorum(#{role: count})`: whether distinct people fill all roles: `#{met, missing, people}`"),
+    ("contains", "`list.contains(value)`, `text.contains(part)`, also written `value in list`"),
+    ("join", "`list.join(\", \")`: the texts of a list as one"),
+    ("to_string", "`value.to_string()`: the value as text"),
+    ("starts_with", "`text.starts_with(part)`"),
+    ("ends_with", "`text.ends_with(part)`"),
+];
+
+/// A gate's parameters in the hands of a script.
+#[derive(Clone)]
+pub(crate) struct Parameters(pub(crate) Arc<Evaluation>);
+
+/// What a `pass` cites.
+const CITES: [&str; 3] = ["fact", "actual", "expected"];
+/// What a `deny` may tell.
+const TELLS: [&str; 6] = ["actual", "expected", "fix", "who", "object", "at"];
+
+pub(crate) fn register(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
+    calls(engine, cell, names);
+    helpers(engine);
+    lists_of_facts(engine);
+}
+
+fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
+    let by_name: Arc<BTreeMap<String, usize>> =
+        Arc::new(names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect());
+    let lent = Arc::clone(cell);
+    engine.register_fn("pass", move |context: NativeCallContext<'_>, code: ImmutableString, because: Map| {
+        let asked = lent.asked()?;
+        only(&because, &CITES)?;
+        let cited = cited(&because)?;
+        for name in &cited {
+            let read = by_name.get(name.as_str()).is_some_and(|at| asked.reads.has(*at));
+            if !read {
+                return Err(fault(format!("`pass` cites the fact `{name}`, which this policy has not read")));
+            }
+        }
+        let message = format!("rests on {}", cited.join(", "));
+        let finding = Finding { because: because_of(&because)?, ..finding(&context, &asked, Verdict::Pass, &code, message)? };
+        asked.say(Finding { fix: None, who: None, ..finding })
+    });
+
+    let lent = Arc::clone(cell);
+    engine.register_fn("deny", move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
+        let asked = lent.asked()?;
+        only(&told, &TELLS)?;
+        let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
+        let finding = Finding {
+            because: because_of(&told)?,
+            fix: text(&told, "fix")?.or(base.fix.clone()),
+            who: text(&told, "who")?.or(base.who.clone()),
+            place: place(&told)?,
+            ..base
+        };
+        asked.say(finding)
+    });
+
+    let lent = Arc::clone(cell);
+    engine.register_fn("undecided", move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString| {
+        let asked = lent.asked()?;
+        let finding = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
+        asked.say(finding)
+    });
+
+    engine.register_type_with_name::<Parameters>("parameters");
+    engine.register_indexer_get(|parameters: &mut Parameters, name: ImmutableString| {
+        parameters
+            .0
+            .parameters
+            .get(name.as_str())
+            .map(Parameter::dynamic)
+            .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))
+    });
+}
+
+/// A finding with what the manifest says of its code.
+fn finding(
+    context: &NativeCallContext<'_>,
+    asked: &Evaluation,
+    verdict: Verdict,
+    code: &str,
+    message: String,
+) -> Result<Finding, Fault> {
+    let manifest = asked.policy.pack.manifest();
+    let Some(doc) = manifest.findings.get(code) else {
+        return Err(fault(format!("gives the finding `{code}`, which `policy.toml` does not declare")));
+    };
+    let message = bounded(&message).map_err(|problem| fault(format!("the message {problem}")))?;
+    if message.is_empty() {
+        return Err(fault(format!("gives the finding `{code}` without a message")));
+    }
+    let source = context.call_position().line().map(|line| source_line(asked, line));
+    Ok(Finding {
+        verdict,
+        code: code.to_owned(),
+        message,
+        because: None,
+        fix: doc.fix.clone(),
+        who: doc.who.clone(),
+        place: None,
+        source,
+    })
+}
+
+/// A line of the policy, as findings show it.
+pub(crate) fn source_line(asked: &Evaluation, line: usize) -> SourceLine {
+    let text = asked.policy.line(line).unwrap_or("").trim().chars().take(200).collect();
+    SourceLine { file: SOURCE_FILE.to_owned(), line, text }
+}
+
+fn only(map: &Map, names: &[&str]) -> Result<(), Fault> {
+    match map.keys().find(|key| !names.contains(&key.as_str())) {
+        Some(unknown) => Err(fault(format!("`{unknown}` is not one of {}", names.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+fn text(map: &Map, name: &str) -> Result<Option<String>, Fault> {
+    let Some(value) = map.get(name) else { return Ok(None) };
+    let text = value.as_immutable_string_ref().map_err(|_| fault(format!("`{name}` is {}, not a text", type_word(value))))?;
+    bounded(&text).map(Some).map_err(|problem| fault(format!("`{name}` {problem}")))
+}
+
+fn because_of(map: &Map) -> Result<Option<Because>, Fault> {
+    let part = |name: &str| {
+        map.get(name).map_or(Ok(serde_json::Value::Null), value::json).map_err(|problem| fault(format!("`{name}` {problem}")))
+    };
+    let said = map.contains_key("actual") || map.contains_key("expected");
+    Ok(if said { Some(Because { actual: part("actual")?, expected: part("expected")? }) } else { None })
+}
+
+fn place(map: &Map) -> Result<Option<Place>, Fault> {
+    let at = match text(map, "at")? {
+        Some(at) => Some(at.parse::<Pointer>().map_err(|error| fault(format!("`at`: {error}")))?),
+        None => None,
+    };
+    match text(map, "object")? {
+        Some(object) => Ok(Some(verdict::Place { object, at })),
+        None if at.is_some() => Err(fault("`at` needs `object`")),
+        None => Ok(None),
+    }
+}
+
+/// The facts that a `pass` names: at least one.
+fn cited(because: &Map) -> Result<Vec<String>, Fault> {
+    let wrong = || fault("`pass` must cite a fact that was read: write `#{fact: \"evidence.executed\", …}`");
+    let fact = because.get("fact").ok_or_else(wrong)?;
+    let name = |value: &Dynamic| value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| wrong());
+    let cited = match fact.as_array_ref() {
+        Ok(list) => list.iter().map(name).collect::<Result<Vec<_>, _>>()?,
+        Err(_) => vec![name(fact)?],
+    };
+    if cited.is_empty() { Err(wrong()) } else { Ok(cited) }
+}
+
+fn helpers(engine: &mut Engine) {
+    engine
+        .register_fn("is_missing", |value: Dynamic| value.is_unit())
+        .register_fn("duration", |text: ImmutableString| duration(&text).map_err(fault))
+        .register_fn("moment", |text: ImmutableString| {
+            text.parse::<Timestamp>().map_err(|_| fault(format!("`{text}` is not a moment: write it like `2026-01-05T09:00:00Z`")))
+        })
+        .register_fn("to_string", |moment: &mut Timestamp| moment.to_string())
+        .register_fn("to_string", |length: &mut SignedDuration| in_words(*length))
+        .register_fn("to_string", |number: i64| number.to_string())
+        .register_fn("to_string", |truth: bool| truth.to_string())
+        .register_fn("-", |a: Timestamp, b: Timestamp| a.duration_since(b))
+        .register_fn("-", |a: Timestamp, b: SignedDuration| a.checked_sub(b).map_err(|_| fault("the moment is out of range")))
+        .register_fn("+", |a: Timestamp, b: SignedDuration| a.checked_add(b).map_err(|_| fault("the moment is out of range")))
+        .register_fn("+", |a: SignedDuration, b: SignedDuration| a.checked_add(b).ok_or_else(|| fault("the duration is out of range")))
+        .register_fn("-", |a: SignedDuration, b: SignedDuration| a.checked_sub(b).ok_or_else(|| fault("the duration is out of range")))
+        .register_fn("!", |truth: bool| !truth)
+        .register_fn("-", |number: i64| number.checked_neg().ok_or_else(|| fault("the number is out of range")))
+        .register_fn("starts_with", |text: ImmutableString, part: ImmutableString| text.starts_with(part.as_str()))
+        .register_fn("ends_with", |text: ImmutableString, part: ImmutableString| text.ends_with(part.as_str()))
+        .register_fn("join", |list: &mut Array, between: ImmutableString| {
+            let texts: Vec<_> = list.iter().map(|item| item.as_immutable_string_ref().map(|text| text.to_string())).collect::<Result<_, _>>().map_err(|_| fault("`join` is for lists of texts"))?;
+            bounded(&texts.join(&between)).map_err(|problem| fault(format!("`join` {problem}")))
+        })
+        .register_get("count", |list: &mut Array| i64::try_from(list.len()).unwrap_or(i64::MAX))
+        .register_get("count", |map: &mut Map| i64::try_from(map.len()).unwrap_or(i64::MAX))
+        .register_iterator::<Array>()
+        .register_iterator::<std::ops::Range<i64>>();
+}
+
+fn lists_of_facts(engine: &mut Engine) {
+    engine
+        .register_get("from", |of: &mut Record<v::TransitionFact>| Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 0))
+        .register_get("to", |of: &mut Record<v::TransitionFact>| Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 1))
+        .register_get("changes", |of: &mut Record<v::PlanFact>| Rows::<v::ChangeFact>::all(of.asked()))
+        .register_get("sources", |of: &mut Record<v::PlanFact>| Rows::<v::SourceFact>::all(of.asked()))
+        .register_get("still_pointing_at_source", |of: &mut Record<v::PlanFact>| Rows::<v::LeftoverFact>::all(of.asked()))
+        .register_get("secrets", |of: &mut Record<v::ScanFact>| Rows::<v::SecretFact>::all(of.asked()))
+        .register_get("personal_data", |of: &mut Record<v::ScanFact>| Rows::<v::PersonalFact>::all(of.asked()))
+        .register_fn("named", |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
+            let found = calendars.items().find(|(_, calendar)| calendar.name == name.as_str()).map(|(row, _)| row);
+            found.map(|row| Record::<v::CalendarFact>::new(Arc::clone(calendars.asked()), row)).ok_or_else(|| {
+                let known: Vec<_> = calendars.items().map(|(_, calendar)| format!("`{}`", calendar.name)).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                fault(format!("there is no calendar `{name}`; the configuration has {known}"))
+            })
+        })
+        .register_fn("outside", |found: &mut Rows<v::PersonalFact>, places: Array| {
+            let places = allowed(&places)?;
+            let kept: Vec<u32> = found
+                .items()
+                .filter(|(_, datum)| {
+                    !places.iter().any(|(object, at)| {
+                        (object == "*" || object == datum.object.as_str()) && datum.at.is_within(at)
+                    })
+                })
+                .map(|(row, _)| row)
+                .collect();
+            Ok::<_, Fault>(found.keep(kept))
+        })
+        .register_fn("quorum", |approvals: &mut Rows<v::ApprovalFact>, roles: Map| {
+            let wanted = roles
+                .iter()
+                .map(|(role, count)| match count.as_int() {
+                    Ok(count) if count >= 1 => Ok((role.to_string(), count)),
+                    _ => Err(fault(format!("the role `{role}` needs a whole number of 1 or more"))),
+                })
+                .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+            let people = approvals.items().map(|(_, approval)| (approval.person.as_str(), approval.roles.as_slice()));
+            let filled = quorum::fill(&wanted, people);
+            let texts = |texts: Vec<String>| texts.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>();
+            Ok::<Map, Fault>(Map::from([
+                ("met".into(), filled.missing.is_empty().into()),
+                ("missing".into(), texts(filled.missing).into()),
+                ("people".into(), texts(filled.people).into()),
+            ]))
+        });
+}
+
+/// Allowed places: `OBJECT#POINTER`.
+fn allowed(places: &[Dynamic]) -> Result<Vec<(String, Pointer)>, Fault> {
+    places
+        .iter()
+        .map(|place| {
+            let text = place.as_immutable_string_ref().map_err(|_| fault(format!("an allowed place is {}", type_word(place))))?;
+            // The pointer begins at the last `#/`, or the entry ends in `#` for the whole object.
+            let split = text.rfind("#/").or_else(|| text.ends_with('#').then(|| text.len() - 1));
+            let parts = split.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+            let (object, pointer) = parts.filter(|(object, _)| !object.is_empty()).ok_or_else(|| {
+                fault(format!("`{}` is not an allowed place: write `OBJECT#/POINTER`, or `*#/POINTER` for any object", text.as_str()))
+            })?;
+            let pointer = pointer.parse().map_err(|error| fault(format!("`{}`: {error}", text.as_str())))?;
+            Ok((object.to_owned(), pointer))
+        })
+        .collect()
+}

@@ -1,0 +1,525 @@
+//! What a gate may know: plain data, filled by the engine, judged by policies.
+//!
+//! Everything a gate reads is in here, so that a decision replays from it years later. Nothing in
+//! here is asked for while a gate runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, ObjectKind, Pointer, SlotName, json};
+
+use crate::calendar::Windows;
+
+/// Predicate type of an in-toto statement that says what tests of a bundle found.
+pub const TESTS_PREDICATE: &str = "https://sluice.dev/tests/v1";
+
+/// Predicate type of an in-toto statement that says how a data source of an environment was masked.
+pub const MASKING_PREDICATE: &str = "https://sluice.dev/masking/v1";
+
+/// Bytes of facts that are read; more is refused. 100,000 changes take about 30 MiB.
+pub const MOST_FACT_BYTES: usize = 128 << 20;
+
+/// Everything that gates may know of one transition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// When the gates were asked.
+    pub now: Timestamp,
+    /// When the last entry of the ledger was made; a clock behind it refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_entry: Option<Timestamp>,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// What happens, from where to where.
+    pub transition: Transition,
+    /// The app it happens to.
+    pub app: App,
+    /// What would be done.
+    pub plan: Plan,
+    /// What scanners found in the bundle, or `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Scan>,
+    /// The statements about this app's bundles and the environments' data whose signatures hold,
+    /// or `None` where they were not gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Vec<Evidence>>,
+    /// The approvals of this app's plans whose signatures hold, or `None` where not gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<Approval>>,
+    /// The people of the adopted configuration.
+    pub people: Vec<Person>,
+    /// The named calendars, already expanded, or `None` where not gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendars: Option<Vec<NamedWindows>>,
+    /// Release of the IANA time-zone data by which the calendars were expanded.
+    pub time_zones: String,
+}
+
+/// The tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Its name.
+    pub name: String,
+    /// Why one person alone acts here, where the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_operator: Option<String>,
+}
+
+/// A calendar by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedWindows {
+    /// Its name in the configuration.
+    pub name: String,
+    /// When it is open.
+    pub windows: Windows,
+}
+
+/// What sort of transition is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransitionKind {
+    /// From one environment to the next.
+    Promotion,
+    /// To the end users of one environment.
+    Release,
+    /// The inverse of an earlier promotion.
+    Rollback,
+}
+
+impl TransitionKind {
+    /// The kind in the words of configuration and policies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Promotion => "promotion",
+            Self::Release => "release",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// What happens, from where to where. A release or rollback has the same environment twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transition {
+    /// What sort.
+    pub kind: TransitionKind,
+    /// Where the bundle comes from.
+    pub from: Environment,
+    /// Where it goes.
+    pub to: Environment,
+}
+
+/// An environment, as the adopted configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Its place in the order of promotion, from 0.
+    pub order: u32,
+    /// The names of the people who own it.
+    pub owners: Vec<String>,
+    /// Whether its data are, or are copies of, production data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_production_data: bool,
+}
+
+/// The app that is promoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Its identity.
+    pub id: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// The platform it is built with.
+    pub platform: String,
+}
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The plan's digest, which approvals name.
+    pub digest: Digest,
+    /// The bundle's digest, which evidence names.
+    pub bundle: Digest,
+    /// The version's name.
+    pub version: String,
+    /// The revisions of what the plan touches in the target, as one digest.
+    pub baseline: Digest,
+    /// The people who cut the version or made the plan; four eyes are theirs and another's.
+    pub authors: Vec<String>,
+    /// What is done to each object; unchanged ones are only counted.
+    pub changes: Vec<Change>,
+    /// How many objects of the bundle stand in the target as they are.
+    pub unchanged: u64,
+    /// The data sources as plugins rendered them for the target.
+    pub sources: Vec<Source>,
+    /// Values that still point at the environment where the bundle comes from.
+    pub still_pointing_at_source: Vec<Leftover>,
+}
+
+/// What is done to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The target gets it.
+    Create,
+    /// The target's gets another content.
+    Update,
+    /// The target's own is used in its place.
+    Match,
+    /// The target loses it.
+    Delete,
+    /// The choice was to leave it out.
+    Skip,
+}
+
+impl Action {
+    /// The action in the words of plans and policies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Match => "match",
+            Self::Delete => "delete",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// What is done to one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The object.
+    pub object: LogicalId,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// What people call it.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+}
+
+/// A data source as it would be in the target; no value of a secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The data source.
+    pub id: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// The platform's kind.
+    pub kind: Kind,
+    /// The plugin that rendered it, or `None` where the kind is declared carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Digest>,
+    /// Where its options are owned by the target.
+    pub owned_by_target: Vec<Pointer>,
+    /// The hosts, URLs or buckets that it reaches, as the plugin reports them.
+    pub endpoints: Vec<String>,
+    /// Whether the connection is encrypted, if the plugin can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<bool>,
+    /// The account it signs in with, if the plugin can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Whether that account may do everything, if the plugin can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileged: Option<bool>,
+    /// The secret slots for which the target has no value.
+    pub missing_slots: Vec<SlotName>,
+}
+
+/// A value that still points at the environment where the bundle comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// The object.
+    pub object: LogicalId,
+    /// Where in its content.
+    pub at: Pointer,
+    /// The host, URL or id that was found; never a secret.
+    pub value: String,
+}
+
+/// What scanners found in what the bundle carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    /// Version of the rules by which was looked.
+    pub scanner: String,
+    /// Secrets that are still in the content, and what looks like one until a person has said.
+    pub secrets: Vec<SecretFound>,
+    /// What looks like data of people.
+    pub personal_data: Vec<PersonalDatum>,
+}
+
+/// How sure it is that something is a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretState {
+    /// Its format says so, and it stands there in the clear.
+    Clear,
+    /// It was taken out because it looks like one; nobody has confirmed or dismissed it.
+    Provisional,
+}
+
+impl SecretState {
+    /// The state in the words of policies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Provisional => "provisional",
+        }
+    }
+}
+
+/// A secret, or what looks like one, in what the bundle carries. Its value is not in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFound {
+    /// The object.
+    pub object: LogicalId,
+    /// Where in its content.
+    pub at: Pointer,
+    /// What sort of secret, in words.
+    pub what: String,
+    /// How sure that is.
+    pub state: SecretState,
+}
+
+/// What looks like data of a person in what the bundle carries.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonalDatum {
+    /// The object.
+    pub object: LogicalId,
+    /// Where in its content.
+    pub at: Pointer,
+    /// Name of the pattern that it meets, such as `iban`.
+    pub pattern: String,
+    /// The find with all but its ends masked.
+    pub sample: String,
+}
+
+/// A statement whose signature holds, about a bundle or about an environment's data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// The statement's digest.
+    pub id: Digest,
+    /// The in-toto predicate type, a URI.
+    pub predicate_type: String,
+    /// The bundle it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Digest>,
+    /// The environment where it was produced, or whose data it is about.
+    pub environment: EnvironmentName,
+    /// When its issuer says that it was produced.
+    pub claimed_at: Timestamp,
+    /// When Sluice got it.
+    pub received_at: Timestamp,
+    /// Who signed it.
+    pub issuer: Issuer,
+    /// What it says.
+    pub payload: Payload,
+}
+
+/// Who signed a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// The key's id.
+    pub key: String,
+    /// The person or CI identity whose key it is, or `None` for a key nobody in the
+    /// configuration has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// What a statement says, as far as gates understand it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Payload {
+    /// What tests found ([`TESTS_PREDICATE`]).
+    Tests(Tests),
+    /// How a data source was masked ([`MASKING_PREDICATE`]).
+    Masking(Masking),
+    /// Something else, told by its predicate type alone.
+    Other,
+}
+
+impl Payload {
+    /// The payload's name in policies.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Tests(_) => "tests",
+            Self::Masking(_) => "masking",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a run of tests found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tests {
+    /// The suite's name; runs of the same suite supersede each other.
+    pub suite: String,
+    /// How many tests ran to an end, well or not.
+    pub executed: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// How many of them broke.
+    pub errors: u64,
+    /// How many were left out.
+    pub skipped: u64,
+}
+
+/// How a data source's data were masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masking {
+    /// The data source.
+    pub source: LogicalId,
+    /// How, such as `synthetic` or `pseudonymised`.
+    pub method: String,
+}
+
+/// A person's consent to a plan digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who.
+    pub person: String,
+    /// The roles that the person had in the adopted configuration when the gates were asked.
+    pub roles: Vec<String>,
+    /// The plan consented to.
+    pub plan: Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A person of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Their name in the configuration.
+    pub name: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+}
+
+/// Why facts cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FactsError {
+    /// Not JSON within the limits.
+    #[error("the facts cannot be read: {0}")]
+    Json(#[from] json::ReadError),
+    /// JSON, but not of this shape.
+    #[error("the facts cannot be read: {0}")]
+    Shape(String),
+    /// The clock is behind the ledger.
+    #[error(
+        "the clock says {now}, which is before the last entry of the ledger at {last_entry}: set the clock right"
+    )]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// The ledger.
+        last_entry: Timestamp,
+    },
+}
+
+impl Facts {
+    /// Reads facts from JSON of at most [`MOST_FACT_BYTES`].
+    ///
+    /// # Errors
+    /// When it is not JSON, too large, misses something or holds something unknown.
+    pub fn read(bytes: &[u8]) -> Result<Self, FactsError> {
+        let value = json::read(bytes, MOST_FACT_BYTES)?;
+        serde_json::from_value(value).map_err(|error| FactsError::Shape(error.to_string()))
+    }
+
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// [`FactsError::Shape`], never for facts that came out of [`Facts::read`].
+    pub fn canonical(&self) -> Result<Vec<u8>, FactsError> {
+        json::canonical_of(self).map_err(|error| FactsError::Shape(error.to_string()))
+    }
+
+    /// The digest of the canonical bytes.
+    ///
+    /// # Errors
+    /// As [`Facts::canonical`].
+    pub fn digest(&self) -> Result<Digest, FactsError> {
+        self.canonical().map(|bytes| Digest::of(&bytes))
+    }
+
+    /// Refuses a clock that is behind the ledger.
+    ///
+    /// # Errors
+    /// [`FactsError::ClockBehind`].
+    pub fn check_clock(&self) -> Result<(), FactsError> {
+        match self.last_entry {
+            Some(last_entry) if self.now < last_entry => {
+                Err(FactsError::ClockBehind { now: self.now, last_entry })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Facts that were checked and digested once, to be judged by many gates, also at the same time.
+#[derive(Debug)]
+pub struct ReadyFacts {
+    facts: Arc<Facts>,
+    digest: Digest,
+    /// Per list and field: the rows of each text. Made when a gate first asks.
+    indexes: Mutex<HashMap<(&'static str, &'static str), Arc<Index>>>,
+}
+
+/// The rows of each text of a field, in order.
+pub(crate) type Index = HashMap<String, Arc<[u32]>>;
+
+impl ReadyFacts {
+    /// Checks and digests facts.
+    ///
+    /// # Errors
+    /// [`FactsError`] for a clock that is behind the ledger.
+    pub fn new(facts: impl Into<Arc<Facts>>) -> Result<Arc<Self>, FactsError> {
+        let facts = facts.into();
+        facts.check_clock()?;
+        let digest = facts.digest()?;
+        Ok(Arc::new(Self { facts, digest, indexes: Mutex::default() }))
+    }
+
+    /// The facts.
+    #[must_use]
+    pub const fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// The digest of their canonical bytes.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(crate) fn index(&self, key: (&'static str, &'static str), make: impl FnOnce() -> Index) -> Arc<Index> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(indexes.entry(key).or_insert_with(|| Arc::new(make())))
+    }
+}

@@ -1,0 +1,232 @@
+//! Gates: policies attached to a transition, and what each of them says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_model::Digest;
+use sluice_model::verdict::{Finding, Level, Verdict};
+
+use crate::evaluation::Evaluation;
+use crate::facts::{App, Facts, ReadyFacts};
+use crate::pack::Policy;
+use crate::parameter::{self, Parameter, ParameterError};
+use crate::sandbox::{Ended, Sandbox, Used};
+
+/// Code of the finding where a policy says nothing at all.
+pub const SILENT: &str = "gate.silent";
+/// Code of the finding where a policy breaks.
+pub const FAULT: &str = "gate.fault";
+/// Code of the finding where a fact that a policy needs was not gathered.
+pub const FACTS_MISSING: &str = "facts.missing";
+
+/// How often a gate is asked again whose fault was a matter of wall-clock time.
+const RETRIES: usize = 2;
+
+/// A gate as the adopted configuration has it. Part of the plan's digest and of every decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateSpec {
+    /// Its name, unique within the transition.
+    pub name: String,
+    /// The pack's digest.
+    pub pack: Digest,
+    /// How strictly it is taken.
+    pub level: Level,
+    /// Whether a waiver lifts its denials where it is `hard`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waivable: bool,
+    /// What it gives for the policy's parameters; the rest have their defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Value>,
+    /// Which apps it is asked for.
+    #[serde(default, skip_serializing_if = "Selector::is_everything")]
+    pub selector: Selector,
+}
+
+/// Which apps a gate is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// Logical ids or names of apps; nothing here means every app.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<String>,
+}
+
+impl Selector {
+    /// Whether this app is meant.
+    #[must_use]
+    pub fn selects(&self, app: &App) -> bool {
+        self.apps.is_empty() || self.apps.iter().any(|wanted| wanted == app.id.as_str() || *wanted == app.name)
+    }
+
+    /// Whether every app is meant.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.apps.is_empty()
+    }
+}
+
+/// A gate that can be asked. Cheap to clone; serves any number of threads.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    spec: GateSpec,
+    policy: Arc<Policy>,
+    parameters: Arc<BTreeMap<String, Parameter>>,
+}
+
+/// A gate's configuration is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// The parameters do not fit the policy.
+    #[error("gate `{gate}`: {problem}")]
+    Parameter {
+        /// The gate.
+        gate: String,
+        /// What does not fit.
+        problem: ParameterError,
+    },
+    /// The policy is not the one that the gate names.
+    #[error("gate `{gate}`: wants the pack {wanted} and was given {found}: adopt the configuration again")]
+    Pack {
+        /// The gate.
+        gate: String,
+        /// The digest it names.
+        wanted: Digest,
+        /// The digest of what it was given.
+        found: Digest,
+    },
+}
+
+/// What one gate says of some facts. Everything in here is the same on every replay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateReport {
+    /// The gate's name.
+    pub gate: String,
+    /// The name of its pack.
+    pub policy: String,
+    /// The worst of its findings.
+    pub verdict: Verdict,
+    /// What it says, in order; never empty.
+    pub findings: Vec<Finding>,
+}
+
+/// A gate's report with what it took, which no replay repeats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// What it says.
+    pub report: GateReport,
+    /// What it used.
+    pub used: Used,
+    /// Whether it broke by wall-clock time, so that the report is not one to be replayed.
+    pub transient: bool,
+}
+
+impl Gate {
+    /// Attaches a policy.
+    ///
+    /// # Errors
+    /// [`GateError`] where the parameters do not fit or the policy is another.
+    pub fn new(spec: GateSpec, policy: &Arc<Policy>) -> Result<Self, GateError> {
+        let manifest = policy.pack().manifest();
+        let found = policy.pack().digest();
+        if spec.pack != found {
+            return Err(GateError::Pack { gate: spec.name, wanted: spec.pack, found });
+        }
+        let parameters = parameter::check(&manifest.parameters, &spec.parameters)
+            .map_err(|problem| GateError::Parameter { gate: spec.name.clone(), problem })?;
+        Ok(Self { spec, policy: Arc::clone(policy), parameters: Arc::new(parameters) })
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn spec(&self) -> &GateSpec {
+        &self.spec
+    }
+
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    fn missing_fact(&self, facts: &Facts) -> Option<&str> {
+        self.policy.pack().manifest().facts.iter().map(String::as_str).find(|fact| match *fact {
+            "scan" => facts.scan.is_none(),
+            "evidence" => facts.evidence.is_none(),
+            "approvals" => facts.approvals.is_none(),
+            "calendars" => facts.calendars.is_none(),
+            _ => false,
+        })
+    }
+
+    fn report(&self, findings: Vec<Finding>) -> GateReport {
+        let verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Undecided);
+        GateReport {
+            gate: self.spec.name.clone(),
+            policy: self.policy.pack().manifest().name.clone(),
+            verdict,
+            findings,
+        }
+    }
+}
+
+/// A finding of the engine's own.
+fn own(verdict: Verdict, code: &str, message: String, fix: &str) -> Finding {
+    Finding {
+        verdict,
+        code: code.to_owned(),
+        message,
+        because: None,
+        fix: Some(fix.to_owned()),
+        who: None,
+        place: None,
+        source: None,
+    }
+}
+
+impl Sandbox {
+    /// Asks one gate. Never panics; whatever goes wrong is a verdict that refuses.
+    #[must_use]
+    pub fn evaluate(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> Asked {
+        if let Some(fact) = gate.missing_fact(ready.facts()) {
+            let message = format!("needs the fact `{fact}`, which was not gathered");
+            let findings = vec![own(Verdict::Undecided, FACTS_MISSING, message, "ask where that is known")];
+            return Asked { report: gate.report(findings), used: Used::default(), transient: false };
+        }
+        let mut asked = self.evaluate_once(gate, ready);
+        for _ in 0..RETRIES {
+            if !asked.transient {
+                break;
+            }
+            asked = self.evaluate_once(gate, ready);
+        }
+        asked
+    }
+
+    fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> Asked {
+        let evaluation = Evaluation::new(Arc::clone(ready), Arc::clone(&gate.policy), Arc::clone(&gate.parameters));
+        let (ended, used) = self.run(&evaluation);
+        let mut findings = evaluation.take_said();
+        let mut transient = false;
+        match ended {
+            Ended::Well if findings.is_empty() => findings.push(own(
+                Verdict::Undecided,
+                SILENT,
+                "the policy says neither pass nor deny of this".to_owned(),
+                "let the policy judge this case too",
+            )),
+            Ended::Well => {}
+            Ended::Broke { reason, position, transient: by_time } => {
+                transient = by_time;
+                let source = position.map(|(line, _)| crate::api::source_line(&evaluation, line));
+                let reason = reason.chars().take(1_000).collect();
+                let finding = own(Verdict::Fault, FAULT, reason, "mend the policy, or what it reads");
+                findings.push(Finding { source, ..finding });
+            }
+        }
+        Asked { report: gate.report(findings), used, transient }
+    }
+}

@@ -1,0 +1,337 @@
+//! Facts in the hands of a script: records with getters, and lists that are searched in Rust.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use rhai::{Dynamic, Engine, ImmutableString};
+
+use crate::evaluation::{Evaluation, Fault, fault};
+use crate::facts::Index;
+use crate::strict;
+use crate::value::type_word;
+use crate::vocabulary::{Cell, Fact, Field};
+
+/// One fact.
+pub(crate) struct Record<F: Fact> {
+    asked: Arc<Evaluation>,
+    index: u32,
+    fact: PhantomData<F>,
+}
+
+/// Some facts of a list, in its order.
+pub(crate) struct Rows<F: Fact> {
+    asked: Arc<Evaluation>,
+    picked: Picked,
+    fact: PhantomData<F>,
+}
+
+#[derive(Clone)]
+enum Picked {
+    All(u32),
+    Some(Arc<[u32]>),
+}
+
+impl<F: Fact> Clone for Record<F> {
+    fn clone(&self) -> Self {
+        Self { asked: Arc::clone(&self.asked), index: self.index, fact: PhantomData }
+    }
+}
+
+impl<F: Fact> Clone for Rows<F> {
+    fn clone(&self) -> Self {
+        Self { asked: Arc::clone(&self.asked), picked: self.picked.clone(), fact: PhantomData }
+    }
+}
+
+impl Picked {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(count) => *count as usize,
+            Self::Some(rows) => rows.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> Option<u32> {
+        match self {
+            Self::All(count) => u32::try_from(at).ok().filter(|at| at < count),
+            Self::Some(rows) => rows.get(at).copied(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.len()).filter_map(|at| self.get(at))
+    }
+}
+
+impl<F: Fact> Record<F> {
+    pub(crate) fn new(asked: Arc<Evaluation>, index: u32) -> Self {
+        Self { asked, index, fact: PhantomData }
+    }
+
+    pub(crate) fn asked(&self) -> &Arc<Evaluation> {
+        &self.asked
+    }
+
+    fn read(&self, field: &Field<F::Item>) -> Result<Cell<'_>, Fault> {
+        let facts = self.asked.ready.facts();
+        match F::item(facts, self.index as usize).map(|item| (field.get)(item, facts)) {
+            Some(Cell::Fault(reason)) => Err(fault(reason)),
+            Some(cell) => Ok(cell),
+            None => Err(fault(format!("there is no such {}", F::NAME))),
+        }
+    }
+}
+
+/// The value that a script gets for a cell.
+fn dynamic(cell: Cell<'_>) -> Result<Dynamic, Fault> {
+    Ok(match cell {
+        Cell::Missing => Dynamic::UNIT,
+        Cell::Text(text) => ImmutableString::from(text.as_ref()).into(),
+        Cell::Integer(number) => {
+            i64::try_from(number).map_err(|_| fault(format!("{number} is too large a number")))?.into()
+        }
+        Cell::Truth(truth) => truth.into(),
+        Cell::Moment(moment) => Dynamic::from(moment),
+        Cell::Length(length) => Dynamic::from(length),
+        Cell::Texts(texts) => {
+            texts.iter().map(|text| Dynamic::from(ImmutableString::from(text.as_str()))).collect::<Vec<_>>().into()
+        }
+        Cell::Fault(reason) => return Err(fault(reason)),
+    })
+}
+
+/// How `where` compares.
+#[derive(Clone, Copy)]
+enum Test {
+    Order(strict::Comparison),
+    /// The field is one of a list of values.
+    In,
+    /// The field is a list that has the value.
+    Has,
+    /// Whether the field has a value at all.
+    Known,
+}
+
+impl Test {
+    fn of(word: &str) -> Result<Self, Fault> {
+        Ok(match word {
+            "in" => Self::In,
+            "has" => Self::Has,
+            "known" => Self::Known,
+            other => Self::Order(strict::Comparison::of(other).ok_or_else(|| {
+                fault(format!("`{other}` is not a comparison: use `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `has` or `known`"))
+            })?),
+        })
+    }
+
+    fn holds(self, cell: Cell<'_>, wanted: &Dynamic) -> Result<bool, Fault> {
+        match (self, cell) {
+            (_, Cell::Fault(reason)) => Err(fault(reason)),
+            (Self::Known, cell) => match wanted.as_bool() {
+                Ok(known) => Ok(known != matches!(cell, Cell::Missing)),
+                Err(_) => Err(fault(format!("`known` takes true or false, not {}", type_word(wanted)))),
+            },
+            (Self::Order(comparison), Cell::Text(text)) => match wanted.as_immutable_string_ref() {
+                Ok(wanted) => Ok(comparison.holds(text.as_ref().cmp(wanted.as_str()))),
+                Err(_) => Err(fault(format!("compares a text with {}", type_word(wanted)))),
+            },
+            (Self::Order(comparison), cell) => strict::compare(comparison, &dynamic(cell)?, wanted),
+            (Self::In, cell) => {
+                let list =
+                    wanted.as_array_ref().map_err(|_| fault(format!("`in` takes a list, not {}", type_word(wanted))))?;
+                strict::contains(&list, &dynamic(cell)?)
+            }
+            (Self::Has, Cell::Texts(texts)) => match wanted.as_immutable_string_ref() {
+                Ok(wanted) => Ok(texts.iter().any(|text| text == wanted.as_str())),
+                Err(_) => Err(fault(format!("`has` takes a text, not {}", type_word(wanted)))),
+            },
+            (Self::Has, _) => Err(fault("`has` is for fields that are lists")),
+        }
+    }
+}
+
+impl<F: Fact> Rows<F> {
+    /// All facts of the list; a fault where they were not gathered.
+    pub(crate) fn all(asked: &Arc<Evaluation>) -> Result<Self, Fault> {
+        let count = F::count(asked.ready.facts())
+            .ok_or_else(|| fault(format!("the facts hold nothing about any {}: they were not gathered", F::NAME)))?;
+        let count = u32::try_from(count).map_err(|_| fault(format!("there are too many of {}", F::NAME)))?;
+        Ok(Self { asked: Arc::clone(asked), picked: Picked::All(count), fact: PhantomData })
+    }
+
+    fn with(&self, rows: Arc<[u32]>) -> Self {
+        Self { asked: Arc::clone(&self.asked), picked: Picked::Some(rows), fact: PhantomData }
+    }
+
+    pub(crate) fn asked(&self) -> &Arc<Evaluation> {
+        &self.asked
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = (u32, &F::Item)> + '_ {
+        let facts = self.asked.ready.facts();
+        self.picked.iter().filter_map(move |row| Some((row, F::item(facts, row as usize)?)))
+    }
+
+    pub(crate) fn keep(&self, rows: impl FromIterator<u32> + Into<Arc<[u32]>>) -> Self {
+        self.with(rows.into())
+    }
+
+    fn count(&self) -> i64 {
+        i64::try_from(self.picked.len()).unwrap_or(i64::MAX)
+    }
+
+    fn first(&self) -> Result<Record<F>, Fault> {
+        self.picked
+            .get(0)
+            .map(|row| Record::new(Arc::clone(&self.asked), row))
+            .ok_or_else(|| fault(format!("there is no first {}: ask `count` before", F::NAME)))
+    }
+
+    fn search(&self, field: &'static Field<F::Item>, test: Test, wanted: &Dynamic) -> Result<Self, Fault> {
+        if let (Test::Order(strict::Comparison::Equal), Picked::All(count), Ok(text)) =
+            (test, &self.picked, wanted.as_immutable_string_ref())
+            && *count > INDEXED_FROM
+            && let Some(index) = self.index(field)
+        {
+            let found = index.get(text.as_str()).cloned();
+            return Ok(self.with(found.unwrap_or_else(|| Arc::from([]))));
+        }
+        let facts = self.asked.ready.facts();
+        let mut found = Vec::new();
+        for row in self.picked.iter() {
+            let item = F::item(facts, row as usize).ok_or_else(|| fault(format!("there is no such {}", F::NAME)))?;
+            if test.holds((field.get)(item, facts), wanted)? {
+                found.push(row);
+            }
+        }
+        Ok(self.with(found.into()))
+    }
+
+    /// The rows of each text of a field, or `None` where some row has none: those are compared
+    /// one by one, so that they fault.
+    fn index(&self, field: &'static Field<F::Item>) -> Option<Arc<Index>> {
+        let facts = self.asked.ready.facts();
+        let index = self.asked.ready.index((F::NAME, field.name), || {
+            let mut rows: HashMap<String, Vec<u32>> = HashMap::new();
+            for (row, item) in self.items() {
+                let Cell::Text(text) = (field.get)(item, facts) else { return Index::new() };
+                match rows.get_mut(text.as_ref()) {
+                    Some(rows) => rows.push(row),
+                    None => {
+                        rows.insert(text.into_owned(), vec![row]);
+                    }
+                }
+            }
+            rows.into_iter().map(|(text, rows)| (text, rows.into())).collect()
+        });
+        (!index.is_empty()).then_some(index)
+    }
+
+    fn newest(&self, field: &'static Field<F::Item>) -> Result<Record<F>, Fault> {
+        let mut best: Option<(u32, SignedDuration)> = None;
+        let facts = self.asked.ready.facts();
+        for (row, item) in self.items() {
+            match (field.get)(item, facts) {
+                Cell::Length(age) if best.is_none_or(|(_, youngest)| age < youngest) => best = Some((row, age)),
+                Cell::Length(_) => {}
+                Cell::Fault(reason) => return Err(fault(reason)),
+                _ => return Err(fault(format!("a {} has no age", F::NAME))),
+            }
+        }
+        best.map(|(row, _)| Record::new(Arc::clone(&self.asked), row))
+            .ok_or_else(|| fault(format!("there is no newest {}: ask `count` before", F::NAME)))
+    }
+
+    fn values(&self, field: &'static Field<F::Item>) -> Result<Dynamic, Fault> {
+        let facts = self.asked.ready.facts();
+        let mut seen = Vec::new();
+        for (_, item) in self.items() {
+            let Cell::Text(text) = (field.get)(item, facts) else {
+                return Err(fault(format!("`values` is for texts, and `{}` of some {} is none", field.name, F::NAME)));
+            };
+            seen.push(text.into_owned());
+        }
+        seen.sort();
+        seen.dedup();
+        if seen.len() > MOST_LISTED {
+            return Err(fault(format!("`{}` has more than {MOST_LISTED} values: narrow it by `where`", field.name)));
+        }
+        Ok(seen.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>().into())
+    }
+}
+
+/// From how many rows on an index pays.
+const INDEXED_FROM: u32 = 64;
+
+/// Values that `values` hands over, well below the sandbox's limit for lists.
+const MOST_LISTED: usize = 200;
+
+impl<F: Fact> IntoIterator for Rows<F> {
+    type Item = Record<F>;
+    type IntoIter = Box<dyn Iterator<Item = Record<F>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new((0..self.picked.len()).filter_map(move |at| {
+            let row = self.picked.get(at)?;
+            Some(Record::new(Arc::clone(&self.asked), row))
+        }))
+    }
+}
+
+/// The field of this name; a fault that names the ones there are.
+fn field<F: Fact>(name: &str) -> Result<(usize, &'static Field<F::Item>), Fault> {
+    F::FIELDS.iter().enumerate().find(|(_, field)| field.name == name).ok_or_else(|| {
+        let names: Vec<_> = F::FIELDS.iter().map(|field| format!("`{}`", field.name)).collect();
+        fault(format!("a {} has no `{name}`; it has {}", F::NAME, names.join(", ")))
+    })
+}
+
+/// Gives the engine the getters of a type of fact, and notes under which name each read counts.
+pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec<String>) {
+    let base = names.len();
+    // The list itself is a name too: that it is empty is a fact.
+    names.push(path.to_owned());
+    names.extend(F::FIELDS.iter().map(|field| format!("{path}.{}", field.name)));
+
+    engine.register_type_with_name::<Record<F>>(F::NAME);
+    for (at, field) in F::FIELDS.iter().enumerate() {
+        engine.register_get(field.name, move |record: &mut Record<F>| -> Result<Dynamic, Fault> {
+            record.asked.reads.note(base);
+            record.asked.reads.note(base + 1 + at);
+            dynamic(record.read(field)?)
+        });
+    }
+
+    engine.register_type_with_name::<Rows<F>>(&format!("list of {}", F::NAME));
+    engine.register_get("count", move |rows: &mut Rows<F>| {
+        rows.asked.reads.note(base);
+        rows.count()
+    });
+    engine.register_get("first", move |rows: &mut Rows<F>| {
+        rows.asked.reads.note(base);
+        rows.first()
+    });
+    let test = move |rows: &mut Rows<F>, name: ImmutableString, word: ImmutableString, wanted: Dynamic| {
+        let (at, field) = field::<F>(&name)?;
+        rows.asked.reads.note(base);
+        rows.asked.reads.note(base + 1 + at);
+        rows.search(field, Test::of(&word)?, &wanted)
+    };
+    engine.register_fn("where", test);
+    engine.register_fn("newest", move |rows: &mut Rows<F>| {
+        let (at, field) = field::<F>("age")?;
+        rows.asked.reads.note(base);
+        rows.asked.reads.note(base + 1 + at);
+        rows.newest(field)
+    });
+    engine.register_fn("values", move |rows: &mut Rows<F>, name: ImmutableString| {
+        let (at, field) = field::<F>(&name)?;
+        rows.asked.reads.note(base);
+        rows.asked.reads.note(base + 1 + at);
+        rows.values(field)
+    });
+    engine.register_iterator::<Rows<F>>();
+}
+

@@ -1,0 +1,427 @@
+//! Where policies run: a Rhai engine with nothing in it but facts and the gate's calls.
+//!
+//! Each engine option here has a test that fails without it; what each is for stands beside it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
+
+use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
+use crate::names;
+use crate::pack::{Pack, PackError, Policy};
+use crate::rows::{self, Record, Rows};
+use crate::vocabulary as v;
+use crate::{api, strict};
+
+/// The facts that a policy may declare under `facts`, by the names of their variables.
+pub const FACTS: [&str; 9] =
+    ["workspace", "transition", "app", "plan", "scan", "evidence", "approvals", "people", "calendars"];
+
+/// The variables that every policy has.
+pub(crate) const ALWAYS: [&str; 2] = ["now", "params"];
+
+/// What one evaluation may use. A policy that is asked about 100,000 changes by `where` uses a
+/// few dozen operations; these limits are far above any rule and far below harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Steps of the script. They decide, being the same on every machine.
+    pub operations: u64,
+    /// Wall-clock time. A fault by it is not kept as a decision to be replayed.
+    pub time: Duration,
+    /// Calls of functions within each other.
+    pub calls: usize,
+    /// Nesting of expressions in the source.
+    pub nesting: usize,
+    /// Bytes of a text.
+    pub text_bytes: usize,
+    /// Elements of a list, all levels together. Values nest no deeper than they are large, and
+    /// letting go of a nested value takes stack, so this stays small.
+    pub elements: usize,
+    /// Entries of a map, all levels together.
+    pub entries: usize,
+    /// Variables at a time.
+    pub variables: usize,
+    /// Functions of a policy's own.
+    pub functions: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 200_000,
+            time: Duration::from_millis(50),
+            calls: 16,
+            nesting: 32,
+            text_bytes: 64 << 10,
+            elements: 512,
+            entries: 256,
+            variables: 256,
+            functions: 64,
+        }
+    }
+}
+
+/// Time that has passed since some moment, by a clock that never goes back.
+pub type Stopwatch = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Compiles policies and asks them. Engines are made when first needed and used again; one
+/// sandbox serves any number of threads.
+pub struct Sandbox {
+    limits: Limits,
+    stopwatch: Stopwatch,
+    names: Arc<[String]>,
+    idle: Mutex<Vec<Runner>>,
+    extend: Option<fn(&mut Engine)>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// How an evaluation ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The script came to its end.
+    Well,
+    /// It broke.
+    Broke {
+        reason: String,
+        position: Option<(usize, usize)>,
+        /// Whether asking again may end otherwise.
+        transient: bool,
+    },
+}
+
+/// What an evaluation used. Kept apart from what is compared on replay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Steps of the script.
+    pub operations: u64,
+    /// Wall-clock time.
+    pub time: Duration,
+}
+
+impl Sandbox {
+    /// A sandbox with the usual limits.
+    #[must_use]
+    pub fn new(stopwatch: Stopwatch) -> Self {
+        Self::with_limits(stopwatch, Limits::default())
+    }
+
+    /// A sandbox with other limits, for tests and for machines that are slow.
+    #[must_use]
+    pub fn with_limits(stopwatch: Stopwatch, limits: Limits) -> Self {
+        Self::build(stopwatch, limits, None)
+    }
+
+    fn build(stopwatch: Stopwatch, limits: Limits, extend: Option<fn(&mut Engine)>) -> Self {
+        let mut sandbox = Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend };
+        let (runner, names) = sandbox.runner();
+        sandbox.names = names.into();
+        sandbox.give_back(runner);
+        sandbox
+    }
+
+    /// A sandbox whose engines a test spoils, to show that the walls hold.
+    #[cfg(test)]
+    pub(crate) fn spoiled(stopwatch: Stopwatch, extend: fn(&mut Engine)) -> Self {
+        Self::build(stopwatch, Limits::default(), Some(extend))
+    }
+
+    /// The names of facts that a `pass` may cite.
+    #[must_use]
+    pub fn citable(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Compiles a pack's source and refuses what could only fail later.
+    ///
+    /// # Errors
+    /// [`PackError`] with file, line and column.
+    pub fn compile(&self, pack: Pack) -> Result<Arc<Policy>, PackError> {
+        let mut scope = Scope::new();
+        for name in pack.manifest().facts.iter().map(String::as_str).chain(ALWAYS) {
+            // Only so that strict variables know the name; the value comes from `on_var`.
+            scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
+        }
+        let runner = self.take();
+        let compiled = catch_unwind(AssertUnwindSafe(|| runner.engine.compile_with_scope(&scope, pack.source())));
+        let Ok(compiled) = compiled else {
+            return Err(pack.error(None, "cannot be parsed: the parser broke on it; simplify the policy"));
+        };
+        self.give_back(runner);
+        let ast = compiled.map_err(|error| pack.error(line_column(error.position()), parse_problem(&error)))?;
+        names::check(&pack, &ast)?;
+        Ok(Arc::new(Policy { pack, ast }))
+    }
+
+    /// Asks a policy once.
+    pub(crate) fn run(&self, asked: &Arc<Evaluation>) -> (Ended, Used) {
+        let runner = self.take();
+        let begun = (self.stopwatch)();
+        runner.cell.begin(Arc::clone(asked), begun.saturating_add(self.limits.time));
+        let policy = Arc::clone(&asked.policy);
+        let mut scope = Scope::new();
+        let ended = catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
+        let overrun = runner.cell.overrun.load(Ordering::Relaxed);
+        let operations = runner.cell.operations.load(Ordering::Relaxed);
+        let took = (self.stopwatch)().saturating_sub(begun);
+        runner.cell.end();
+        let used = Used { operations, time: took };
+        let ended = match ended {
+            // An engine that panicked is not used again.
+            Err(panic) => {
+                drop(panic as Box<dyn Any>);
+                return (
+                    Ended::Broke {
+                        reason: "the policy broke the engine that runs it: report this as a bug of Sluice".to_owned(),
+                        position: None,
+                        transient: false,
+                    },
+                    used,
+                );
+            }
+            Ok(_) if overrun || took > self.limits.time => Ended::Broke {
+                reason: format!("took longer than {} ms", self.limits.time.as_millis()),
+                position: None,
+                transient: true,
+            },
+            Ok(Ok(())) => Ended::Well,
+            Ok(Err(error)) => {
+                let (reason, position) = explain(&error, &self.limits);
+                Ended::Broke { reason, position: line_column(position), transient: false }
+            }
+        };
+        self.give_back(runner);
+        (ended, used)
+    }
+
+    fn take(&self) -> Runner {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.unwrap_or_else(|| self.runner().0)
+    }
+
+    fn give_back(&self, runner: Runner) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
+    }
+
+    fn runner(&self) -> (Runner, Vec<String>) {
+        let cell = Arc::new(Cell::default());
+        let (mut engine, names) = engine(&self.limits, &cell, &self.stopwatch);
+        if let Some(extend) = self.extend {
+            extend(&mut engine);
+        }
+        debug_assert!(names.len() <= MOST_NAMES, "more names than bits");
+        (Runner { engine, cell }, names)
+    }
+}
+
+/// An engine, and what it works on.
+struct Runner {
+    engine: Engine,
+    cell: Arc<Cell>,
+}
+
+/// What an engine works on: the engine is the same for all evaluations, this is not.
+#[derive(Default)]
+pub(crate) struct Cell {
+    asked: Mutex<Option<Arc<Evaluation>>>,
+    /// Nanoseconds of the stopwatch.
+    deadline: AtomicU64,
+    overrun: AtomicBool,
+    operations: AtomicU64,
+}
+
+impl Cell {
+    fn begin(&self, asked: Arc<Evaluation>, deadline: Duration) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        self.deadline.store(nanos(deadline), Ordering::Relaxed);
+        self.overrun.store(false, Ordering::Relaxed);
+        self.operations.store(0, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What is being asked now.
+    pub(crate) fn asked(&self) -> Result<Arc<Evaluation>, Fault> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.clone().ok_or_else(|| crate::evaluation::fault("nothing is being asked"))
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How many steps pass between looks at the clock: a look costs about as much as a step.
+const STEPS_BETWEEN_LOOKS: u64 = 32;
+
+/// What a policy must not have. `??`, `?.` and `?[` hide what is missing; `switch` compares
+/// without faulting on other types; closures capture by shared values, on which the size limits
+/// panic; the rest reaches code that was not reviewed, or the outside, or other functions' names.
+const ABSENT: [&str; 23] = [
+    "??", "?.", "?[", "switch", "|", "||=", "eval", "import", "export", "as", "Fn", "call", "curry", "try", "catch",
+    "print", "debug", "sleep", "is_def_var", "is_def_fn", "is_shared", "type_of", "this",
+];
+
+#[expect(deprecated, reason = "rhai marks `on_var` as volatile, not as deprecated; there is no other way to lend facts")]
+fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, Vec<String>) {
+    let mut engine = Engine::new_raw();
+    // Above `None`, values that a scope holds at compile time are baked into the policy.
+    engine.set_optimization_level(OptimizationLevel::None);
+    // Rhai's built-in comparisons are silently false between types; ours come first only so.
+    engine.set_fast_operators(false);
+    engine.set_strict_variables(true);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_allow_shadowing(false);
+    engine.set_allow_anonymous_fn(false);
+    for symbol in ABSENT {
+        engine.disable_symbol(symbol);
+    }
+    engine.set_max_operations(limits.operations);
+    engine.set_max_call_levels(limits.calls);
+    engine.set_max_expr_depths(limits.nesting, limits.nesting);
+    engine.set_max_string_size(limits.text_bytes);
+    engine.set_max_array_size(limits.elements);
+    engine.set_max_map_size(limits.entries);
+    engine.set_max_variables(limits.variables);
+    engine.set_max_functions(limits.functions);
+    engine.set_max_modules(0);
+
+    let (watched, clock) = (Arc::clone(cell), Arc::clone(stopwatch));
+    engine.on_progress(move |operations| {
+        watched.operations.store(operations, Ordering::Relaxed);
+        if operations % STEPS_BETWEEN_LOOKS == 0 && nanos(clock()) > watched.deadline.load(Ordering::Relaxed) {
+            watched.overrun.store(true, Ordering::Relaxed);
+            return Some(Dynamic::UNIT);
+        }
+        None
+    });
+
+    let lent = Arc::clone(cell);
+    engine.on_var(move |name, _, _| fact(name, &lent));
+
+    strict::register(&mut engine);
+    let mut names = Vec::new();
+    rows::register::<v::WorkspaceFact>(&mut engine, "workspace", &mut names);
+    rows::register::<v::TransitionFact>(&mut engine, "transition", &mut names);
+    rows::register::<v::EnvironmentFact>(&mut engine, "transition.environment", &mut names);
+    rows::register::<v::AppFact>(&mut engine, "app", &mut names);
+    rows::register::<v::PlanFact>(&mut engine, "plan", &mut names);
+    rows::register::<v::ChangeFact>(&mut engine, "plan.changes", &mut names);
+    rows::register::<v::SourceFact>(&mut engine, "plan.sources", &mut names);
+    rows::register::<v::LeftoverFact>(&mut engine, "plan.still_pointing_at_source", &mut names);
+    rows::register::<v::ScanFact>(&mut engine, "scan", &mut names);
+    rows::register::<v::SecretFact>(&mut engine, "scan.secrets", &mut names);
+    rows::register::<v::PersonalFact>(&mut engine, "scan.personal_data", &mut names);
+    rows::register::<v::EvidenceFact>(&mut engine, "evidence", &mut names);
+    rows::register::<v::ApprovalFact>(&mut engine, "approvals", &mut names);
+    rows::register::<v::PersonFact>(&mut engine, "people", &mut names);
+    rows::register::<v::CalendarFact>(&mut engine, "calendars", &mut names);
+    api::register(&mut engine, cell, &names);
+    (engine, names)
+}
+
+/// The facts that a name stands for. Not scope values: a script that assigned to one of those
+/// would break the host, and a copy of all facts for every gate would be slow.
+fn fact(name: &str, cell: &Cell) -> Result<Option<Dynamic>, Fault> {
+    if !FACTS.contains(&name) && !ALWAYS.contains(&name) {
+        return Ok(None);
+    }
+    let asked = cell.asked()?;
+    Ok(Some(match name {
+        "workspace" => Dynamic::from(Record::<v::WorkspaceFact>::new(asked, 0)),
+        "transition" => Dynamic::from(Record::<v::TransitionFact>::new(asked, 0)),
+        "app" => Dynamic::from(Record::<v::AppFact>::new(asked, 0)),
+        "plan" => Dynamic::from(Record::<v::PlanFact>::new(asked, 0)),
+        "scan" => Dynamic::from(Record::<v::ScanFact>::new(asked, 0)),
+        "evidence" => Dynamic::from(Rows::<v::EvidenceFact>::all(&asked)?),
+        "approvals" => Dynamic::from(Rows::<v::ApprovalFact>::all(&asked)?),
+        "people" => Dynamic::from(Rows::<v::PersonFact>::all(&asked)?),
+        "calendars" => Dynamic::from(Rows::<v::CalendarFact>::all(&asked)?),
+        "now" => Dynamic::from(asked.ready.facts().now),
+        "params" => Dynamic::from(api::Parameters(asked)),
+        _ => return Ok(None),
+    }))
+}
+
+fn line_column(position: Position) -> Option<(usize, usize)> {
+    Some((position.line()?, position.position().unwrap_or(1)))
+}
+
+/// A parse error in the house's words.
+fn parse_problem(error: &rhai::ParseError) -> String {
+    match error.err_type() {
+        rhai::ParseErrorType::VariableUndefined(name) if FACTS.contains(&name.as_str()) => {
+            format!("reads the fact `{name}`, which `policy.toml` does not declare: add it to `facts`")
+        }
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+        }
+    }
+}
+
+/// Why a script broke, in the house's words, and where.
+fn explain(error: &EvalAltResult, limits: &Limits) -> (String, Position) {
+    use EvalAltResult as E;
+    let position = error.position();
+    let reason = match error {
+        E::ErrorInFunctionCall(_, _, inner, own) => {
+            let (reason, inner_position) = explain(inner, limits);
+            return (reason, if inner_position.is_none() { *own } else { inner_position });
+        }
+        E::ErrorRuntime(reason, _) => match reason.as_immutable_string_ref() {
+            Ok(reason) => reason.to_string(),
+            Err(_) => "the policy throws".to_owned(),
+        },
+        E::ErrorFunctionNotFound(signature, _) => format!("there is no function {}", in_words(signature)),
+        E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),
+        E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => format!("there is no such member: {}", in_words(text)),
+        E::ErrorIndexNotFound(index, _) => format!("there is no member `{index}`"),
+        E::ErrorArrayBounds(count, index, _) => format!("element {index} of a list of {count} does not exist"),
+        E::ErrorMismatchDataType(wanted, found, _) => format!("found {}, wanted {}", in_words(found), in_words(wanted)),
+        E::ErrorAssignmentToConstant(name, _) => format!("`{name}` cannot be changed"),
+        E::ErrorArithmetic(text, _) => format!("arithmetic: {}", text.to_lowercase()),
+        E::ErrorTooManyOperations(_) => format!("took more than {} steps", limits.operations),
+        E::ErrorTooManyVariables(_) => format!("has more than {} variables", limits.variables),
+        E::ErrorStackOverflow(_) => format!("calls functions deeper than {} levels", limits.calls),
+        E::ErrorDataTooLarge(what, _) => format!("made a value that is too large: {}", what.to_lowercase()),
+        E::ErrorVariableNotFound(name, _) => format!("there is no variable `{name}`"),
+        E::ErrorFor(_) => "`for` goes over lists and ranges only".to_owned(),
+        E::ErrorTerminated(..) => format!("took longer than {} ms", limits.time.as_millis()),
+        other => in_words(&other.to_string().to_lowercase()),
+    };
+    (reason, position)
+}
+
+/// A text of Rhai's with its type names in the words of policies.
+fn in_words(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (from, to) in [
+        ("&str | ImmutableString | String", "text"),
+        ("&str | immutablestring | string", "text"),
+        ("string", "text"),
+        ("i64", "integer"),
+        ("f64", "number"),
+        ("bool", "truth"),
+        ("array", "list"),
+        ("jiff::timestamp::Timestamp", "moment"),
+        ("jiff::signed_duration::SignedDuration", "duration"),
+    ] {
+        text = text.replace(from, to);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

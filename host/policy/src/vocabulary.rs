@@ -1,0 +1,370 @@
+//! The names by which policies read facts: a versioned contract (`api = 1`).
+//!
+//! One table per type of fact. From the tables come the getters, the fields that `where` takes,
+//! and the documentation. A name that is here once keeps its meaning under this API version.
+
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::{
+    App, Approval, Change, Environment, Evidence, Facts, Leftover, NamedWindows, Payload, Person, PersonalDatum,
+    Plan, Scan, SecretFound, Source, Transition, Workspace,
+};
+
+/// The version of the names in this module.
+pub const API: u32 = 1;
+
+/// A value of a field.
+pub(crate) enum Cell<'f> {
+    /// There is none here.
+    Missing,
+    Text(Cow<'f, str>),
+    Integer(u64),
+    Truth(bool),
+    Moment(Timestamp),
+    Length(SignedDuration),
+    Texts(&'f [String]),
+    /// Asking is a fault, for this reason.
+    Fault(String),
+}
+
+impl<'f> Cell<'f> {
+    fn text(text: &'f str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    fn owned(text: impl ToString) -> Self {
+        Self::Text(Cow::Owned(text.to_string()))
+    }
+
+    fn optional<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+        value.map_or(Self::Missing, cell)
+    }
+}
+
+/// A field of a type of fact.
+pub(crate) struct Field<I: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) get: for<'f> fn(&'f I, &'f Facts) -> Cell<'f>,
+}
+
+/// A type of fact that policies can name: where its items lie, and what they have.
+pub(crate) trait Fact: Send + Sync + Clone + Copy + 'static {
+    type Item: 'static;
+    /// What one is called in messages and documentation.
+    const NAME: &'static str;
+    const DOC: &'static str;
+    const FIELDS: &'static [Field<Self::Item>];
+    /// How many there are; `None` where they were not gathered.
+    fn count(facts: &Facts) -> Option<usize>;
+    fn item(facts: &Facts, index: usize) -> Option<&Self::Item>;
+}
+
+/// A documented name, for reference pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Documented {
+    /// The type of fact, such as `change`.
+    pub of: &'static str,
+    /// The getter's name, or nothing for the type itself.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+macro_rules! fact {
+    (
+        $(#[doc = $doc:literal])+
+        $marker:ident: $item:ty = $name:literal, $count:expr, $at:expr,
+        { $($field:ident: $fdoc:literal = $get:expr;)* }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $marker;
+
+        impl Fact for $marker {
+            type Item = $item;
+            const NAME: &'static str = $name;
+            const DOC: &'static str = concat!($($doc),+);
+            const FIELDS: &'static [Field<Self::Item>] = &[
+                $(Field { name: stringify!($field), doc: $fdoc, get: $get }),*
+            ];
+            fn count(facts: &Facts) -> Option<usize> {
+                let count: fn(&Facts) -> Option<usize> = $count;
+                count(facts)
+            }
+            fn item(facts: &Facts, index: usize) -> Option<&Self::Item> {
+                let at: fn(&Facts, usize) -> Option<&$item> = $at;
+                at(facts, index)
+            }
+        }
+    };
+}
+
+fact! {
+    /// The tenant.
+    WorkspaceFact: Workspace = "workspace", |_| Some(1), |f, _| Some(&f.workspace), {
+        name: "text: its name" = |w, _| Cell::text(&w.name);
+        is_single_operator: "truth: whether the configuration declares that one person alone acts here"
+            = |w, _| Cell::Truth(w.single_operator.is_some());
+        single_operator: "text: why, or missing" = |w, _| Cell::optional(w.single_operator.as_deref(), Cell::text);
+    }
+}
+
+fact! {
+    /// What happens; its environments are `from` and `to`.
+    TransitionFact: Transition = "transition", |_| Some(1), |f, _| Some(&f.transition), {
+        kind: "text: `promotion`, `release` or `rollback`" = |t, _| Cell::text(t.kind.as_str());
+    }
+}
+
+fact! {
+    /// An environment of the transition.
+    EnvironmentFact: Environment = "environment", |_| Some(2),
+    |f, i| match i { 0 => Some(&f.transition.from), 1 => Some(&f.transition.to), _ => None }, {
+        name: "text: its name" = |e, _| Cell::text(e.name.as_str());
+        order: "integer: its place in the order of promotion, from 0" = |e, _| Cell::Integer(e.order.into());
+        owners: "list of text: the people who own it" = |e, _| Cell::Texts(&e.owners);
+        holds_production_data: "truth: whether its data are, or are copies of, production data"
+            = |e, _| Cell::Truth(e.holds_production_data);
+    }
+}
+
+fact! {
+    /// The app that is promoted.
+    AppFact: App = "app", |_| Some(1), |f, _| Some(&f.app), {
+        id: "text: its logical id" = |a, _| Cell::text(a.id.as_str());
+        name: "text: what people call it" = |a, _| Cell::text(&a.name);
+        platform: "text: the platform it is built with" = |a, _| Cell::text(&a.platform);
+    }
+}
+
+fact! {
+    /// What would be done; its lists are `changes`, `sources` and `still_pointing_at_source`.
+    PlanFact: Plan = "plan", |_| Some(1), |f, _| Some(&f.plan), {
+        digest: "text: the digest that approvals name" = |p, _| Cell::owned(p.digest);
+        bundle: "text: the digest that evidence names" = |p, _| Cell::owned(p.bundle);
+        version: "text: the version's name" = |p, _| Cell::text(&p.version);
+        baseline: "text: the digest of the revisions that the plan touches" = |p, _| Cell::owned(p.baseline);
+        authors: "list of text: the people who cut the version or made the plan" = |p, _| Cell::Texts(&p.authors);
+        unchanged: "integer: how many objects stand in the target as they are" = |p, _| Cell::Integer(p.unchanged);
+    }
+}
+
+fact! {
+    /// What is done to one object.
+    ChangeFact: Change = "change", |f| Some(f.plan.changes.len()), |f, i| f.plan.changes.get(i), {
+        object: "text: the object's logical id" = |c, _| Cell::text(c.object.as_str());
+        kind: "text: `app`, `page`, `query`, `data-source`, …" = |c, _| Cell::text(c.kind.as_str());
+        name: "text: what people call it" = |c, _| Cell::text(&c.name);
+        action: "text: `create`, `update`, `match`, `delete` or `skip`" = |c, _| Cell::text(c.action.as_str());
+    }
+}
+
+fact! {
+    /// A data source as it would be in the target.
+    SourceFact: Source = "source", |f| Some(f.plan.sources.len()), |f, i| f.plan.sources.get(i), {
+        id: "text: its logical id" = |s, _| Cell::text(s.id.as_str());
+        name: "text: what people call it" = |s, _| Cell::text(&s.name);
+        kind: "text: the platform's name of its kind, such as `postgresql`" = |s, _| Cell::text(&s.kind.name);
+        is_carried: "truth: whether it is used without a plugin" = |s, _| Cell::Truth(s.plugin.is_none());
+        plugin: "text: the digest of the plugin that rendered it, or missing"
+            = |s, _| Cell::optional(s.plugin, Cell::owned);
+        endpoints: "list of text: the hosts, URLs or buckets that it reaches" = |s, _| Cell::Texts(&s.endpoints);
+        tls: "truth: whether the connection is encrypted, or missing" = |s, _| Cell::optional(s.tls, Cell::Truth);
+        account: "text: the account it signs in with, or missing"
+            = |s, _| Cell::optional(s.account.as_deref(), Cell::text);
+        privileged: "truth: whether that account may do everything, or missing"
+            = |s, _| Cell::optional(s.privileged, Cell::Truth);
+        missing_slots: "integer: how many secret slots have no value in the target"
+            = |s, _| Cell::Integer(s.missing_slots.len() as u64);
+    }
+}
+
+fact! {
+    /// A value that still points at the environment where the bundle comes from.
+    LeftoverFact: Leftover = "leftover",
+    |f| Some(f.plan.still_pointing_at_source.len()), |f, i| f.plan.still_pointing_at_source.get(i), {
+        object: "text: the object's logical id" = |l, _| Cell::text(l.object.as_str());
+        at: "text: JSON pointer into its content" = |l, _| Cell::owned(&l.at);
+        value: "text: the host, URL or id" = |l, _| Cell::text(&l.value);
+    }
+}
+
+fact! {
+    /// What scanners found in what the bundle carries; its lists are `secrets` and `personal_data`.
+    ScanFact: Scan = "scan", |f| f.scan.as_ref().map(|_| 1), |f, _| f.scan.as_ref(), {
+        scanner: "text: version of the rules by which was looked" = |s, _| Cell::text(&s.scanner);
+    }
+}
+
+fact! {
+    /// A secret, or what looks like one, in what the bundle carries.
+    SecretFact: SecretFound = "secret",
+    |f| f.scan.as_ref().map(|s| s.secrets.len()), |f, i| f.scan.as_ref()?.secrets.get(i), {
+        object: "text: the object's logical id" = |s, _| Cell::text(s.object.as_str());
+        at: "text: JSON pointer into its content" = |s, _| Cell::owned(&s.at);
+        what: "text: what sort of secret" = |s, _| Cell::text(&s.what);
+        state: "text: `clear` or `provisional`" = |s, _| Cell::text(s.state.as_str());
+    }
+}
+
+fact! {
+    /// What looks like data of a person in what the bundle carries.
+    PersonalFact: PersonalDatum = "personal datum",
+    |f| f.scan.as_ref().map(|s| s.personal_data.len()), |f, i| f.scan.as_ref()?.personal_data.get(i), {
+        object: "text: the object's logical id" = |p, _| Cell::text(p.object.as_str());
+        at: "text: JSON pointer into its content" = |p, _| Cell::owned(&p.at);
+        pattern: "text: the pattern that it meets" = |p, _| Cell::text(&p.pattern);
+        sample: "text: the find with all but its ends masked" = |p, _| Cell::text(&p.sample);
+    }
+}
+
+/// The age of a statement: from the older of its claimed and received time.
+fn age(evidence: &Evidence, facts: &Facts) -> Cell<'static> {
+    let newest = evidence.claimed_at.max(evidence.received_at);
+    if newest > facts.now {
+        return Cell::Fault(format!(
+            "the evidence {} is dated {newest}, which is after now ({}): set the clock right where it was made",
+            evidence.id, facts.now
+        ));
+    }
+    Cell::Length(facts.now.duration_since(evidence.claimed_at.min(evidence.received_at)))
+}
+
+fn tests(evidence: &Evidence, value: fn(&crate::facts::Tests) -> u64) -> Cell<'_> {
+    match &evidence.payload {
+        Payload::Tests(tests) => Cell::Integer(value(tests)),
+        _ => Cell::Missing,
+    }
+}
+
+fact! {
+    /// A signed statement about a bundle or about an environment's data.
+    EvidenceFact: Evidence = "evidence",
+    |f| f.evidence.as_ref().map(Vec::len), |f, i| f.evidence.as_ref()?.get(i), {
+        id: "text: the statement's digest" = |e, _| Cell::owned(e.id);
+        kind: "text: `tests`, `masking` or `other`" = |e, _| Cell::text(e.payload.kind());
+        predicate_type: "text: the in-toto predicate type" = |e, _| Cell::text(&e.predicate_type);
+        bundle: "text: the digest of the bundle it is about, or missing"
+            = |e, _| Cell::optional(e.bundle, Cell::owned);
+        is_for_plan: "truth: whether it is about this plan's bundle"
+            = |e, f| Cell::Truth(e.bundle == Some(f.plan.bundle));
+        environment: "text: where it was produced, or whose data it is about"
+            = |e, _| Cell::text(e.environment.as_str());
+        claimed_at: "moment: when its issuer says it was produced" = |e, _| Cell::Moment(e.claimed_at);
+        received_at: "moment: when Sluice got it" = |e, _| Cell::Moment(e.received_at);
+        age: "duration: from the older of both times to now; a time in the future is a fault" = age;
+        issuer_key: "text: the id of the key that signed it" = |e, _| Cell::text(&e.issuer.key);
+        issuer_is_known: "truth: whether somebody in the configuration has that key"
+            = |e, _| Cell::Truth(e.issuer.name.is_some());
+        issuer: "text: who has that key, or missing" = |e, _| Cell::optional(e.issuer.name.as_deref(), Cell::text);
+        suite: "text: of tests, the suite, else missing" = |e, _| match &e.payload {
+            Payload::Tests(tests) => Cell::text(&tests.suite),
+            _ => Cell::Missing,
+        };
+        executed: "integer: of tests, how many ran, else missing" = |e, _| tests(e, |t| t.executed);
+        failed: "integer: of tests, how many failed, else missing" = |e, _| tests(e, |t| t.failed);
+        errors: "integer: of tests, how many broke, else missing" = |e, _| tests(e, |t| t.errors);
+        skipped: "integer: of tests, how many were left out, else missing" = |e, _| tests(e, |t| t.skipped);
+        source: "text: of masking, the data source's logical id, else missing" = |e, _| match &e.payload {
+            Payload::Masking(masking) => Cell::text(masking.source.as_str()),
+            _ => Cell::Missing,
+        };
+        method: "text: of masking, how, else missing" = |e, _| match &e.payload {
+            Payload::Masking(masking) => Cell::text(&masking.method),
+            _ => Cell::Missing,
+        };
+    }
+}
+
+fact! {
+    /// A person's consent to a plan digest.
+    ApprovalFact: Approval = "approval",
+    |f| f.approvals.as_ref().map(Vec::len), |f, i| f.approvals.as_ref()?.get(i), {
+        person: "text: who" = |a, _| Cell::text(&a.person);
+        roles: "list of text: the roles that the person has" = |a, _| Cell::Texts(&a.roles);
+        plan: "text: the digest of the plan consented to" = |a, _| Cell::owned(a.plan);
+        is_for_plan: "truth: whether it is for this plan" = |a, f| Cell::Truth(a.plan == f.plan.digest);
+        is_by_author: "truth: whether the person is one of the plan's authors"
+            = |a, f| Cell::Truth(f.plan.authors.contains(&a.person));
+        at: "moment: when" = |a, _| Cell::Moment(a.at);
+        age: "duration: from then to now; a time in the future is a fault" = |a, f| {
+            if a.at > f.now {
+                Cell::Fault(format!("the approval by `{}` is dated {}, which is after now ({})", a.person, a.at, f.now))
+            } else {
+                Cell::Length(f.now.duration_since(a.at))
+            }
+        };
+    }
+}
+
+fact! {
+    /// A person of the workspace.
+    PersonFact: Person = "person", |f| Some(f.people.len()), |f, i| f.people.get(i), {
+        name: "text: the name in the configuration" = |p, _| Cell::text(&p.name);
+        roles: "list of text: the roles" = |p, _| Cell::Texts(&p.roles);
+    }
+}
+
+/// Beyond what was expanded nothing may be taken for granted.
+fn within<'f>(windows: &NamedWindows, facts: &Facts, cell: impl FnOnce() -> Cell<'f>) -> Cell<'f> {
+    if windows.windows.known.holds(facts.now) {
+        cell()
+    } else {
+        Cell::Fault(format!(
+            "the calendar `{}` is known from {} until {} only, not at {}",
+            windows.name, windows.windows.known.from, windows.windows.known.until, facts.now
+        ))
+    }
+}
+
+fact! {
+    /// A named calendar.
+    CalendarFact: NamedWindows = "calendar",
+    |f| f.calendars.as_ref().map(Vec::len), |f, i| f.calendars.as_ref()?.get(i), {
+        name: "text: its name" = |c, _| Cell::text(&c.name);
+        is_open: "truth: whether it is open now"
+            = |c, f| within(c, f, || Cell::Truth(c.windows.is_open(f.now) == Some(true)));
+        opens: "moment: when it is next open, now if it is, or missing if not within what is known"
+            = |c, f| within(c, f, || Cell::optional(c.windows.next_opening(f.now), Cell::Moment));
+        closes: "moment: when the window that is open now closes, or missing"
+            = |c, f| within(c, f, || Cell::optional(c.windows.closes(f.now), Cell::Moment));
+        is_frozen: "truth: whether a freeze holds now"
+            = |c, f| within(c, f, || Cell::Truth(c.windows.freeze(f.now).is_some()));
+        freeze: "text: what people call that freeze, or missing" = |c, f| within(c, f, || {
+            Cell::optional(c.windows.freeze(f.now), |freeze| Cell::text(freeze.title.as_deref().unwrap_or("a freeze")))
+        });
+        frozen_until: "moment: when that freeze ends, or missing"
+            = |c, f| within(c, f, || Cell::optional(c.windows.freeze(f.now), |freeze| Cell::Moment(freeze.when.until)));
+        known_until: "moment: up to when the calendar is known" = |c, _| Cell::Moment(c.windows.known.until);
+    }
+}
+
+/// Every fact, field and function with its documentation, for reference pages.
+#[must_use]
+pub fn reference() -> Vec<Documented> {
+    fn of<F: Fact>(all: &mut Vec<Documented>) {
+        all.push(Documented { of: F::NAME, name: "", doc: F::DOC.trim() });
+        all.extend(F::FIELDS.iter().map(|field| Documented { of: F::NAME, name: field.name, doc: field.doc }));
+    }
+    let mut all = Vec::new();
+    of::<WorkspaceFact>(&mut all);
+    of::<TransitionFact>(&mut all);
+    of::<EnvironmentFact>(&mut all);
+    of::<AppFact>(&mut all);
+    of::<PlanFact>(&mut all);
+    of::<ChangeFact>(&mut all);
+    of::<SourceFact>(&mut all);
+    of::<LeftoverFact>(&mut all);
+    of::<ScanFact>(&mut all);
+    of::<SecretFact>(&mut all);
+    of::<PersonalFact>(&mut all);
+    of::<EvidenceFact>(&mut all);
+    of::<ApprovalFact>(&mut all);
+    of::<PersonFact>(&mut all);
+    of::<CalendarFact>(&mut all);
+    all.extend(crate::api::FUNCTION_DOCS.iter().map(|(name, doc)| Documented { of: "function", name, doc }));
+    all
+}
