@@ -1,0 +1,874 @@
+//! Judging a log: is it whole, and which entry is the first that is not.
+//!
+//! Three things are compared in both directions: what each stream holds, what the log says of it, and what the
+//! checkpoints vouch for. Whoever changes one of them is found at once, at the entry. Whoever changes streams
+//! and log alike is found by the next checkpoint, which names the entries since the one before; whoever holds
+//! the log's key as well is found by a checkpoint that was kept elsewhere, and by nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use sluice_model::Digest;
+
+use crate::checkpoint::{self, Checkpoint, CheckpointError, LogKey};
+use crate::merkle::Frontier;
+
+/// One entry as the log holds it, with what its stream holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Its place in the log, from 0.
+    pub index: u64,
+    /// The stream that it speaks of.
+    pub stream: String,
+    /// The revision that it speaks of.
+    pub revision: u64,
+    /// The leaf's hash as the log has it.
+    pub leaf: Digest,
+    /// What the stream has.
+    pub found: Found,
+}
+
+/// What a stream holds where the log speaks of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A body from which no leaf can be computed ([`crate::entry::recompute`] failed).
+    Unreadable,
+    /// A revision.
+    There {
+        /// The leaf's hash that is stored with it.
+        stored: Digest,
+        /// The leaf's hash, computed again from its body.
+        recomputed: Digest,
+        /// Its position in the order of insertion.
+        position: u64,
+    },
+}
+
+/// What the streams hold, but for those of the log itself; asked where the log lacks something.
+pub struct Streams<'a> {
+    /// The number of each stream's newest revision.
+    pub heads: &'a BTreeMap<String, u64>,
+    /// The position of a revision in the order of insertion, if there is such a revision.
+    pub position: &'a dyn Fn(&str, u64) -> Option<u64>,
+}
+
+/// A log that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries it has.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Digest,
+    /// How many signed checkpoints in the log vouch for it.
+    pub checkpoints: u64,
+    /// How many of the newest entries no checkpoint in the log vouches for.
+    pub unsigned: u64,
+    /// Revisions that the log does not have yet: an interrupted writer left them, and the sequencer adds them.
+    pub unlogged: Vec<Unlogged>,
+    /// Whether a checkpoint that was kept elsewhere was compared; without it, a tail that was cut off or a
+    /// history that was signed anew cannot be seen.
+    pub kept: bool,
+}
+
+/// Revisions of a stream that the log does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlogged {
+    /// The stream.
+    pub stream: String,
+    /// The first of them.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+}
+
+/// The first thing that is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger is broken at {}: {what}", place(*.index, *.until))]
+pub struct Broken {
+    /// The first entry that is not as it was, or may not be; from 0.
+    pub index: u64,
+    /// The first entry after it that this finding does not speak of. More than `index + 1` where only a
+    /// checkpoint tells, which vouches for all entries since the one before.
+    pub until: u64,
+    /// What is wrong.
+    pub what: Wrong,
+}
+
+fn place(index: u64, until: u64) -> String {
+    let last = until.saturating_sub(1);
+    if last > index { format!("one of the entries {index} to {last}") } else { format!("entry {index}") }
+}
+
+/// What happened to an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// The revision's body or its stored leaf is not what the log says.
+    Changed {
+        /// The stream.
+        stream: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// The log's own entry is not what the revision, whose body and stored leaf agree, says.
+    EntryChanged {
+        /// The stream.
+        stream: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// Streams and log agree, and a signed checkpoint vouches for something else: both were changed, or the
+    /// revision was removed from both.
+    Rewritten {
+        /// The size that the checkpoint vouches for.
+        size: u64,
+    },
+    /// The log has the entry and its stream has no such revision.
+    RevisionRemoved {
+        /// The stream.
+        stream: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// An entry of the log is gone from its place.
+    EntryRemoved {
+        /// The stream that it spoke of, where that is known.
+        stream: Option<String>,
+    },
+    /// An entry stands before another that it followed.
+    Reordered {
+        /// The stream of the entry.
+        stream: String,
+        /// Its revision.
+        revision: u64,
+    },
+    /// An entry speaks of a revision that an earlier one spoke of.
+    Repeated {
+        /// The stream.
+        stream: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// Entries from here on are gone.
+    CutOff {
+        /// The size that a signed checkpoint vouches for.
+        size: u64,
+    },
+    /// A checkpoint in the log is not one that the log's key signed.
+    Checkpoint {
+        /// Its place among the checkpoints, from 1.
+        number: u64,
+        /// What is wrong with it.
+        error: CheckpointError,
+    },
+    /// A checkpoint in the log vouches for fewer entries than the one before it.
+    CheckpointsReordered {
+        /// Its place among the checkpoints, from 1.
+        number: u64,
+    },
+    /// The log and the checkpoints in it agree with each other, and not with the checkpoint kept elsewhere:
+    /// whoever holds the log's key signed another history.
+    SignedAnew {
+        /// The size that the kept checkpoint vouches for.
+        size: u64,
+    },
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { stream, revision } => {
+                write!(f, "revision {revision} of `{stream}` was changed")
+            }
+            Self::EntryChanged { stream, revision } => {
+                write!(f, "the entry for revision {revision} of `{stream}` was changed")
+            }
+            Self::Rewritten { size } => {
+                write!(
+                    f,
+                    "it was changed or removed together with its revision: the signed checkpoint of {size} entries has another root"
+                )
+            }
+            Self::RevisionRemoved { stream, revision } => {
+                write!(f, "revision {revision} of `{stream}` was removed")
+            }
+            Self::EntryRemoved { stream: Some(stream) } => write!(f, "an entry for `{stream}` was removed"),
+            Self::EntryRemoved { stream: None } => f.write_str("an entry was removed"),
+            Self::Reordered { stream, revision } => {
+                write!(
+                    f,
+                    "the entry for revision {revision} of `{stream}` was put before others that it followed"
+                )
+            }
+            Self::Repeated { stream, revision } => {
+                write!(f, "the entry for revision {revision} of `{stream}` is there twice")
+            }
+            Self::CutOff { size } => {
+                write!(f, "the entries from here on were cut off: a signed checkpoint vouches for {size}")
+            }
+            Self::Checkpoint { number, error } => write!(f, "checkpoint {number} in the log: {error}"),
+            Self::CheckpointsReordered { number } => {
+                write!(f, "checkpoint {number} in the log vouches for fewer entries than the one before it")
+            }
+            Self::SignedAnew { size } => {
+                write!(
+                    f,
+                    "the log was signed anew: the kept checkpoint of {size} entries has another root, and those in the log do not"
+                )
+            }
+        }
+    }
+}
+
+/// Judges a log.
+///
+/// `entries` in the order of the log; `checkpoints` in the log in their order, as they were signed; `kept` a
+/// checkpoint from elsewhere that [`checkpoint::open`] has accepted.
+///
+/// # Errors
+/// [`Broken`] names the first entry that was changed, removed, reordered or cut off.
+pub fn verify<C: AsRef<[u8]>>(
+    entries: impl IntoIterator<Item = Logged>,
+    checkpoints: impl IntoIterator<Item = C>,
+    streams: &Streams<'_>,
+    kept: Option<&Checkpoint>,
+    log: &LogKey,
+) -> Result<Verified, Broken> {
+    let (marks, forged) = open_all(checkpoints, log);
+    let mut judge = Judge {
+        marks,
+        next_mark: 0,
+        kept,
+        kept_differs: false,
+        frontier: Frontier::new(),
+        logged: BTreeMap::new(),
+        vouched: 0,
+        since: Vec::new(),
+        streams,
+    };
+    let mut entries = entries.into_iter();
+    judge.marks_reached(&mut entries)?;
+    while let Some(entry) = entries.next() {
+        judge.entry(entry, &mut entries)?;
+        judge.marks_reached(&mut entries)?;
+    }
+    judge.end()?;
+    if let Some(what) = forged {
+        return Err(judge.since_vouched(judge.size(), what));
+    }
+    Ok(judge.verified())
+}
+
+/// The checkpoints up to the first that is wrong, and what is wrong with that.
+fn open_all<C: AsRef<[u8]>>(
+    checkpoints: impl IntoIterator<Item = C>,
+    log: &LogKey,
+) -> (Vec<Checkpoint>, Option<Wrong>) {
+    let mut marks: Vec<Checkpoint> = Vec::new();
+    for (number, bytes) in (1..).zip(checkpoints) {
+        match checkpoint::open(bytes.as_ref(), log) {
+            Err(error) => return (marks, Some(Wrong::Checkpoint { number, error })),
+            Ok(mark) if marks.last().is_some_and(|last| mark.size < last.size) => {
+                return (marks, Some(Wrong::CheckpointsReordered { number }));
+            }
+            Ok(mark) => marks.push(mark),
+        }
+    }
+    (marks, None)
+}
+
+struct Judge<'a> {
+    marks: Vec<Checkpoint>,
+    next_mark: usize,
+    kept: Option<&'a Checkpoint>,
+    /// The kept checkpoint was reached and has another root; what that means shows at the next mark.
+    kept_differs: bool,
+    frontier: Frontier,
+    /// The newest logged revision of each stream.
+    logged: BTreeMap<String, u64>,
+    /// The size that the last good mark vouches for.
+    vouched: u64,
+    /// Stream, revision and position of the entries since then.
+    since: Vec<(String, u64, u64)>,
+    streams: &'a Streams<'a>,
+}
+
+impl Judge<'_> {
+    fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    fn at(index: u64, what: Wrong) -> Broken {
+        Broken { index, until: index.saturating_add(1), what }
+    }
+
+    /// A finding about the entries from the last good mark up to `until`.
+    fn since_vouched(&self, until: u64, what: Wrong) -> Broken {
+        Broken { index: self.vouched, until: until.max(self.vouched.saturating_add(1)), what }
+    }
+
+    fn entry(&mut self, entry: Logged, rest: &mut impl Iterator<Item = Logged>) -> Result<(), Broken> {
+        let at = self.size();
+        let Logged { index, stream, revision, leaf, found } = entry;
+        if index != at {
+            let what = if index > at {
+                Wrong::EntryRemoved { stream: None }
+            } else {
+                Wrong::Repeated { stream, revision }
+            };
+            return Err(Self::at(at, what));
+        }
+        let next = self.logged.get(&stream).map_or(1, |newest| newest.saturating_add(1));
+        if revision < next {
+            return Err(Self::at(at, Wrong::Repeated { stream, revision }));
+        }
+        if revision > next {
+            let later = rest.any(|entry| entry.stream == stream && entry.revision == next);
+            return Err(self.out_of_place((stream, revision), next, later));
+        }
+        let position = match found {
+            Found::Missing => return Err(Self::at(at, Wrong::RevisionRemoved { stream, revision })),
+            Found::There { stored, recomputed, position } if stored == leaf && recomputed == leaf => position,
+            Found::There { stored, recomputed, .. } if stored == recomputed => {
+                return Err(Self::at(at, Wrong::EntryChanged { stream, revision }));
+            }
+            Found::There { .. } | Found::Unreadable => {
+                return Err(Self::at(at, Wrong::Changed { stream, revision }));
+            }
+        };
+        self.frontier.push(leaf);
+        self.logged.insert(stream.clone(), revision);
+        self.since.push((stream, revision, position));
+        Ok(())
+    }
+
+    /// The log goes on with a `revision` of a stream whose revision `next` should come before it and stands
+    /// `later` or nowhere. Its place is told by the order of insertion, where that knows it.
+    fn out_of_place(&self, (stream, revision): (String, u64), next: u64, later: bool) -> Broken {
+        let at = self.size();
+        match ((self.streams.position)(&stream, next), later) {
+            (Some(position), false) => {
+                let place = self.place_of(position).unwrap_or(at);
+                Self::at(place, Wrong::EntryRemoved { stream: Some(stream) })
+            }
+            (None, false) => {
+                let until = at.saturating_add(1);
+                self.since_vouched(until, Wrong::EntryRemoved { stream: Some(stream) })
+            }
+            (position, true) => {
+                let place = position.and_then(|position| self.place_of(position)).unwrap_or(at);
+                let (stream, revision) = self.since_at(place).unwrap_or((stream, revision));
+                Self::at(place, Wrong::Reordered { stream, revision })
+            }
+        }
+    }
+
+    /// The first entry since the last good mark that was inserted after `position`.
+    fn place_of(&self, position: u64) -> Option<u64> {
+        let place = self.since.iter().position(|(_, _, other)| *other > position)?;
+        Some(self.vouched.saturating_add(place as u64))
+    }
+
+    fn since_at(&self, index: u64) -> Option<(String, u64)> {
+        let place = usize::try_from(index.checked_sub(self.vouched)?).ok()?;
+        self.since.get(place).map(|(stream, revision, _)| (stream.clone(), *revision))
+    }
+
+    /// Compares with the checkpoints that vouch for exactly the entries so far.
+    fn marks_reached(&mut self, rest: &mut impl Iterator<Item = Logged>) -> Result<(), Broken> {
+        let size = self.size();
+        while let Some(mark) = self.marks.get(self.next_mark).filter(|mark| mark.size == size) {
+            if mark.root != self.frontier.root() {
+                self.count(rest);
+                return Err(self.somewhere_until(size, Wrong::Rewritten { size }));
+            }
+            if self.kept_differs {
+                return Err(self.signed_anew());
+            }
+            self.next_mark = self.next_mark.saturating_add(1);
+            self.vouched = size;
+            self.since.clear();
+        }
+        if self.kept.is_some_and(|kept| kept.size == size && kept.root != self.frontier.root()) {
+            if self.vouched == size && self.next_mark > 0 {
+                return Err(self.signed_anew());
+            }
+            self.kept_differs = true;
+        }
+        Ok(())
+    }
+
+    fn signed_anew(&self) -> Broken {
+        let size = self.kept.map_or(0, |kept| kept.size);
+        Broken { index: 0, until: size.max(1), what: Wrong::SignedAnew { size } }
+    }
+
+    fn end(&mut self) -> Result<(), Broken> {
+        let size = self.size();
+        if let Some(kept) = self.kept.filter(|_| self.kept_differs) {
+            return Err(self.somewhere_until(kept.size, Wrong::Rewritten { size: kept.size }));
+        }
+        let vouched = self.marks.last().into_iter().chain(self.kept).map(|mark| mark.size).max();
+        match vouched.filter(|vouched| *vouched > size) {
+            None => Ok(()),
+            Some(vouched) => match self.removed() {
+                Some(removed) => Err(removed),
+                None => Err(Broken { index: size, until: vouched, what: Wrong::CutOff { size: vouched } }),
+            },
+        }
+    }
+
+    /// Counts the remaining entries as logged, whatever they hold and in whatever order they stand.
+    fn count(&mut self, rest: &mut impl Iterator<Item = Logged>) {
+        let rest: BTreeSet<(String, u64)> = rest.map(|entry| (entry.stream, entry.revision)).collect();
+        // Sorted, so a stream's revisions come in order, up to the first that is not there.
+        for (stream, revision) in rest {
+            let newest = self.logged.entry(stream).or_default();
+            if revision == newest.saturating_add(1) {
+                *newest = revision;
+            }
+        }
+    }
+
+    /// A root over the entries before `until` differs: names the entry by the order of insertion, where that was
+    /// left as it was.
+    fn somewhere_until(&self, until: u64, what: Wrong) -> Broken {
+        let within = |found: &Broken| found.index < until;
+        self.removed()
+            .filter(within)
+            .or_else(|| self.reordered().filter(within))
+            .unwrap_or_else(|| self.since_vouched(until, what))
+    }
+
+    /// The first place since the last good mark from which an entry is missing, told by a stream with a revision
+    /// that is not logged although later ones of other streams are.
+    fn removed(&self) -> Option<Broken> {
+        let missing = |(stream, newest): (&String, &u64)| {
+            let next = self.logged.get(stream).map_or(1, |logged| logged.saturating_add(1));
+            let position = (*newest >= next).then(|| (self.streams.position)(stream, next))??;
+            Some((self.place_of(position)?, stream.clone()))
+        };
+        let (index, stream) = self.streams.heads.iter().filter_map(missing).min()?;
+        Some(Self::at(index, Wrong::EntryRemoved { stream: Some(stream) }))
+    }
+
+    /// The first entry since the last good mark that stands before one that was inserted earlier.
+    fn reordered(&self) -> Option<Broken> {
+        let mut earliest = u64::MAX;
+        let mut found = None;
+        for (place, (stream, revision, position)) in self.since.iter().enumerate().rev() {
+            if *position > earliest {
+                found = Some((place, stream, *revision));
+            }
+            earliest = earliest.min(*position);
+        }
+        let (place, stream, revision) = found?;
+        let index = self.vouched.saturating_add(place as u64);
+        Some(Self::at(index, Wrong::Reordered { stream: stream.clone(), revision }))
+    }
+
+    fn verified(self) -> Verified {
+        let size = self.size();
+        let unlogged = self
+            .streams
+            .heads
+            .iter()
+            .filter_map(|(stream, newest)| {
+                let from = self.logged.get(stream).map_or(1, |logged| logged.saturating_add(1));
+                (*newest >= from).then(|| Unlogged { stream: stream.clone(), from, to: *newest })
+            })
+            .collect();
+        Verified {
+            size,
+            root: self.frontier.root(),
+            checkpoints: self.marks.len() as u64,
+            unsigned: size.saturating_sub(self.vouched),
+            unlogged,
+            kept: self.kept.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::entry::{self, Entry, Salt};
+    use crate::key::tests::pair;
+
+    const ORIGIN: &str = "sluice.example/acme";
+
+    fn key() -> LogKey {
+        LogKey::new(ORIGIN, pair(1).public()).unwrap()
+    }
+
+    /// A database as it would be copied, to be tampered with.
+    #[derive(Debug, Clone)]
+    struct Copy {
+        /// Stream, revision, body, stored leaf; the index is the position.
+        revisions: Vec<(String, u64, Vec<u8>, Digest)>,
+        /// Stream, revision, leaf.
+        log: Vec<(String, u64, Digest)>,
+        checkpoints: Vec<String>,
+    }
+
+    fn body(number: usize) -> Vec<u8> {
+        let salt = Salt::from_bytes([number as u8; 16]);
+        sluice_model::json::canonical(&json!({"act": number, "salt": salt.hex()}))
+    }
+
+    impl Copy {
+        /// Each letter of `streams` is a revision of the stream of that name; a `.` is a checkpoint.
+        fn of(streams: &str) -> Self {
+            let mut copy = Self { revisions: Vec::new(), log: Vec::new(), checkpoints: Vec::new() };
+            for step in streams.chars() {
+                match step {
+                    '.' => copy.checkpoint(1),
+                    stream => copy.append(stream),
+                }
+            }
+            copy
+        }
+
+        fn append(&mut self, stream: char) {
+            let stream = stream.to_string();
+            let revision = self.revisions.iter().filter(|r| r.0 == stream).count() as u64 + 1;
+            let body = body(self.revisions.len());
+            let leaf = entry::recompute(&stream, revision, &body, 1000).unwrap();
+            self.log.push((stream.clone(), revision, leaf));
+            self.revisions.push((stream, revision, body, leaf));
+        }
+
+        fn signed(&self, by: u8) -> String {
+            let leaves: Vec<_> = self.log.iter().map(|entry| entry.2).collect();
+            let (size, root) = (leaves.len() as u64, crate::merkle::root(&leaves));
+            Checkpoint { origin: ORIGIN.to_owned(), size, root }.sign(&pair(by)).unwrap()
+        }
+
+        fn checkpoint(&mut self, by: u8) {
+            let signed = self.signed(by);
+            self.checkpoints.push(signed);
+        }
+
+        /// Changes a body, and its stored leaf to fit.
+        fn rewrite(&mut self, at: usize) {
+            let (stream, revision, body, leaf) = &mut self.revisions[at];
+            *body = super::tests::body(200);
+            *leaf = entry::recompute(stream, *revision, body, 1000).unwrap();
+        }
+
+        fn heads(&self) -> BTreeMap<String, u64> {
+            self.revisions.iter().map(|r| (r.0.clone(), r.1)).collect()
+        }
+
+        fn judge(&self, kept: Option<&str>) -> Result<Verified, Broken> {
+            let kept = kept.map(|kept| checkpoint::open(kept.as_bytes(), &key()).unwrap());
+            let entries = self.log.iter().enumerate().map(|(index, (stream, revision, leaf))| {
+                let there = self.revisions.iter().position(|r| r.0 == *stream && r.1 == *revision);
+                let found = match there.map(|at| (at, &self.revisions[at])) {
+                    None => Found::Missing,
+                    Some((at, (_, _, body, stored))) => {
+                        match entry::recompute(stream, *revision, body, 1000) {
+                            Err(_) => Found::Unreadable,
+                            Ok(recomputed) => {
+                                Found::There { stored: *stored, recomputed, position: at as u64 + 1 }
+                            }
+                        }
+                    }
+                };
+                Logged {
+                    index: index as u64,
+                    stream: stream.clone(),
+                    revision: *revision,
+                    leaf: *leaf,
+                    found,
+                }
+            });
+            let position = |stream: &str, revision| {
+                let at = self.revisions.iter().position(|r| r.0 == stream && r.1 == revision);
+                at.map(|at| at as u64 + 1)
+            };
+            let streams = Streams { heads: &self.heads(), position: &position };
+            verify(entries, &self.checkpoints, &streams, kept.as_ref(), &key())
+        }
+    }
+
+    fn told(result: Result<Verified, Broken>) -> String {
+        match result {
+            Ok(verified) => format!("whole: {} entries", verified.size),
+            Err(broken) => broken.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_whole_log_is_whole() {
+        let copy = Copy::of("ab.aac.b.");
+        let verified = copy.judge(Some(&copy.checkpoints[1])).unwrap();
+        assert_eq!((verified.size, verified.checkpoints, verified.unsigned), (6, 3, 0));
+        assert!(verified.kept && verified.unlogged.is_empty());
+        assert!(
+            copy.checkpoints[2]
+                .contains(&Checkpoint { origin: ORIGIN.to_owned(), size: 6, root: verified.root }.text())
+        );
+        assert_eq!(told(Copy::of("").judge(None)), "whole: 0 entries");
+        assert_eq!(told(Copy::of(".a.").judge(None)), "whole: 1 entries");
+    }
+
+    #[test]
+    fn what_an_interrupted_writer_left_is_reported_and_not_blamed() {
+        let mut copy = Copy::of("ab.ab");
+        copy.append('b');
+        copy.append('d');
+        copy.log.truncate(4);
+        let verified = copy.judge(None).unwrap();
+        assert_eq!(verified.unsigned, 2);
+        assert_eq!(
+            verified.unlogged,
+            [
+                Unlogged { stream: "b".to_owned(), from: 3, to: 3 },
+                Unlogged { stream: "d".to_owned(), from: 1, to: 1 },
+            ]
+        );
+    }
+
+    /// Each way to tamper, on entries that two checkpoints bracket: `ab.acab.bc.`, checkpoints of 2, 6 and 8.
+    #[test]
+    fn the_first_tampered_entry_is_named() {
+        type Tamper = fn(&mut Copy);
+        let ways: [(&str, Tamper, &str); 24] = [
+            ("body", |c| c.revisions[3].2 = body(200), "entry 3: revision 1 of `c` was changed"),
+            (
+                "body without salt",
+                |c| c.revisions[3].2 = b"{}".to_vec(),
+                "entry 3: revision 1 of `c` was changed",
+            ),
+            ("stored leaf", |c| c.revisions[3].3 = Digest::of(b""), "entry 3: revision 1 of `c` was changed"),
+            (
+                "logged leaf",
+                |c| c.log[3].2 = Digest::of(b""),
+                "entry 3: the entry for revision 1 of `c` was changed",
+            ),
+            (
+                "both leaves",
+                |c| {
+                    c.log[3].2 = Digest::of(b"");
+                    c.revisions[3].3 = Digest::of(b"");
+                },
+                "entry 3: revision 1 of `c` was changed",
+            ),
+            (
+                "body and stored leaf",
+                |c| c.rewrite(3),
+                "entry 3: the entry for revision 1 of `c` was changed",
+            ),
+            (
+                "body, stored and logged leaf",
+                |c| {
+                    c.rewrite(3);
+                    c.log[3].2 = c.revisions[3].3;
+                },
+                "one of the entries 2 to 5: it was changed or removed together with its revision: the signed checkpoint of 6",
+            ),
+            (
+                "the same, in a batch of its own",
+                |c| {
+                    *c = Copy::of("ab.a.c.ab.");
+                    c.rewrite(3);
+                    c.log[3].2 = c.revisions[3].3;
+                },
+                "entry 3: it was changed or removed together with its revision",
+            ),
+            (
+                "swapped leaves",
+                |c| {
+                    let leaf = c.log[3].2;
+                    c.log[3].2 = c.log[4].2;
+                    c.log[4].2 = leaf;
+                },
+                "entry 3: the entry for revision 1 of `c` was changed",
+            ),
+            (
+                "swapped entries of one stream",
+                |c| c.log.swap(2, 4),
+                "entry 2: the entry for revision 3 of `a` was put before",
+            ),
+            (
+                "swapped entries of two streams",
+                |c| c.log.swap(3, 4),
+                "entry 3: the entry for revision 3 of `a` was put before",
+            ),
+            ("swapped across a checkpoint", |c| c.log.swap(1, 2), "one of the entries 0 to 1"),
+            ("dropped entry", |c| drop(c.log.remove(2)), "entry 2: an entry for `a` was removed"),
+            (
+                "dropped entry, the last of its stream so far",
+                |c| drop(c.log.remove(3)),
+                "entry 3: an entry for `c` was removed",
+            ),
+            (
+                "dropped entry and revision",
+                |c| {
+                    c.log.remove(3);
+                    c.revisions.remove(3);
+                },
+                "one of the entries 2 to 5: it was changed or removed together with its revision",
+            ),
+            (
+                "dropped last entry of a stream",
+                |c| drop(c.log.remove(6)),
+                "entry 6: an entry for `b` was removed",
+            ),
+            ("dropped revision", |c| drop(c.revisions.remove(4)), "entry 4: revision 3 of `a` was removed"),
+            (
+                "entry twice",
+                |c| c.log.insert(3, c.log[2].clone()),
+                "entry 3: the entry for revision 2 of `a` is there twice",
+            ),
+            (
+                "inserted",
+                |c| {
+                    c.log.insert(4, ("x".to_owned(), 1, c.log[0].2));
+                },
+                "entry 4: revision 1 of `x` was removed",
+            ),
+            (
+                "cut off",
+                |c| c.log.truncate(5),
+                "one of the entries 5 to 7: the entries from here on were cut off",
+            ),
+            (
+                "cut off with revisions",
+                |c| {
+                    c.log.truncate(7);
+                    c.revisions.truncate(7);
+                },
+                "entry 7: the entries from here on were cut off: a signed checkpoint vouches for 8",
+            ),
+            (
+                "forged checkpoint",
+                |c| {
+                    c.checkpoints.pop();
+                    c.checkpoint(2);
+                },
+                "one of the entries 6 to 7: checkpoint 3 in the log: the checkpoint has no signature",
+            ),
+            (
+                "checkpoint of another size",
+                |c| {
+                    c.checkpoints[1] = c.checkpoints[1].replace("\n6\n", "\n5\n");
+                },
+                "one of the entries 2 to 7: checkpoint 2 in the log: the signature of",
+            ),
+            (
+                "checkpoints swapped",
+                |c| c.checkpoints.swap(0, 1),
+                "checkpoint 2 in the log vouches for fewer",
+            ),
+        ];
+        let whole = Copy::of("ab.acab.bc.");
+        for (name, tamper, expected) in ways {
+            let mut copy = whole.clone();
+            tamper(&mut copy);
+            let said = told(copy.judge(None));
+            assert!(said.contains(expected), "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_the_copy_alone_cannot_show_the_kept_checkpoint_shows() {
+        let whole = Copy::of("ab.acab.bc.");
+        let kept = &whole.checkpoints[2];
+        // The newest checkpoint and what it vouches for are cut off.
+        let mut cut = whole.clone();
+        cut.log.truncate(6);
+        cut.revisions.truncate(6);
+        cut.checkpoints.pop();
+        assert_eq!(told(cut.judge(None)), "whole: 6 entries");
+        let broken = cut.judge(Some(kept)).unwrap_err();
+        assert_eq!((broken.index, broken.until, broken.what), (6, 8, Wrong::CutOff { size: 8 }));
+        // Cut off, and gone on with another history under the same key.
+        for on in ["bb.", "b.b.", "bb", "bcaaa.", "bcbaaa"] {
+            let mut other = cut.clone();
+            other.rewrite(1);
+            other.log[1].2 = other.revisions[1].3;
+            other.checkpoints.clear();
+            for step in on.chars() {
+                if step == '.' { other.checkpoint(1) } else { other.append(step) }
+            }
+            assert!(other.judge(None).is_ok(), "{on}");
+            let broken = other.judge(Some(kept)).unwrap_err();
+            assert!(broken.index <= 1 && broken.until == 8, "{on}: {broken:?}");
+            let signed = matches!(broken.what, Wrong::SignedAnew { size: 8 });
+            assert!(signed || matches!(broken.what, Wrong::Rewritten { size: 8 }), "{on}: {broken}");
+            assert_eq!(signed, on.ends_with('.'), "{on}: {broken}");
+        }
+        // Checkpoints dropped, so that none vouches for a change before the kept one.
+        let mut bare = whole.clone();
+        bare.checkpoints.truncate(1);
+        bare.rewrite(4);
+        bare.log[4].2 = bare.revisions[4].3;
+        assert_eq!(told(bare.judge(None)), "whole: 8 entries");
+        let broken = bare.judge(Some(kept)).unwrap_err();
+        assert_eq!((broken.index, broken.until, broken.what), (2, 8, Wrong::Rewritten { size: 8 }));
+        // Everything gone.
+        let empty = Copy::of("");
+        assert_eq!(empty.judge(Some(kept)).unwrap_err().what, Wrong::CutOff { size: 8 });
+    }
+
+    #[test]
+    fn another_key_vouches_for_nothing() {
+        let copy = Copy::of("ab.");
+        let other = LogKey::new(ORIGIN, pair(2).public()).unwrap();
+        let streams = Streams { heads: &BTreeMap::new(), position: &|_, _| None };
+        let broken = verify(Vec::new(), &copy.checkpoints, &streams, None, &other).unwrap_err();
+        assert!(matches!(broken.what, Wrong::Checkpoint { number: 1, .. }), "{broken}");
+    }
+
+    fn a_log() -> impl Strategy<Value = String> {
+        prop::collection::vec("[a-c]{1,4}\\.", 1..6).prop_map(|batches| batches.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn one_tampered_entry_is_within_what_is_named(
+            log in a_log(), at in any::<prop::sample::Index>(), way in 0_usize..5,
+        ) {
+            let whole = Copy::of(&log);
+            prop_assert!(whole.judge(whole.checkpoints.last().map(String::as_str)).is_ok());
+            let at = at.index(whole.log.len());
+            let mut copy = whole;
+            match way {
+                0 => copy.revisions[at].2 = body(200),
+                1 => copy.log[at].2 = Digest::of(b"x"),
+                2 => {
+                    copy.rewrite(at);
+                    copy.log[at].2 = copy.revisions[at].3;
+                }
+                3 => drop(copy.log.remove(at)),
+                _ => drop(copy.revisions.remove(at)),
+            }
+            let broken = copy.judge(None).unwrap_err();
+            prop_assert!(broken.index <= at as u64 && (at as u64) < broken.until, "{broken:?} at {at}");
+            if way != 2 {
+                prop_assert_eq!(broken.index, at as u64, "{:?}", broken);
+            }
+        }
+
+        #[test]
+        fn any_order_but_the_right_one_is_noticed(log in a_log(), order in any::<prop::sample::Index>()) {
+            let whole = Copy::of(&log);
+            let mut copy = whole.clone();
+            let at = order.index(copy.log.len());
+            copy.log.rotate_left(at);
+            prop_assert_eq!(copy.judge(None).is_ok(), copy.log == whole.log);
+        }
+    }
+
+    #[test]
+    fn entries_are_those_of_the_entry_module() {
+        let salt = Salt::from_bytes([0; 16]);
+        assert_eq!(Copy::of("a").log[0].2, Entry::of("a", 1, salt, &body(0)).leaf());
+    }
+}
