@@ -1,0 +1,406 @@
+//! Options as a tree of JSON and as the list of leaves that plugins are given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Number, Value};
+use sluice_model::content::{self, Part};
+use sluice_model::json::MOST_NESTED;
+
+use crate::contract::{OptionLeaf, Part as WirePart, Scalar, Value as Wire};
+use crate::error::{Limit, Reason};
+use crate::limits::Limits;
+
+/// Integers from here on are rounded by a float of 64 bits.
+const EXACT: u64 = 1 << 53;
+
+/// Some options as leaves.
+#[derive(Debug, Default)]
+pub(crate) struct Leaves<'v> {
+    /// The leaves as plugins get them, with their JSON in [`Leaves::json`] at the same index.
+    pub(crate) wire: Vec<OptionLeaf>,
+    /// The leaves' JSON; a marked text is a leaf.
+    pub(crate) json: Vec<&'v Value>,
+    /// Where lists are: a pointer alone does not tell a list from an object.
+    pub(crate) lists: BTreeSet<String>,
+    by_pointer: BTreeMap<String, usize>,
+    bytes: usize,
+}
+
+impl<'v> Leaves<'v> {
+    /// The leaves of some options.
+    pub(crate) fn of(options: &'v Value, limits: &Limits) -> Result<Self, Reason> {
+        let mut leaves = Self::default();
+        leaves.add(options, &mut String::new(), 0, limits)?;
+        leaves.by_pointer = leaves.wire.iter().enumerate().map(|(i, leaf)| (leaf.at.clone(), i)).collect();
+        Ok(leaves)
+    }
+
+    fn add(&mut self, value: &'v Value, at: &mut String, depth: usize, limits: &Limits) -> Result<(), Reason> {
+        let too_large = |limit, most: usize| Reason::InputTooLarge { limit, most: most as u64 };
+        if depth > MOST_NESTED {
+            return Err(too_large(Limit::Options, limits.options));
+        }
+        let end = at.len();
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                self.lists.insert(at.clone());
+                for (index, item) in items.iter().enumerate() {
+                    at.push('/');
+                    at.push_str(&index.to_string());
+                    self.add(item, at, depth + 1, limits)?;
+                    at.truncate(end);
+                }
+            }
+            Value::Object(members) if !members.is_empty() && content::parts(value).is_none() => {
+                for (key, member) in members {
+                    at.push('/');
+                    escape(key, at);
+                    self.add(member, at, depth + 1, limits)?;
+                    at.truncate(end);
+                }
+            }
+            leaf => {
+                let wire = lower(leaf);
+                self.bytes = self.bytes.saturating_add(at.len()).saturating_add(size(&wire));
+                self.wire.push(OptionLeaf { at: at.clone(), value: wire });
+                self.json.push(leaf);
+                if self.wire.len() > limits.options {
+                    return Err(too_large(Limit::Options, limits.options));
+                }
+                if self.bytes > limits.option_bytes {
+                    return Err(too_large(Limit::OptionBytes, limits.option_bytes));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The leaves with their pointers, in any order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Wire, &'v Value)> {
+        self.wire.iter().zip(&self.json).map(|(leaf, json)| (leaf.at.as_str(), &leaf.value, *json))
+    }
+
+    /// The leaf at exactly this pointer.
+    pub(crate) fn get(&self, at: &str) -> Option<&Wire> {
+        let index = *self.by_pointer.get(at)?;
+        self.wire.get(index).map(|leaf| &leaf.value)
+    }
+
+    /// Whether there is a leaf at this pointer or inside it.
+    pub(crate) fn any_within(&self, at: &str) -> bool {
+        self.get(at).is_some() || has_members(&self.by_pointer, at)
+    }
+}
+
+/// Whether some pointer lies inside `at`.
+pub(crate) fn has_members<K: Ord + std::borrow::Borrow<str>, V>(by_pointer: &BTreeMap<K, V>, at: &str) -> bool {
+    let inside = format!("{at}/");
+    let from = (std::ops::Bound::Included(inside.as_str()), std::ops::Bound::Unbounded);
+    by_pointer.range::<str, _>(from).next().is_some_and(|(next, _)| next.borrow().starts_with(&inside))
+}
+
+fn escape(key: &str, at: &mut String) {
+    for c in key.chars() {
+        match c {
+            '~' => at.push_str("~0"),
+            '/' => at.push_str("~1"),
+            c => at.push(c),
+        }
+    }
+}
+
+/// A leaf as plugins see it. Two leaves that differ in their canonical JSON never look the same,
+/// but for a declared and a provisional slot of one name.
+fn lower(leaf: &Value) -> Wire {
+    match leaf {
+        Value::Null => Wire::Plain(Scalar::None),
+        Value::Bool(flag) => Wire::Plain(Scalar::Flag(*flag)),
+        Value::Number(number) => Wire::Plain(lower_number(number)),
+        Value::String(text) => {
+            let mut parts = Vec::new();
+            split(text, &mut parts);
+            composed(parts)
+        }
+        Value::Array(_) => Wire::Plain(Scalar::EmptyList),
+        Value::Object(_) => match content::parts(leaf) {
+            None => Wire::Plain(Scalar::EmptyObject),
+            Some(marked) => {
+                let mut parts = Vec::new();
+                for part in marked {
+                    match part {
+                        Part::Text(text) => split(&text, &mut parts),
+                        Part::Slot(name) | Part::Provisional(name) => {
+                            parts.push(WirePart::Slot(name.as_str().to_owned()));
+                        }
+                    }
+                }
+                // Even when it has no slot: a mark is not the text it stands for.
+                Wire::Composed(parts)
+            }
+        },
+    }
+}
+
+fn lower_number(number: &Number) -> Scalar {
+    match (number.as_i64(), number.as_u64(), number.as_f64()) {
+        (Some(integer), ..) if integer.unsigned_abs() > EXACT => Scalar::Digits(integer.to_string()),
+        (None, Some(integer), _) => Scalar::Digits(integer.to_string()),
+        (.., Some(float)) => Scalar::Number(float),
+        _ => Scalar::Digits(number.to_string()),
+    }
+}
+
+fn composed(mut parts: Vec<WirePart>) -> Wire {
+    match parts.as_mut_slice() {
+        [] => Wire::Plain(Scalar::Text(String::new())),
+        [WirePart::Literal(text)] => Wire::Plain(Scalar::Text(std::mem::take(text))),
+        _ => Wire::Composed(parts),
+    }
+}
+
+/// Splits a text into literals and `{{…}}`. What is opened and not closed is literal.
+fn split(text: &str, parts: &mut Vec<WirePart>) {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some(end) = closing(after) else { break };
+        let (Some(inner), Some(behind)) = (after.get(..end), after.get(end + 2..)) else { break };
+        if !before.is_empty() {
+            parts.push(WirePart::Literal(before.to_owned()));
+        }
+        parts.push(WirePart::Expression(inner.to_owned()));
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        parts.push(WirePart::Literal(rest.to_owned()));
+    }
+}
+
+/// Where the `}}` is that closes an expression, past the braces of what stands in it.
+fn closing(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut open = 0usize;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' => open += 1,
+            b'}' if open > 0 => open -= 1,
+            b'}' if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            _ => {}
+        }
+    }
+    // Braces inside do not pair, as in a text: then the first `}}` is it.
+    text.find("}}")
+}
+
+fn size(wire: &Wire) -> usize {
+    match wire {
+        Wire::Plain(Scalar::Text(text) | Scalar::Digits(text)) => text.len(),
+        Wire::Plain(_) => 8,
+        Wire::Composed(parts) => parts
+            .iter()
+            .map(|part| match part {
+                WirePart::Literal(text) | WirePart::Slot(text) | WirePart::Expression(text) => text.len() + 16,
+            })
+            .sum(),
+    }
+}
+
+/// The tree of some leaves. `is_list` says where lists are.
+///
+/// # Errors
+/// The pointer at which the leaves do not make a tree: a value has members, or a list has gaps.
+pub(crate) fn tree<'l>(
+    leaves: impl IntoIterator<Item = (&'l str, Value)>,
+    is_list: impl Fn(&str) -> bool,
+) -> Result<Value, String> {
+    let mut root = Node::Branch(BTreeMap::new());
+    for (at, value) in leaves {
+        let mut node = &mut root;
+        let mut tokens = at.split('/').skip(1).peekable();
+        if tokens.peek().is_none() {
+            return Ok(value);
+        }
+        while let Some(token) = tokens.next() {
+            let Node::Branch(members) = node else { return Err(at.to_owned()) };
+            let token = token.replace("~1", "/").replace("~0", "~");
+            if tokens.peek().is_none() {
+                if members.insert(token, Node::Leaf(value)).is_some() {
+                    return Err(at.to_owned());
+                }
+                break;
+            }
+            node = members.entry(token).or_insert_with(|| Node::Branch(BTreeMap::new()));
+        }
+    }
+    assemble(root, &mut String::new(), &is_list)
+}
+
+enum Node {
+    Leaf(Value),
+    Branch(BTreeMap<String, Node>),
+}
+
+fn assemble(node: Node, at: &mut String, is_list: &impl Fn(&str) -> bool) -> Result<Value, String> {
+    let mut members = match node {
+        Node::Leaf(value) => return Ok(value),
+        Node::Branch(members) => members,
+    };
+    let end = at.len();
+    if is_list(at) {
+        let mut items = Vec::with_capacity(members.len());
+        while let Some(item) = members.remove(&items.len().to_string()) {
+            at.push('/');
+            at.push_str(&items.len().to_string());
+            items.push(assemble(item, at, is_list)?);
+            at.truncate(end);
+        }
+        return if members.is_empty() { Ok(Value::Array(items)) } else { Err(at.clone()) };
+    }
+    let mut object = Map::new();
+    for (key, member) in members {
+        at.push('/');
+        escape(&key, at);
+        let member = assemble(member, at, is_list)?;
+        at.truncate(end);
+        object.insert(key, member);
+    }
+    Ok(Value::Object(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+    use sluice_model::content::mark;
+    use sluice_model::{SlotName, json};
+
+    use super::*;
+
+    /// The way back, which the host never goes: it keeps its own JSON. Here it shows that nothing
+    /// is lost on the way to a plugin.
+    fn raise(wire: &Wire) -> Value {
+        match wire {
+            Wire::Plain(scalar) => match scalar {
+                Scalar::None => Value::Null,
+                Scalar::Flag(flag) => json!(flag),
+                Scalar::Number(number) => Value::Number(json::number(*number).unwrap()),
+                Scalar::Digits(digits) => serde_json::from_str(digits).unwrap(),
+                Scalar::Text(text) => json!(text),
+                Scalar::EmptyList => json!([]),
+                Scalar::EmptyObject => json!({}),
+            },
+            Wire::Composed(parts) => {
+                let mut texts: Vec<Part> = Vec::new();
+                for part in parts {
+                    let text = match part {
+                        WirePart::Literal(text) => text.clone(),
+                        WirePart::Expression(inner) => format!("{{{{{inner}}}}}"),
+                        WirePart::Slot(name) => {
+                            texts.push(Part::Slot(SlotName::new(name.clone()).unwrap()));
+                            continue;
+                        }
+                    };
+                    match texts.last_mut() {
+                        Some(Part::Text(last)) => last.push_str(&text),
+                        _ => texts.push(Part::Text(text)),
+                    }
+                }
+                match texts.as_slice() {
+                    [Part::Text(text)] => json!(text),
+                    parts => mark(parts),
+                }
+            }
+        }
+    }
+
+    fn any_text() -> impl Strategy<Value = String> {
+        prop_oneof![".{0,8}", "[{}a~/ ]{0,12}", "x?\\{\\{[a-z.{}]{0,6}\\}\\}y?"]
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let parts = prop_oneof![
+            any_text().prop_filter("merged when empty", |t| !t.is_empty()).prop_map(Part::Text),
+            "[a-z]{1,4}".prop_map(|name| Part::Slot(SlotName::new(name).unwrap())),
+        ];
+        let slot = Just(Part::Slot(SlotName::new("s").unwrap()));
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_filter_map("finite", json::number).prop_map(Value::Number),
+            any_text().prop_map(Value::from),
+            (parts, slot).prop_map(|(part, slot)| mark(&[part, slot])),
+        ];
+        leaf.prop_recursive(4, 48, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map("[a-c0-2~/]{0,3}", inner, 0..6).prop_map(|m| json!(m)),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn leaves_make_the_tree_they_were_taken_from(value in any_json()) {
+            let leaves = Leaves::of(&value, &Limits::default()).unwrap();
+            let again = tree(leaves.iter().map(|(at, _, json)| (at, json.clone())), |at| leaves.lists.contains(at));
+            prop_assert_eq!(again.unwrap(), value.clone());
+            let raised = tree(leaves.iter().map(|(at, wire, _)| (at, raise(wire))), |at| leaves.lists.contains(at));
+            prop_assert_eq!(raised.unwrap(), value);
+        }
+
+        #[test]
+        fn expressions_are_found_and_nothing_is_lost(text in any_text()) {
+            let mut parts = Vec::new();
+            split(&text, &mut parts);
+            let joined: String = parts.iter().map(|part| match part {
+                WirePart::Literal(text) => text.clone(),
+                WirePart::Expression(inner) => format!("{{{{{inner}}}}}"),
+                WirePart::Slot(_) => unreachable!(),
+            }).collect();
+            prop_assert_eq!(joined, text);
+        }
+    }
+
+    #[test]
+    fn texts_keep_their_parts() {
+        let literal = |text: &str| WirePart::Literal(text.into());
+        let expression = |text: &str| WirePart::Expression(text.into());
+        for (text, expected) in [
+            ("a {{constants.X}} b", vec![literal("a "), expression("constants.X"), literal(" b")]),
+            ("{{ {a: {b: 1}} }}", vec![expression(" {a: {b: 1}} ")]),
+            ("{{a}}{{b}}", vec![expression("a"), expression("b")]),
+            ("{{ '{' }}x", vec![expression(" '{' "), literal("x")]),
+            ("{{open", vec![literal("{{open")]),
+            ("", vec![]),
+        ] {
+            let mut parts = Vec::new();
+            split(text, &mut parts);
+            assert_eq!(parts, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_a_plugin_sees_it() {
+        let small = Limits { options: 3, option_bytes: 100, ..Limits::default() };
+        for (options, limit) in
+            [(json!([1, 2, 3, 4]), Limit::Options), (json!({"a": "x".repeat(200)}), Limit::OptionBytes)]
+        {
+            let refused = Leaves::of(&options, &small).unwrap_err();
+            assert!(matches!(refused, Reason::InputTooLarge { limit: l, .. } if l == limit), "{refused}");
+            assert!(Leaves::of(&options, &Limits::default()).is_ok());
+        }
+    }
+
+    #[test]
+    fn leaves_that_make_no_tree_are_refused() {
+        for (leaves, lists, expected) in [
+            (vec!["/a", "/a/b"], vec![], "/a/b"),
+            (vec!["/a/0", "/a/2"], vec!["/a"], "/a"),
+            (vec!["/a/b"], vec!["/a"], "/a"),
+        ] {
+            let refused = tree(leaves.into_iter().map(|at| (at, json!(1))), |at| lists.contains(&at));
+            assert_eq!(refused, Err(expected.to_owned()));
+        }
+    }
+}

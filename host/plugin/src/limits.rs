@@ -1,0 +1,76 @@
+//! What a plugin may use.
+
+use std::time::Duration;
+
+/// What one plugin, and one call of it, may use. Each default is well above what the first-party
+/// plugins need (a render of 20 options takes about 0.3 million of fuel and 1.2 MiB) and well
+/// below what hurts a host that serves many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a component, before anything is parsed. 16 MiB: Rust guests have 0.2 MiB, guests
+    /// that carry a JavaScript engine about 12 MiB.
+    pub component_bytes: usize,
+    /// Fuel of a call, about one unit per Wasm instruction. 500 million: half a second on a common
+    /// core. This decides, being the same on every machine; all the calls into a plugin that one
+    /// render takes share it.
+    pub fuel: u64,
+    /// Wall-clock time of a call. 10 s: far beyond what the fuel lasts, so that only a machine in
+    /// trouble meets it. It is judged in steps of [`Limits::TICK`].
+    pub deadline: Duration,
+    /// Bytes of linear memory, of all memories of an instance together. 64 MiB: a guest in a
+    /// language with a runtime of its own starts at 20 MiB or so.
+    pub memory_bytes: usize,
+    /// Elements of all tables of an instance together. 20,000: one per function whose address is
+    /// taken; large guests have some thousand.
+    pub table_elements: usize,
+    /// Core instances, memories and tables, each, of one component. 16: a guest has one, and up to
+    /// three are adapters.
+    pub instances: usize,
+    /// Bytes of the Wasm stack. 512 KiB, the engine's default, which fits into any thread's stack.
+    pub stack_bytes: usize,
+    /// Bytes that a plugin may hand to the host in one answer or call. 4 MiB: ten times the
+    /// largest data source that was seen.
+    pub answer_bytes: usize,
+    /// Bytes of all log messages of a call. 64 KiB.
+    pub log_bytes: usize,
+    /// Log messages of a call. 200.
+    pub log_messages: usize,
+    /// Findings in one answer. 200: more is not read by people.
+    pub findings: usize,
+    /// Options of a data source or binding. 10,000 leaves: real ones have fewer than 100.
+    pub options: usize,
+    /// Bytes of a data source's or binding's texts and pointers. 4 MiB.
+    pub option_bytes: usize,
+    /// Resource handles that a plugin holds at a time. 64: it is given one.
+    pub handles: usize,
+    /// Calls at a time; more wait. 16, for each of which the pool reserves address space.
+    pub concurrent_calls: u32,
+}
+
+impl Limits {
+    /// How often the wall clock is looked at. 10 ms: the cost is not measurable, and a deadline is
+    /// in seconds.
+    pub const TICK: Duration = Duration::from_millis(10);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes: 16 << 20,
+            fuel: 500_000_000,
+            deadline: Duration::from_secs(10),
+            memory_bytes: 64 << 20,
+            table_elements: 20_000,
+            instances: 16,
+            stack_bytes: 512 << 10,
+            answer_bytes: 4 << 20,
+            log_bytes: 64 << 10,
+            log_messages: 200,
+            findings: 200,
+            options: 10_000,
+            option_bytes: 4 << 20,
+            handles: 64,
+            concurrent_calls: 16,
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! A data source of a bundle, rendered for a target.
+
+mod check;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_model::content;
+use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, SecretRef, SlotName};
+
+use crate::contract::{self, Failure};
+use crate::describe::KindDescription;
+use crate::error::{Limit, PluginError, Reason, SourceName, shown};
+use crate::leaf::Leaves;
+use crate::plugin::Plugin;
+
+/// A data source as the bundle has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSource {
+    /// Its identity.
+    pub logical_id: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// The platform's options, with marks where secrets were taken out (see
+    /// [`sluice_model::content`]). `null` is as good as none.
+    pub options: Value,
+}
+
+/// An environment, by name and by its place in the order of promotion, from 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Its place.
+    pub order: u32,
+}
+
+/// A secret of the target that the owner offers to a data source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where its value lies.
+    pub reference: SecretRef,
+    /// What the owner filed it under, such as `password`.
+    pub label: String,
+    /// Full days since it was last changed.
+    pub age_days: u32,
+}
+
+/// All that a rendered source is made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderInput {
+    /// The data source as the bundle has it.
+    pub source: DataSource,
+    /// Where the bundle was cut or stands.
+    pub source_environment: Environment,
+    /// Where it goes.
+    pub target_environment: Environment,
+    /// The options that the target's owners set, in the platform's form and with marks for
+    /// secrets like the source's. `null` is as good as none.
+    pub binding: Value,
+    /// Slots that the binding fills by name; the plugin is not asked about them.
+    pub slots_bound: BTreeMap<SlotName, SecretRef>,
+    /// Secrets among which the plugin may choose for the other slots.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A data source as a plugin made it for the target, after all checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// The options; marks stand where secrets belong.
+    pub options: Value,
+    /// Which secret fills which slot.
+    pub slots: BTreeMap<SlotName, SecretRef>,
+    /// Required slots that nothing fills; also a confirmed slot that no rule describes, since
+    /// nobody says that it may be empty.
+    pub missing_slots: Vec<SlotName>,
+    /// What policies want to know of it.
+    pub traits: Traits,
+    /// What the plugin and the host noticed.
+    pub notes: Vec<Note>,
+    /// Fuel that the plugin used: the same for the same input.
+    pub fuel_used: u64,
+    /// The plugin that made it.
+    pub plugin: Digest,
+}
+
+/// What policies want to know of a rendered source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traits {
+    /// Where it connects to: `host:port`, or a URL's scheme, host and port.
+    pub endpoints: Vec<String>,
+    /// Whether the connection is encrypted, if the options say so.
+    pub tls: Option<bool>,
+    /// The account it connects as, if the options name one.
+    pub account: Option<String>,
+    /// Whether that account is known to be an administrator's.
+    pub privileged: Option<bool>,
+}
+
+/// How grave a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// Probably not wanted.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+/// What was noticed about a data source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// How grave it is.
+    pub severity: Severity,
+    /// Stable name of the rule, such as `tls.off`.
+    pub code: String,
+    /// The option it is about, as a JSON pointer into the options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// One sentence for a person.
+    pub message: String,
+    /// What would mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(at) = &self.at {
+            write!(f, " at `{at}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a plugin answered in one call.
+struct Answer {
+    judged: Vec<contract::Finding>,
+    transformed: contract::Transformed,
+    assigned: Vec<(SlotName, SecretRef)>,
+    options: Value,
+    slots: Vec<(SlotName, bool)>,
+}
+
+impl Plugin {
+    /// Renders a data source for a target.
+    ///
+    /// The same input gives the same answer. A required slot that stays empty is no error here:
+    /// the plan shows it.
+    ///
+    /// # Errors
+    /// [`PluginError`] names plugin, data source and what is wrong: the options, the plugin's
+    /// answer, or a limit that it met.
+    pub fn render(&self, input: &RenderInput) -> Result<Rendered, PluginError> {
+        self.try_render(input).map_err(|reason| {
+            let RenderInput { source: DataSource { logical_id, name, .. }, .. } = input;
+            self.failed(SourceName { logical_id: logical_id.clone(), name: shown(name) }, reason)
+        })
+    }
+
+    fn try_render(&self, input: &RenderInput) -> Result<Rendered, Reason> {
+        let kind = &input.source.kind;
+        let description = self.description(kind).ok_or_else(|| Reason::UnsupportedKind(kind.clone()))?;
+        check::references(input)?;
+        let (source, binding) = (members(&input.source.options), members(&input.binding));
+        let source = Leaves::of(&source, self.limits())?;
+        let binding = Leaves::of(&binding, self.limits())?;
+        let expected = check::Expected::new(description, &source, &binding)?;
+        let (answer, fuel_used) = self.ask(input, description, &source, &binding, &expected)?;
+
+        let Answer { judged, transformed, assigned, options, slots } = answer;
+        let findings = judged.into_iter().chain(transformed.notes);
+        let mut notes = notes(findings, self.limits().findings)?;
+        notes.extend(unknown_slots(&input.slots_bound, &slots));
+        let mut filled: BTreeMap<_, _> = assigned.into_iter().collect();
+        for (slot, _) in &slots {
+            if let Some(reference) = input.slots_bound.get(slot) {
+                filled.insert(slot.clone(), reference.clone());
+            }
+        }
+        let missing = slots.into_iter().filter(|(slot, required)| *required && !filled.contains_key(slot));
+        let missing_slots = missing.map(|(slot, _)| slot).collect();
+        let traits = traits(transformed.traits, self.limits().findings)?;
+        let plugin = self.digest();
+        Ok(Rendered { options, slots: filled, missing_slots, traits, notes, fuel_used, plugin })
+    }
+
+    /// The calls into the plugin, on one fresh instance, each answer checked before the next call.
+    fn ask(
+        &self,
+        input: &RenderInput,
+        description: &KindDescription,
+        source: &Leaves<'_>,
+        binding: &Leaves<'_>,
+        expected: &check::Expected<'_, '_>,
+    ) -> Result<(Answer, u64), Reason> {
+        let wire = contract::DataSource {
+            logical_id: input.source.logical_id.to_string(),
+            name: input.source.name.clone(),
+            kind: (&input.source.kind).into(),
+            options: source.wire.clone(),
+        };
+        let (from, to) = (environment(&input.source_environment), environment(&input.target_environment));
+        let (answer, fuel) = self.call(|guest, store| {
+            let guest = guest.sluice_plugin_transforming();
+            let judged = match guest.call_validate(&mut *store, &wire)? {
+                Ok(judged) => judged,
+                Err(failure) => return Ok(Err(self.refusal(input, failure))),
+            };
+            let transformed = match guest.call_transform(&mut *store, &wire, &from, &to, &binding.wire)? {
+                Ok(transformed) => transformed,
+                Err(failure) => return Ok(Err(self.refusal(input, failure))),
+            };
+            let options = match expected.accept(&wire, &transformed.source, source, binding) {
+                Ok(options) => options,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let slots = slots(description, &options);
+            let asked: Vec<_> =
+                slots.iter().map(|(slot, _)| slot).filter(|s| !input.slots_bound.contains_key(*s)).collect();
+            let mut assigned = Vec::new();
+            if !asked.is_empty() && !input.candidates.is_empty() {
+                let names: Vec<_> = asked.iter().map(|slot| slot.to_string()).collect();
+                let offered = input.candidates.iter().map(|c| (c.label.clone(), c.age_days));
+                let offered = contract::lend(store, offered)?;
+                match guest.call_remap_credentials(&mut *store, &transformed.source, &names, offered)? {
+                    Ok(answer) => match check::assignments(&answer, &asked, &input.candidates) {
+                        Ok(good) => assigned = good,
+                        Err(reason) => return Ok(Err(reason)),
+                    },
+                    Err(failure) => return Ok(Err(self.refusal(input, failure))),
+                }
+            }
+            Ok(Ok(Answer { judged, transformed, assigned, options, slots }))
+        })?;
+        answer.map(|answer| (answer, fuel))
+    }
+
+    fn refusal(&self, input: &RenderInput, failure: Failure) -> Reason {
+        match failure {
+            Failure::UnsupportedKind => Reason::UnsupportedKind(input.source.kind.clone()),
+            Failure::Invalid(findings) => match notes(findings, self.limits().findings) {
+                Ok(notes) => Reason::Invalid(notes),
+                Err(reason) => reason,
+            },
+            Failure::Incomplete(options) => Reason::Incomplete {
+                environment: input.target_environment.name.clone(),
+                options: options.iter().take(self.limits().findings).map(|at| shown(at)).collect(),
+            },
+        }
+    }
+}
+
+/// Options, where `null` is none.
+fn members(options: &Value) -> std::borrow::Cow<'_, Value> {
+    match options {
+        Value::Null => std::borrow::Cow::Owned(Value::Object(serde_json::Map::new())),
+        options => std::borrow::Cow::Borrowed(options),
+    }
+}
+
+fn environment(environment: &Environment) -> contract::Environment {
+    contract::Environment { name: environment.name.to_string(), order: environment.order }
+}
+
+/// The declared slots of rendered options, each once, and whether it must be filled. What nobody
+/// has confirmed to be a secret is left out.
+fn slots(description: &KindDescription, options: &Value) -> Vec<(SlotName, bool)> {
+    let mut seen = BTreeSet::new();
+    content::marks(options)
+        .into_iter()
+        .filter(|mark| !mark.provisional && seen.insert(mark.slot.clone()))
+        .map(|mark| {
+            let required = description.rule(&mark.at, &mark.slot).is_none_or(|rule| rule.required);
+            (mark.slot, required)
+        })
+        .collect()
+}
+
+fn notes(findings: impl IntoIterator<Item = contract::Finding>, most: usize) -> Result<Vec<Note>, Reason> {
+    let mut notes = Vec::new();
+    for finding in findings {
+        if notes.len() == most {
+            return Err(contract::exceeded(Limit::Findings, most));
+        }
+        let note = Note {
+            severity: match finding.severity {
+                contract::Severity::Note => Severity::Note,
+                contract::Severity::Warning => Severity::Warning,
+                contract::Severity::Error => Severity::Error,
+            },
+            code: shown(&finding.code),
+            at: finding.at.as_deref().map(shown),
+            message: shown(&finding.message),
+            fix: finding.fix.as_deref().map(shown),
+        };
+        // A plugin judges the bundle's options and the rendered ones; what is odd in both is one note.
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    Ok(notes)
+}
+
+/// Notes on references for slots that the rendered source does not have.
+fn unknown_slots(bound: &BTreeMap<SlotName, SecretRef>, slots: &[(SlotName, bool)]) -> Vec<Note> {
+    bound
+        .keys()
+        .filter(|bound| !slots.iter().any(|(slot, _)| slot == *bound))
+        .map(|slot| Note {
+            severity: Severity::Warning,
+            code: "slot.unknown".to_owned(),
+            at: None,
+            message: format!("the binding fills the slot `{slot}`, which the data source does not have"),
+            fix: Some("remove it from the binding, or correct its name".to_owned()),
+        })
+        .collect()
+}
+
+fn traits(traits: contract::Traits, most: usize) -> Result<Traits, Reason> {
+    if traits.endpoints.len() > most {
+        return Err(contract::exceeded(Limit::Findings, most));
+    }
+    Ok(Traits {
+        endpoints: traits.endpoints.iter().map(|endpoint| shown(endpoint)).collect(),
+        tls: traits.tls,
+        account: traits.account.as_deref().map(shown),
+        privileged: traits.privileged,
+    })
+}

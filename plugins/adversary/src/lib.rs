@@ -1,0 +1,170 @@
+//! A plugin that misbehaves as its data source's name says; for tests of the host only.
+//!
+//! Its one kind, `tooljet/adversary`, has a host that the environment owns, a flag, a choice and a
+//! text that must match, and two slots. A name that asks for nothing makes it behave.
+
+use sluice_guest::bindings::sluice::plugin::log;
+use sluice_guest::bindings::sluice::plugin::types as wire;
+use sluice_guest::judge::finding;
+use sluice_guest::options::Options;
+use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, place, secret};
+use sluice_guest::{
+    Assignment, Candidates, DataSource, Environment, Failure, Family, Finding, Guest, KindDescription,
+    OptionLeaf, OptionType, Scalar, Serve, Severity, Traits, Transformed, Value,
+};
+
+mod acts;
+
+struct Decent;
+
+const OPTIONS: &[OptionSpec] = &[
+    place("host", OptionType::Text, "The host").required(),
+    fixed("tls", OptionType::Flag, "Whether the connection is encrypted"),
+    choice("mode", &["strict", "lax"], "How strict it is"),
+    fixed("dialect", OptionType::Text, "The dialect"),
+];
+
+const SLOTS: &[SlotSpec] =
+    &[secret("password", "password", "The password").required(), secret("token", "token", "A token")];
+
+const KINDS: &[KindSpec] =
+    &[KindSpec { platform: Platform::Lowcoder, name: "adversary", options: &[OPTIONS], slots: &[SLOTS] }];
+
+impl Family for Decent {
+    fn kinds() -> &'static [KindSpec] {
+        KINDS
+    }
+
+    fn traits(spec: &KindSpec, options: &Options) -> Traits {
+        Traits {
+            endpoints: options.text(&spec.at("host")).into_iter().collect(),
+            tls: options.flag(&spec.at("tls")),
+            account: None,
+            privileged: None,
+        }
+    }
+
+    fn notes(_spec: &KindSpec, _options: &Options, _target: &Environment) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// What the component exports.
+#[derive(Debug)]
+pub struct Plugin;
+
+fn text(at: &str, text: &str) -> OptionLeaf {
+    OptionLeaf { at: at.to_owned(), value: Value::Plain(Scalar::Text(text.to_owned())) }
+}
+
+/// Changes the leaf at `at`.
+fn set(options: &mut Vec<OptionLeaf>, at: &str, value: Value) {
+    options.retain(|leaf| leaf.at != at);
+    options.push(OptionLeaf { at: at.to_owned(), value });
+}
+
+impl Guest for Plugin {
+    fn describe() -> Vec<KindDescription> {
+        Serve::<Decent>::describe()
+    }
+
+    fn validate(source: DataSource) -> Result<Vec<Finding>, Failure> {
+        let (act, argument) = source.name.split_once(':').unwrap_or((&source.name, ""));
+        match act {
+            "trap" => acts::trap(),
+            "loop" => acts::run_for_ever(),
+            "allocate" => acts::allocate_without_end(),
+            "grow" => acts::grow_in_steps(),
+            "recurse" => drop(acts::recurse(1)),
+            "log-many" => (0..1_000_000).for_each(|_| log::write(log::Level::Info, "x")),
+            "log-long" => (0..100).for_each(|_| log::write(log::Level::Info, &"x".repeat(10_000))),
+            "findings" => {
+                let one = finding(Severity::Note, "x", None, "x", "");
+                return Ok(vec![one; 10_000]);
+            }
+            // One text of a megabyte, referred to a hundred times: 100 MB that are not there.
+            "answer-100-mb" => return acts::answer(100, 1 << 20),
+            "answer-long" => return acts::answer(1, 6 << 20),
+            "invalid" => {
+                let at = Some("/host");
+                return Err(Failure::Invalid(vec![finding(Severity::Error, "x", at, "the host is bad\u{1b}[31m", "")]));
+            }
+            "unsupported" => return Err(Failure::UnsupportedKind),
+            "search" => {
+                let found = acts::search(argument);
+                let message = if found { "found" } else { "not found" };
+                return Ok(vec![finding(Severity::Note, "search", None, message, "")]);
+            }
+            "remember" => {
+                let before = acts::remember();
+                return Ok(vec![finding(Severity::Note, "remember", None, &before.to_string(), "")]);
+            }
+            _ => {}
+        }
+        Serve::<Decent>::validate(source)
+    }
+
+    fn transform(
+        source: DataSource,
+        from: Environment,
+        target: Environment,
+        binding: Vec<OptionLeaf>,
+    ) -> Result<Transformed, Failure> {
+        let before = source.clone();
+        let name = source.name.clone();
+        let mut answer = Serve::<Decent>::transform(source, from, target, binding)?;
+        let options = &mut answer.source.options;
+        match name.as_str() {
+            "wrong-kind" => {
+                answer.source.kind = wire::Kind { platform: "lowcoder".to_owned(), name: "postgres".to_owned() };
+            }
+            "wrong-name" => answer.source.name = "other".to_owned(),
+            "wrong-id" => answer.source.logical_id = "other".to_owned(),
+            "source-options" => answer.source.options = before.options,
+            "source-host" => {
+                let of_source = before.options.into_iter().find(|leaf| leaf.at == "/host");
+                options.retain(|leaf| leaf.at != "/host");
+                options.extend(of_source);
+            }
+            "own-host" => set(options, "/host", Value::Plain(Scalar::Text("evil".to_owned()))),
+            "no-host" => options.retain(|leaf| leaf.at != "/host"),
+            "made-up" => options.push(text("/extra", "x")),
+            "made-up-slot" => set(options, "/token", Value::Composed(vec![wire::Part::Slot("other".to_owned())])),
+            "twice" => options.push(text("/host", "x")),
+            "object-and-value" => options.push(text("/host/inner", "x")),
+            "dialect" => set(options, "/dialect", Value::Plain(Scalar::Text("other".to_owned()))),
+            "harden" => {
+                set(options, "/tls", Value::Plain(Scalar::Flag(true)));
+                set(options, "/mode", Value::Plain(Scalar::Text("strict".to_owned())));
+            }
+            "mode" => set(options, "/mode", Value::Plain(Scalar::Text("other".to_owned()))),
+            "nan" => set(options, "/host", Value::Plain(Scalar::Number(f64::NAN))),
+            "nan-flag" => set(options, "/tls", Value::Plain(Scalar::Number(f64::NAN))),
+            "incomplete" => return Err(Failure::Incomplete(vec!["/host".to_owned(), "/port".to_owned()])),
+            "trap-late" => acts::trap(),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn remap_credentials(
+        source: DataSource,
+        slots: Vec<String>,
+        offered: &Candidates,
+    ) -> Result<Vec<Assignment>, Failure> {
+        let one = |slot: &str, candidate| Assignment { slot: slot.to_owned(), candidate };
+        match source.name.as_str() {
+            "index" => Ok(vec![one("password", offered.count())]),
+            "label" => Ok(vec![one(&offered.label(offered.count()), 0)]),
+            "other-slot" => Ok(vec![one("other", 0)]),
+            "slot-twice" => Ok(vec![one("password", 0), one("password", 0)]),
+            _ => Serve::<Decent>::remap_credentials(source, slots, offered),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod export {
+    use super::Plugin;
+    sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
+}

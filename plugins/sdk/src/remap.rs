@@ -1,0 +1,52 @@
+//! Which candidate fills which slot.
+
+use crate::Assignment;
+
+/// A secret that is offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The label by which the owner filed it.
+    pub label: String,
+    /// Days since it was last changed.
+    pub age_days: u32,
+}
+
+/// For each slot the candidate whose label is the slot's name, the newest of several, the first
+/// of equally new ones. Names are compared as [`plain`] makes them.
+#[must_use]
+pub fn assign(slots: &[String], offered: &[Candidate]) -> Vec<Assignment> {
+    let offered: Vec<_> = (0..).zip(offered).map(|(index, c)| (plain(&c.label), c.age_days, index)).collect();
+    slots
+        .iter()
+        .filter_map(|slot| {
+            let wanted = plain(slot);
+            offered
+                .iter()
+                .filter(|(label, ..)| !wanted.is_empty() && *label == wanted)
+                .min_by_key(|(_, age, index)| (*age, *index))
+                .map(|(_, _, candidate)| Assignment { slot: slot.clone(), candidate: *candidate })
+        })
+        .collect()
+}
+
+/// A name without what people spell differently: letters in lower case and digits stay, all else
+/// goes, so that `client_secret`, `Client Secret` and `client-secret` are one.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_by_label_and_then_by_age() {
+        let offered: Vec<_> = [("password", 30), ("Pass_Word", 3), ("client-secret", 1), ("password", 3)]
+            .map(|(label, age_days)| Candidate { label: label.into(), age_days })
+            .into();
+        let slots: Vec<String> = ["password", "client_secret", "token"].map(String::from).into();
+        let picked: Vec<_> = assign(&slots, &offered).into_iter().map(|a| (a.slot, a.candidate)).collect();
+        assert_eq!(picked, [("password".to_owned(), 1), ("client_secret".to_owned(), 2)]);
+    }
+}
