@@ -1,10 +1,56 @@
 //! Set-up, tests, demonstration and benchmarks of the project.
+//!
+//! Architecture invariant: this is a tool of the repository and no part of the product. It calls
+//! the product only as a user does, through the `sluice` command, and needs no other tool than
+//! cargo and, to add a target once, rustup.
 
+#![expect(clippy::print_stdout, reason = "what this tool does is told on standard output")]
+
+mod bench;
+mod cargo;
+mod demo;
 mod plugins;
+mod setup;
+mod steps;
+mod story;
+mod test;
 
-fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("build-plugins") => plugins::build().map(drop),
-        _ => anyhow::bail!("usage: cargo xtask build-plugins"),
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  setup          add what the plugins are compiled for, where it is missing
+  build-plugins  build the first-party plugins into target/plugins
+  test           set-up, plugins, formatting, lints, all tests, documentation
+  demo           play the story on the samples and leave a workspace in target/demo
+  soak           long campaigns: 5,000 crashes, many more random cases
+  bench          run the benchmarks and write docs/benchmarks.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["setup"] => setup::run(),
+        ["build-plugins"] => setup::run().and_then(|()| plugins::build().map(drop)),
+        ["test"] => test::run(),
+        ["demo"] => demo::run(),
+        ["soak"] => test::soak(),
+        ["bench"] => bench::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nfailed: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,0 +1,295 @@
+//! Runs the benchmarks and writes down what they measured, nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::steps::Steps;
+use crate::{cargo, plugins, setup};
+
+/// A number to reach.
+struct Goal {
+    /// What is measured, in the design's words.
+    what: &'static str,
+    /// The benchmark that measures it: its full name in criterion.
+    bench: &'static str,
+    /// What the median must not exceed, in nanoseconds.
+    median: Option<f64>,
+    /// What the 99th percentile must not exceed, in nanoseconds.
+    p99: Option<f64>,
+}
+
+const MICROSECOND: f64 = 1e3;
+const MILLISECOND: f64 = 1e6;
+
+/// The design's numbers.
+const GOALS: [Goal; 7] = [
+    Goal {
+        what: "one gate evaluated, facts ready",
+        bench: "gate/one",
+        median: Some(10.0 * MICROSECOND),
+        p99: None,
+    },
+    Goal {
+        what: "a decision of 50 gates",
+        bench: "decision/50-gates",
+        median: Some(MILLISECOND),
+        p99: Some(5.0 * MILLISECOND),
+    },
+    Goal {
+        what: "a plugin call, warm, 20 options",
+        bench: "plugin/call-20-options",
+        median: Some(60.0 * MICROSECOND),
+        p99: None,
+    },
+    Goal {
+        what: "plan for 10,000 objects, 10 changed",
+        bench: "plan/10000-objects-10-changed",
+        median: Some(100.0 * MILLISECOND),
+        p99: None,
+    },
+    Goal {
+        what: "plan for 100,000 objects, 10 changed",
+        bench: "plan/100000-objects-10-changed",
+        median: Some(200.0 * MILLISECOND),
+        p99: None,
+    },
+    Goal { what: "reading a 3 MB export", bench: "read/3-mb", median: Some(60.0 * MILLISECOND), p99: None },
+    Goal {
+        what: "apply, 10 changes, SQLite",
+        bench: "apply/10-changes",
+        median: Some(5.0 * MILLISECOND),
+        p99: None,
+    },
+];
+
+/// What a benchmark measured, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Measured {
+    median: f64,
+    /// Only where each sample is one run: a mean of runs says nothing about the slowest.
+    p99: Option<f64>,
+}
+
+/// Runs all benchmarks and writes `docs/benchmarks.md`.
+///
+/// # Errors
+/// When a benchmark fails, or none ran.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    steps.step("set-up", setup::run)?;
+    steps.step("plugins", || plugins::build().map(drop))?;
+    let results = cargo::target()?.join("criterion");
+    if results.exists() {
+        // What is left of earlier runs would be taken for measured now.
+        fs::remove_dir_all(&results)?;
+    }
+    steps.run("benchmarks", cargo::command(&["bench", "--workspace", "--benches"])?)?;
+    steps.step("docs/benchmarks.md", || {
+        let mut measured = BTreeMap::new();
+        collect(&results, &mut measured)?;
+        ensure!(!measured.is_empty(), "no benchmark left a result in {}", results.display());
+        let text = page(&measured, &machine());
+        fs::write(cargo::root()?.join("docs/benchmarks.md"), &text)?;
+        println!("{text}");
+        Ok(())
+    })?;
+    steps.finish();
+    Ok(())
+}
+
+/// Every result below a folder: criterion leaves one in `new/` of each benchmark's own.
+fn collect(folder: &Path, measured: &mut BTreeMap<String, Measured>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name == "new") && path.join("estimates.json").is_file() {
+            let (name, result) =
+                read(&path).with_context(|| format!("{} is not criterion's", path.display()))?;
+            measured.insert(name, result);
+        } else if path.is_dir() {
+            collect(&path, measured)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(folder: &Path) -> anyhow::Result<(String, Measured)> {
+    let json =
+        |file: &str| -> anyhow::Result<Value> { Ok(serde_json::from_slice(&fs::read(folder.join(file))?)?) };
+    let name = json("benchmark.json")?;
+    let name = name.pointer("/full_id").and_then(Value::as_str).context("no name")?.to_owned();
+    let estimates = json("estimates.json")?;
+    let median = estimates.pointer("/median/point_estimate").and_then(Value::as_f64).context("no median")?;
+    let sample = json("sample.json")?;
+    let numbers = |member: &str| -> Vec<f64> {
+        let list = sample.get(member).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_f64).collect()
+    };
+    Ok((name, Measured { median, p99: percentile_99(&numbers("iters"), numbers("times")) }))
+}
+
+/// The 99th percentile by nearest rank, where each sample is one run and there are enough of them.
+fn percentile_99(runs: &[f64], mut times: Vec<f64>) -> Option<f64> {
+    if times.len() < 100 || runs.len() != times.len() || runs.iter().any(|runs| *runs > 1.0) {
+        return None;
+    }
+    times.sort_by(f64::total_cmp);
+    times.get((times.len() * 99).div_ceil(100) - 1).copied()
+}
+
+/// What it was measured on.
+struct Machine {
+    processor: String,
+    cores: usize,
+    system: String,
+}
+
+fn machine() -> Machine {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or_else(|| "not known".to_owned(), |(_, name)| name.trim().to_owned());
+    Machine {
+        processor,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+    }
+}
+
+fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
+    let mut text = String::from(
+        "# Benchmarks\n\nWritten by `cargo xtask bench`: what criterion measured in that run, on the machine named here.\n\n",
+    );
+    let Machine { processor, cores, system } = machine;
+    let _ = writeln!(text, "- processor: {processor}\n- cores: {cores}\n- system: {system}\n");
+    text.push_str(
+        "## Against the goals\n\n| what | goal | median | 99th percentile | |\n|---|---|---|---|---|\n",
+    );
+    for goal in &GOALS {
+        let result = measured.get(goal.bench);
+        let (median, p99) = (result.map(|r| r.median), result.and_then(|r| r.p99));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            goal.what,
+            goal.shown(),
+            median.map_or_else(|| "not measured".to_owned(), shown),
+            p99.map_or_else(|| "–".to_owned(), shown),
+            goal.judge(result)
+        );
+    }
+    text.push_str("\nA 99th percentile is given where every sample is a single run.\n\n## All\n\n| benchmark | median | 99th percentile |\n|---|---|---|\n");
+    for (name, result) in measured {
+        let p99 = result.p99.map_or_else(|| "–".to_owned(), shown);
+        let _ = writeln!(text, "| `{name}` | {} | {p99} |", shown(result.median));
+    }
+    text
+}
+
+impl Goal {
+    fn shown(&self) -> String {
+        let parts = [(self.median, "median"), (self.p99, "99th percentile")];
+        let parts = parts.into_iter().filter_map(|(goal, what)| Some(format!("≤ {} {what}", shown(goal?))));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What was not measured is not reached.
+    fn judge(&self, result: Option<&Measured>) -> &'static str {
+        let Some(result) = result else { return "" };
+        let within =
+            |goal: Option<f64>, actual: Option<f64>| goal.map(|goal| actual.map(|actual| actual <= goal));
+        match (within(self.median, Some(result.median)), within(self.p99, result.p99)) {
+            (Some(Some(false)), _) | (_, Some(Some(false))) => "missed",
+            (_, Some(None)) => "reached in the median",
+            _ => "reached",
+        }
+    }
+}
+
+/// A time in the unit that suits it, with three digits.
+fn shown(nanoseconds: f64) -> String {
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
+    let (size, unit) = units.into_iter().find(|(size, _)| nanoseconds >= *size).unwrap_or((1.0, "ns"));
+    let value = nanoseconds / size;
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_their_unit() {
+        for (nanoseconds, expected) in [
+            (0.5, "0.5 ns"),
+            (999.0, "999 ns"),
+            (10_000.0, "10 µs"),
+            (61_234.0, "61.2 µs"),
+            (5e6, "5 ms"),
+            (1.5e9, "1.5 s"),
+        ] {
+            assert_eq!(shown(nanoseconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_percentile_needs_single_runs_and_enough_of_them() {
+        let times: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile_99(&[1.0; 200], times.clone()), Some(198.0));
+        assert_eq!(percentile_99(&[2.0; 200], times.clone()), None);
+        assert_eq!(percentile_99(&[1.0; 50], times.into_iter().take(50).collect()), None);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_said_and_never_reached() {
+        let machine = Machine { processor: "P".into(), cores: 2, system: "s".into() };
+        let result = |median: f64, p99| Measured { median, p99 };
+        let measured = BTreeMap::from([
+            ("gate/one".to_owned(), result(9_000.0, None)),
+            ("decision/50-gates".to_owned(), result(9e5, None)),
+            ("read/3-mb".to_owned(), result(61e6, None)),
+        ]);
+        let text = page(&measured, &machine);
+        for expected in [
+            "| one gate evaluated, facts ready | ≤ 10 µs median | 9 µs | – | reached |",
+            "| a decision of 50 gates | ≤ 1 ms median, ≤ 5 ms 99th percentile | 900 µs | – | reached in the median |",
+            "| reading a 3 MB export | ≤ 60 ms median | 61 ms | – | missed |",
+            "| apply, 10 changes, SQLite | ≤ 5 ms median | not measured | – |  |",
+        ] {
+            assert!(text.contains(expected), "{text}");
+        }
+        let slow = BTreeMap::from([("decision/50-gates".to_owned(), result(9e5, Some(6e6)))]);
+        assert!(page(&slow, &machine).contains("| 900 µs | 6 ms | missed |"));
+    }
+
+    #[test]
+    fn results_are_read_where_criterion_leaves_them() {
+        let folder = std::env::temp_dir().join(format!("sluice-bench-{}", std::process::id()));
+        let new = folder.join("gate/one/new");
+        fs::create_dir_all(&new).unwrap();
+        fs::create_dir_all(folder.join("gate/one/base")).unwrap();
+        fs::write(new.join("benchmark.json"), r#"{"full_id":"gate/one"}"#).unwrap();
+        fs::write(new.join("estimates.json"), r#"{"median":{"point_estimate":12.5}}"#).unwrap();
+        fs::write(new.join("sample.json"), r#"{"iters":[1.0],"times":[12.5]}"#).unwrap();
+        let mut measured = BTreeMap::new();
+        collect(&folder, &mut measured).unwrap();
+        assert_eq!(measured, BTreeMap::from([("gate/one".to_owned(), Measured { median: 12.5, p99: None })]));
+        fs::write(new.join("benchmark.json"), "{}").unwrap();
+        assert!(collect(&folder, &mut measured).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
