@@ -30,6 +30,8 @@ mod sqlite;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod damage;
 
 pub use error::{AppendError, StoreError};
 pub use failpoint::failpoint;

@@ -276,3 +276,204 @@ fn unpad(padded: Zeroizing<Vec<u8>>) -> Option<Secret> {
     let value = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
     Some(Secret::of(Zeroizing::new(value.to_vec())))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::root::tests::root;
+    use crate::sealed::METADATA;
+
+    fn name(text: &str) -> EnvironmentName {
+        text.parse().unwrap()
+    }
+
+    fn reference(text: &str) -> SecretRef {
+        text.parse().unwrap()
+    }
+
+    fn metadata() -> Metadata {
+        Metadata::new("orders database", Timestamp::from_second(1_700_000_000).unwrap()).unwrap()
+    }
+
+    /// Not random at all, but different for each number.
+    fn fresh(number: u8) -> Fresh {
+        Fresh::draw(|bytes| bytes.iter_mut().enumerate().for_each(|(at, b)| *b = number ^ (at as u8)))
+    }
+
+    fn seal(vault: &Vault, value: &[u8], number: u8) -> Sealed {
+        let (reference, environment) = (reference("secret://staging/db/password"), name("staging"));
+        let context = Context { reference: &reference, environment: &environment, version: 1 };
+        vault.seal(&context, &metadata(), &Secret::new(value).unwrap(), fresh(number)).unwrap()
+    }
+
+    fn open(vault: &Vault, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
+        let (reference, environment) = (reference("secret://staging/db/password"), name("staging"));
+        let context = Context { reference: &reference, environment: &environment, version: 1 };
+        vault.open(&context, sealed).map(|secret| secret.expose().to_vec())
+    }
+
+    #[test]
+    fn a_secret_opens_where_it_belongs_and_nowhere_else() {
+        let vault = Vault::new(&root(1), "acme");
+        let sealed = seal(&vault, b"hunter2", 1);
+        assert_eq!(open(&vault, &sealed).unwrap(), b"hunter2");
+        for (vault, secret, environment, version, expected) in [
+            (Vault::new(&root(2), "acme"), "secret://staging/db/password", "staging", 1, "under root key"),
+            (Vault::new(&root(1), "other"), "secret://staging/db/password", "staging", 1, "is damaged"),
+            (Vault::new(&root(1), "acme"), "secret://staging/db/user", "staging", 1, "for another secret"),
+            (
+                Vault::new(&root(1), "acme"),
+                "secret://staging/db/password",
+                "staging",
+                2,
+                "for another secret",
+            ),
+            (
+                Vault::new(&root(1), "acme"),
+                "secret://staging/db/password",
+                "production",
+                1,
+                "another environment",
+            ),
+            (
+                Vault::new(&root(1), "acme"),
+                "secret://production/db/password",
+                "production",
+                1,
+                "for another secret",
+            ),
+        ] {
+            let (reference, environment) = (reference(secret), name(environment));
+            let context = Context { reference: &reference, environment: &environment, version };
+            let error = vault.open(&context, &sealed).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+        // What is said in the clear about where it belongs is not what decides.
+        let (reference, environment) = (reference("secret://staging/db/user"), name("staging"));
+        let context = Context { reference: &reference, environment: &environment, version: 1 };
+        let moved = Sealed { context: context.digest(), ..sealed };
+        assert!(matches!(vault.open(&context, &moved), Err(VaultError::Damaged { .. })));
+    }
+
+    #[test]
+    fn nothing_is_sealed_for_an_environment_that_does_not_own_it() {
+        let (reference, environment) = (reference("secret://staging/db/password"), name("production"));
+        let context = Context { reference: &reference, environment: &environment, version: 1 };
+        let secret = Secret::new("x").unwrap();
+        let refused = Vault::new(&root(1), "acme").seal(&context, &metadata(), &secret, fresh(1));
+        assert!(matches!(refused, Err(VaultError::OtherEnvironment { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_sealed_secret_shows_its_metadata_and_nothing_of_the_value() {
+        let vault = Vault::new(&root(1), "acme");
+        let sealed = seal(&vault, b"hunter2", 1);
+        assert_eq!(sealed.metadata(), &metadata());
+        assert_eq!(metadata().bytes().len(), METADATA);
+        let later = |seconds: i64| Timestamp::from_second(1_700_000_000 + seconds).unwrap();
+        assert_eq!(sealed.metadata().age(later(90)), Some(SignedDuration::from_secs(90)));
+        assert_eq!(sealed.metadata().age(later(-1)), None);
+        let bytes = sealed.to_bytes();
+        assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
+        assert_eq!(format!("{sealed:?}"), format!("sealed secret under root key {}", vault.root()));
+        assert!(format!("{vault:?}").ends_with("key: a derived key }"));
+        assert_eq!(format!("{:?}", fresh(1)), "fresh randomness");
+        // Neither a short value nor the same value twice can be told by length or by bytes.
+        assert_eq!(seal(&vault, b"", 1).to_bytes().len(), bytes.len());
+        assert_eq!(seal(&vault, &[7; 60], 1).to_bytes().len(), bytes.len());
+        assert_ne!(seal(&vault, &[7; 61], 1).to_bytes().len(), bytes.len());
+        assert_ne!(seal(&vault, b"hunter2", 2).value, sealed.value);
+    }
+
+    #[test]
+    fn metadata_keeps_its_rules() {
+        let now = Timestamp::from_second(0).unwrap();
+        for (label, ok) in
+            [("", true), ("Größe", true), (&"x".repeat(63), true), (&"x".repeat(64), false), ("a\nb", false)]
+        {
+            assert_eq!(Metadata::new(label, now).is_ok(), ok, "{label}");
+        }
+        let exact: Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        assert_eq!(Metadata::new("", exact).unwrap().created().to_string(), "2026-01-02T03:04:05Z");
+    }
+
+    #[test]
+    fn rotation_moves_a_secret_to_another_root_key() {
+        let (old, new) = (Vault::new(&root(1), "acme"), Vault::new(&root(2), "acme"));
+        let sealed = seal(&old, b"hunter2", 1);
+        let (reference, environment) = (reference("secret://staging/db/password"), name("staging"));
+        let context = Context { reference: &reference, environment: &environment, version: 1 };
+        let rotated = new.rewrap(&old, &context, &sealed, fresh(9)).unwrap();
+        assert_eq!(rotated.root(), new.root());
+        assert_eq!(open(&new, &rotated).unwrap(), b"hunter2");
+        assert!(matches!(open(&old, &rotated), Err(VaultError::WrongKey { .. })));
+        assert_eq!((rotated.metadata(), &rotated.value), (sealed.metadata(), &sealed.value));
+        assert_ne!(rotated.wrapped, sealed.wrapped);
+        // What does not open is not carried over.
+        let mut damaged = sealed.clone();
+        damaged.value[0] ^= 1;
+        assert!(matches!(new.rewrap(&old, &context, &damaged, fresh(9)), Err(VaultError::Damaged { .. })));
+        assert!(matches!(new.rewrap(&new, &context, &sealed, fresh(9)), Err(VaultError::WrongKey { .. })));
+        let other = Context { version: 2, ..context };
+        assert!(matches!(new.rewrap(&old, &other, &sealed, fresh(9)), Err(VaultError::OtherContext { .. })));
+    }
+
+    #[test]
+    fn what_is_not_a_sealed_secret_is_refused() {
+        let bytes = seal(&Vault::new(&root(1), "acme"), b"hunter2", 1).to_bytes();
+        for length in 0..bytes.len() {
+            assert_eq!(Sealed::from_bytes(&bytes[..length]), Err(NotSealed::Length), "{length}");
+        }
+        assert_eq!(Sealed::from_bytes(&[bytes.as_slice(), &[0]].concat()), Err(NotSealed::Length));
+        assert_eq!(Sealed::from_bytes(&[&[2], &bytes[1..]].concat()), Err(NotSealed::Format(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_comes_back(value in prop::collection::vec(any::<u8>(), 0..300), number in any::<u8>()) {
+            let vault = Vault::new(&root(1), "acme");
+            let sealed = Sealed::from_bytes(&seal(&vault, &value, number).to_bytes()).unwrap();
+            prop_assert_eq!(open(&vault, &sealed), Ok(value));
+        }
+
+        #[test]
+        fn any_bit_flipped_keeps_it_closed(
+            value in prop::collection::vec(any::<u8>(), 0..100), at in any::<prop::sample::Index>(),
+        ) {
+            let vault = Vault::new(&root(1), "acme");
+            let mut bytes = seal(&vault, &value, 3).to_bytes();
+            let at = at.index(bytes.len() * 8);
+            bytes[at / 8] ^= 1 << (at % 8);
+            let opened = Sealed::from_bytes(&bytes).map_err(VaultError::from).and_then(|s| open(&vault, &s));
+            prop_assert!(opened.is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+            let _ = Sealed::from_bytes(&[&[FORMAT], bytes.as_slice()].concat());
+        }
+    }
+
+    /// XChaCha20-Poly1305 of draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+    #[test]
+    fn encrypts_as_the_specification() {
+        let mut key = [0; 32];
+        key.iter_mut().zip(0x80..).for_each(|(byte, value)| *byte = value);
+        let mut nonce = [0; NONCE];
+        nonce.iter_mut().zip(0x40..).for_each(|(byte, value)| *byte = value);
+        let bound = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+        let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+        let mut buffer = plain.to_vec();
+        encrypt(&key, &nonce, &bound, &mut buffer).unwrap();
+        let tag =
+            [0xc0, 0x87, 0x59, 0x24, 0xc1, 0xc7, 0x98, 0x79, 0x47, 0xde, 0xaf, 0xd8, 0x78, 0x0a, 0xcf, 0x49];
+        assert_eq!(buffer[..4], [0xbd, 0x6d, 0x17, 0x9d]);
+        assert_eq!(buffer[plain.len()..], tag);
+        decrypt(&key, &nonce, &bound, &mut buffer).unwrap();
+        assert_eq!(buffer, plain);
+    }
+}
