@@ -1,0 +1,307 @@
+//! The samples that were written by hand, through import and export.
+
+mod shared;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use shared::{decode, encode_back, explain, ids, input, native_ids, normalised, own_options};
+use sluice_model::{LogicalId, Object, ObjectKind, Target, content};
+use sluice_platform::{
+    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, SlotRules, encode, read,
+};
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples")
+}
+
+fn native(name: &str) -> Native {
+    read(&[input(&samples().join(name))], DEFAULT_LIMIT).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn folder(name: &str) -> Vec<InputFile> {
+    let mut paths: Vec<_> = fs::read_dir(samples().join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| input(path)).collect()
+}
+
+fn named<'o>(objects: &'o [Object], kind: ObjectKind, name: &str) -> &'o Object {
+    objects.iter().find(|o| o.kind == kind && o.name == name).unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+#[test]
+fn every_tooljet_sample_comes_back() {
+    for name in ["orders", "orders-changed", "orders-staging", "legacy", "v2"] {
+        let path = format!("tooljet/{name}.json");
+        let native = native(&path);
+        let ids = ids(&native);
+        let environment = if name == "orders-staging" { "staging" } else { "development" };
+        let decoded = native.decode(&ids, &SlotRules::floor(), environment).unwrap();
+        let encoded = encode_back(&native, &decoded, &ids, environment);
+        let actual: Value = serde_json::from_slice(&encoded.files[0].bytes).unwrap();
+        let original: Value = serde_json::from_slice(&fs::read(samples().join(&path)).unwrap()).unwrap();
+        let taken: BTreeSet<&str> = decoded.secrets.iter().map(|s| s.value.expose()).collect();
+        explain(&normalised(&original), &actual, &taken, name);
+    }
+}
+
+#[test]
+fn the_lowcoder_folder_comes_back() {
+    for name in ["lowcoder", "lowcoder-ui"] {
+        let files = folder(name);
+        let native = read(&files, DEFAULT_LIMIT).unwrap();
+        let (ids, decoded) = decode(&native, "development");
+        let encoded = encode_back(&native, &decoded, &ids, "development");
+        assert_eq!(encoded.files.len(), files.len());
+        let records = |bytes: &[u8]| -> Vec<Value> {
+            serde_json::Deserializer::from_slice(bytes).into_iter().map(Result::unwrap).collect()
+        };
+        let taken: BTreeSet<&str> = decoded.secrets.iter().map(|s| s.value.expose()).collect();
+        for (before, after) in files.iter().zip(&encoded.files) {
+            assert_eq!(before.name, after.name);
+            let (before, after) = (records(&before.bytes), records(&after.bytes));
+            explain(&Value::Array(before.iter().map(normalised).collect()), &Value::Array(after), &taken, name);
+        }
+    }
+}
+
+#[test]
+fn orders_has_its_edges_secrets_and_proposals() {
+    let native = native("tooljet/orders.json");
+    assert_eq!(native.orphan_options(), 1);
+    let (_, decoded) = decode(&native, "development");
+    let objects = &decoded.objects;
+    let inspection = native.inspect().unwrap();
+    assert_eq!((inspection.references.dangling, inspection.references.ambiguous), (0, 0), "{:?}", inspection.unresolved);
+    assert_eq!(inspection.constants, ["constants.API_VERSION", "constants.RECEIPTS_BUCKET", "secrets.BILLING_TOKEN"]);
+
+    let app = named(objects, ObjectKind::App, "Orders");
+    let list = named(objects, ObjectKind::Query, "listOrders");
+    let database = named(objects, ObjectKind::DataSource, "orders-db");
+    assert_eq!(app.unit.as_ref(), Some(&app.id));
+    assert_eq!((list.unit.as_ref(), database.unit.as_ref()), (Some(&app.id), None));
+    assert_eq!(database.source_kind.as_ref().map(ToString::to_string).as_deref(), Some("tooljet/postgresql"));
+    assert_eq!(named(objects, ObjectKind::DataSource, "runjsdefault").source_kind, None);
+    let leads = |from: &Object, to: &Object| from.references.iter().any(|r| r.target.object() == Some(&to.id));
+    assert!(leads(list, database));
+    for (kind, name) in [(ObjectKind::Component, "ordersTable"), (ObjectKind::Query, "summary"), (ObjectKind::Event, "onClick 0")] {
+        assert!(leads(named(objects, kind, name), list), "{name}");
+    }
+
+    let declared = |at: &str| at.parse().unwrap();
+    let password = content::parts(sluice_model::Pointer::get(&declared("/options/password/value"), &database.content).unwrap());
+    assert_eq!(password.map(|parts| parts.len()), Some(1));
+    let provisional: Vec<_> = decoded.secrets.iter().filter(|s| s.provisional).collect();
+    let [header] = provisional.as_slice() else { panic!("{provisional:?}") };
+    assert_eq!((header.at.to_string().as_str(), header.value.expose()), ("/options/headers/1/1", "not-a-real-api-key"));
+    assert!(!format!("{decoded:?}").contains("not-a-real-api-key"));
+
+    let mut proposed: Vec<_> = decoded
+        .proposals
+        .iter()
+        .filter(|p| p.source == database.id)
+        .map(|p| (p.environment.as_str(), p.options["host"]["value"].as_str().unwrap()))
+        .collect();
+    proposed.sort();
+    assert_eq!(proposed, [("production", "orders-db.prod.example.com"), ("staging", "orders-db.staging.example.com")]);
+    assert_eq!(database.content["options"]["host"]["value"], "orders-db.dev.example.com");
+    for text in ["payroll", "2025-03-03", "credential_id"] {
+        let all = serde_json::to_string(&decoded.objects).unwrap();
+        assert!(!all.contains(text), "{text}");
+    }
+    assert!(!decoded.rest.to_string().contains("payroll"));
+}
+
+/// Identities as a person would confirm them: same kind, same name, same parent.
+fn matched(known: &Native, ids: &BTreeMap<NativeKey, LogicalId>, other: &Native) -> BTreeMap<NativeKey, LogicalId> {
+    let path = |native: &Native| {
+        let things: BTreeMap<NativeKey, _> = native.survey().into_iter().map(|t| (t.key.clone(), t)).collect();
+        let of = |key: &NativeKey| {
+            let (mut names, mut at) = (Vec::new(), Some(key));
+            while let Some(key) = at {
+                names.push(format!("{} {}", key.kind, things[key].name));
+                at = things[key].parent.as_ref();
+            }
+            names.join(" of ")
+        };
+        things.keys().map(|key| (of(key), key.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let (known, other) = (path(known), path(other));
+    assert_eq!(known.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    other.into_iter().map(|(path, key)| (key, ids[&known[&path]].clone())).collect()
+}
+
+#[test]
+fn the_same_app_of_two_environments_is_the_same_content() {
+    let (development, staging) = (native("tooljet/orders.json"), native("tooljet/orders-staging.json"));
+    let ids = ids(&development);
+    let there = matched(&development, &ids, &staging);
+    let by_id = |objects: Vec<Object>| objects.into_iter().map(|o| (o.id.clone(), o)).collect::<BTreeMap<_, _>>();
+    let a = by_id(development.decode(&ids, &SlotRules::floor(), "development").unwrap().objects);
+    let b = by_id(staging.decode(&there, &SlotRules::floor(), "staging").unwrap().objects);
+    assert_eq!(a.len(), b.len());
+    for (id, object) in &a {
+        if object.source_kind.is_none() {
+            assert_eq!(object.digest().unwrap(), b[id].digest().unwrap(), "{} {}", object.kind, object.name);
+        }
+    }
+}
+
+#[test]
+fn a_changed_file_shows_what_changed() {
+    let (before, after) = (native("tooljet/orders.json"), native("tooljet/orders-changed.json"));
+    let all: BTreeMap<NativeKey, LogicalId> = ids(&after);
+    let a = before.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
+    let b = after.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
+    let before: BTreeMap<_, _> = a.iter().map(|o| (&o.id, o)).collect();
+    let changed: Vec<_> = b.iter().filter(|o| before.get(&o.id) != Some(o)).map(|o| (o.kind, o.name.as_str())).collect();
+    assert_eq!(
+        changed,
+        [(ObjectKind::Component, "cancelButton"), (ObjectKind::Query, "saveNote"), (ObjectKind::Event, "onClick 0")]
+    );
+}
+
+#[test]
+fn a_first_export_reads_back_as_the_same_objects() {
+    let inputs = [
+        (vec![input(&samples().join("tooljet/orders.json"))], "development"),
+        (vec![input(&samples().join("tooljet/v2.json"))], "development"),
+        (vec![input(&samples().join("tooljet/legacy.json"))], "development"),
+        (folder("lowcoder"), "development"),
+        (folder("lowcoder-ui"), "development"),
+    ];
+    for (files, environment) in inputs {
+        let name = &files[0].name;
+        let native = read(&files, DEFAULT_LIMIT).unwrap();
+        let (_, decoded) = decode(&native, environment);
+        let none = BTreeMap::new();
+        let options = own_options(&decoded);
+        let fresh = EncodeInput {
+            format: native.format(),
+            rest: None,
+            objects: &decoded.objects,
+            native_ids: &none,
+            options: &options,
+            environment: "staging",
+        };
+        let encoded = encode(&fresh).unwrap();
+        assert_eq!(encoded.made.len(), decoded.objects.len(), "{name}");
+        let files: Vec<_> =
+            encoded.files.iter().map(|f| InputFile { name: f.name.clone(), bytes: f.bytes.clone() }).collect();
+        let again = read(&files, DEFAULT_LIMIT).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let kinds: BTreeMap<_, _> = decoded.objects.iter().map(|o| (&o.id, o.kind)).collect();
+        let ids = encoded.made.iter().map(|(id, native)| (NativeKey::new(kinds[id], native.clone()), id.clone()));
+        let back = again.decode(&ids.collect(), &SlotRules::floor(), "staging").unwrap();
+        let by_id: BTreeMap<_, _> = back.objects.iter().map(|o| (&o.id, o)).collect();
+        assert_eq!(by_id.len(), decoded.objects.len(), "{name}");
+        for object in &decoded.objects {
+            let emptied = |value: &Value| content::replace_marks(value, &mut |parts| {
+                json!(parts.into_iter().filter_map(|p| match p { content::Part::Text(t) => Some(t), _ => None }).collect::<String>())
+            });
+            let (wanted, found) = (emptied(&object.content), emptied(&by_id[&object.id].content));
+            assert_eq!(wanted, found, "{name}: {} {}", object.kind, object.name);
+            assert_eq!(object.references, by_id[&object.id].references, "{name}: {} {}", object.kind, object.name);
+        }
+        if name == "orders.json" {
+            let file: Value = serde_json::from_slice(&encoded.files[0].bytes).unwrap();
+            let app = &file["app"][0]["definition"]["appV2"];
+            assert_eq!(app["appEnvironments"].as_array().unwrap().len(), 1);
+            assert_eq!(app["appEnvironments"][0]["name"], "staging");
+            assert_eq!(app["dataSourceOptions"].as_array().unwrap().len(), 4);
+            let native = native_ids(&shared::ids(&again));
+            assert!(native.len() == decoded.objects.len());
+            let constants = encoded.to_enter.iter().filter(|e| matches!(e.entry, Entry::Constant(_))).count();
+            assert!(constants >= 3, "{:?}", encoded.to_enter);
+            let slot = |source: &str, slot: &str| {
+                encoded.to_enter.iter().any(|e| e.name == source && matches!(&e.entry, Entry::Slot { slot: s, .. } if s.as_str() == slot))
+            };
+            assert!(slot("orders-db", "password") && slot("billing-api", "bearer_token") && slot("receipts", "secret_key"));
+        }
+    }
+}
+
+#[test]
+fn a_source_without_options_of_the_environment_is_refused() {
+    let native = native("tooljet/orders.json");
+    let (ids, decoded) = decode(&native, "development");
+    let mut options = own_options(&decoded);
+    let database = named(&decoded.objects, ObjectKind::DataSource, "orders-db");
+    options.remove(&database.id);
+    let native_ids = native_ids(&ids);
+    for rest in [None, Some(&decoded.rest)] {
+        let input = EncodeInput {
+            format: native.format(),
+            rest,
+            objects: &decoded.objects,
+            native_ids: &native_ids,
+            options: &options,
+            environment: "staging",
+        };
+        let refused = EncodeError::NoOptions { name: "orders-db".into(), environment: "staging".into() };
+        assert_eq!(encode(&input), Err(refused));
+    }
+}
+
+#[test]
+fn the_other_generations_have_their_edges() {
+    let v2 = native("tooljet/v2.json");
+    let (_, decoded) = decode(&v2, "development");
+    assert_eq!(decoded.environment.as_deref(), Some("production"), "the only environment there is");
+    let taken: Vec<_> = decoded.secrets.iter().map(|s| (s.at.to_string(), s.provisional)).collect();
+    assert_eq!(taken, [("/options/password/value".to_owned(), false)]);
+    let inspection = v2.inspect().unwrap();
+    let dangling: Vec<_> = inspection.unresolved.iter().map(|u| (u.object.as_str(), u.state.as_str())).collect();
+    assert_eq!(dangling, [("countLow", "dangling")]);
+    let tabs = named(&decoded.objects, ObjectKind::Component, "tabs");
+    let button = named(&decoded.objects, ObjectKind::Component, "countButton");
+    assert_eq!(button.content["parent"], format!("{}-0", tabs.id));
+    assert!(button.references.iter().any(|r| r.target == Target::Resolved(tabs.id.clone())));
+
+    let (_, decoded) = decode(&native("tooljet/legacy.json"), "development");
+    let names: Vec<_> = decoded.objects.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(names, ["Contacts", "Address book", "contactsTable", "nameInput", "listContacts", "addContact"]);
+}
+
+#[test]
+fn lowcoder_has_its_edges() {
+    let native = read(&folder("lowcoder"), DEFAULT_LIMIT).unwrap();
+    let (_, decoded) = decode(&native, "development");
+    let app = named(&decoded.objects, ObjectKind::App, "Dispatch");
+    let module = named(&decoded.objects, ObjectKind::Module, "Customer card");
+    let library = named(&decoded.objects, ObjectKind::LibraryQuery, "customerRate");
+    let floating = Target::Floating { to: library.id.clone(), tag: "latest".into() };
+    assert!(app.references.iter().any(|r| r.target == Target::Resolved(module.id.clone())));
+    assert!(named(&decoded.objects, ObjectKind::Query, "rate").references.iter().any(|r| r.target == floating));
+    let late = named(&decoded.objects, ObjectKind::Query, "countLate");
+    let list = named(&decoded.objects, ObjectKind::Query, "listJobs");
+    assert!(late.references.iter().any(|r| r.target == Target::Resolved(list.id.clone())));
+    let taken: Vec<_> = decoded.secrets.iter().map(|s| (s.slot.as_str(), s.value.expose())).collect();
+    assert_eq!(taken, [("password", "not-a-real-password")]);
+    assert!(native.survey().iter().filter(|t| t.key.kind != ObjectKind::Query).filter(|t| t.stable.is_some()).count() >= 4);
+    let inspection = native.inspect().unwrap();
+    assert_eq!((inspection.references.dangling, inspection.references.floating), (0, 1));
+}
+
+#[test]
+fn bad_files_are_refused_and_the_place_is_named() {
+    let mut seen = 0;
+    for entry in fs::read_dir(samples().join("bad")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "json") {
+            let expected = fs::read_to_string(path.with_extension("err")).unwrap();
+            let error = match read(&[input(&path)], DEFAULT_LIMIT) {
+                Ok(_) => panic!("{path:?} was read"),
+                Err(error) => error.to_string(),
+            };
+            assert!(error.contains(expected.trim()), "{path:?}: {error}");
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(error.contains(name), "{error}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 12, "{seen}");
+    let both = [input(&samples().join("tooljet/orders.json")), input(&samples().join("lowcoder/datasource.json"))];
+    assert!(read(&both, DEFAULT_LIMIT).is_err_and(|e| e.to_string().contains("read it alone")));
+}
