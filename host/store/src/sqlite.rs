@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,24 @@ pub struct SqliteStore {
 }
 
 const REVISION_COLUMNS: &str = "stream, revision, body, leaf, writer, position";
+
+/// Heads by workspace, from a name up to another; each statement takes the index's position as well.
+const HEADS_OF_INDEX: &str = "
+    SELECT stream, revision, position FROM heads
+    WHERE workspace = ?1 AND stream >= ?2 AND stream < ?3 AND ?4 >= 0 ORDER BY stream";
+
+const HEADS_OF_INDEX_AND_REST: &str = "
+    SELECT stream, max(revision), max(position) FROM (
+        SELECT stream, revision, position FROM heads
+        WHERE workspace = ?1 AND stream >= ?2 AND stream < ?3 AND ?4 > 0
+        UNION ALL
+        SELECT stream, revision, position FROM revisions
+        WHERE +workspace = ?1 AND position > ?4 AND +stream >= ?2 AND +stream < ?3
+    ) GROUP BY stream ORDER BY stream";
+
+const HEADS_OF_REVISIONS: &str = "
+    SELECT stream, max(revision), max(position) FROM revisions
+    WHERE workspace = ?1 AND stream >= ?2 AND stream < ?3 AND ?4 >= 0 GROUP BY stream ORDER BY stream";
 
 impl SqliteStore {
     /// Makes the store, where no file is, and opens it. A file that an interrupted `create` left empty is
@@ -192,6 +211,28 @@ impl SqliteStore {
         transaction.commit()
     }
 
+    fn heads(&self, connection: &mut Connection, prefix: &str) -> rusqlite::Result<Vec<Head>> {
+        let workspace = self.workspace.as_str();
+        if self.writable {
+            self.derive_heads(connection)?;
+        }
+        let (newest, derived) = positions(connection, workspace)?;
+        let sql = match derived.cmp(&newest) {
+            Ordering::Equal => HEADS_OF_INDEX,
+            // A file that cannot be written keeps the index that it has; what is later is read from the revisions.
+            Ordering::Less => HEADS_OF_INDEX_AND_REST,
+            Ordering::Greater => HEADS_OF_REVISIONS,
+        };
+        let above = format!("{prefix}{ABOVE_ALL}");
+        connection
+            .prepare_cached(sql)?
+            .query_map(params![workspace, prefix, above, derived], |row| {
+                let stream = stream_of(row.get(0)?)?;
+                Ok(Head { stream, revision: unsigned(row.get(1)?), position: unsigned(row.get(2)?) })
+            })?
+            .collect()
+    }
+
     /// Stores the blobs and the revision in one transaction.
     fn insert(&self, blobs: &BTreeMap<Digest, Vec<u8>>, new: &NewRevision) -> Result<Appended, AppendError> {
         let explain = |error: rusqlite::Error| self.explain(&error);
@@ -271,36 +312,7 @@ impl Store for SqliteStore {
 
     fn streams(&self, prefix: &str) -> Result<Vec<Head>, StoreError> {
         let mut connection = self.connection();
-        if self.writable {
-            self.derive_heads(&mut connection).map_err(|error| self.explain(&error))?;
-        }
-        // A file that cannot be written keeps the index that it has; the rest is read from the revisions.
-        connection
-            .prepare_cached(
-                "WITH seen AS (
-                     SELECT coalesce(max(d.position), 0) AS upto FROM derived d
-                     WHERE d.workspace = ?1 AND d.name = 'heads'
-                       AND d.position <= (SELECT coalesce(max(position), 0) FROM revisions)
-                 )
-                 SELECT stream, max(revision), max(position) FROM (
-                     SELECT stream, revision, position FROM heads
-                     WHERE workspace = ?1 AND stream >= ?2 AND stream < ?3 AND (SELECT upto FROM seen) > 0
-                     UNION ALL
-                     SELECT stream, revision, position FROM revisions
-                     WHERE workspace = ?1 AND position > (SELECT upto FROM seen)
-                       AND +stream >= ?2 AND +stream < ?3
-                 ) GROUP BY stream ORDER BY stream",
-            )
-            .and_then(|mut query| {
-                let above = format!("{prefix}{ABOVE_ALL}");
-                query
-                    .query_map(params![self.workspace.as_str(), prefix, above], |row| {
-                        let stream = stream_of(row.get(0)?)?;
-                        Ok(Head { stream, revision: unsigned(row.get(1)?), position: unsigned(row.get(2)?) })
-                    })?
-                    .collect()
-            })
-            .map_err(|error| self.explain(&error))
+        self.heads(&mut connection, prefix).map_err(|error| self.explain(&error))
     }
 
     fn since(&self, position: u64, limit: usize) -> Result<Vec<Revision>, StoreError> {
