@@ -39,11 +39,7 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// What a name among `of` leads to.
-    pub(crate) fn by_name(
-        of: &HashMap<String, Vec<LogicalId>>,
-        name: &str,
-        wanted: ObjectKind,
-    ) -> Target {
+    pub(crate) fn by_name(of: &HashMap<String, Vec<LogicalId>>, name: &str, wanted: ObjectKind) -> Target {
         match of.get(name).map(Vec::as_slice) {
             None | Some([]) => Target::Dangling { wanted, named: name.to_owned() },
             Some([one]) => Target::Resolved(one.clone()),
@@ -159,7 +155,9 @@ impl<'v> Pass<'v, '_> {
             Value::String(text) => self.text(text, name),
             Value::Array(items) => {
                 let pair = match items.as_slice() {
-                    [Value::String(first), Value::String(_)] if suspect::promise(first).is_some() => Some(first.as_str()),
+                    [Value::String(first), Value::String(_)] if suspect::promise(first).is_some() => {
+                        Some(first.as_str())
+                    }
                     _ => None,
                 };
                 let mut list = Vec::with_capacity(items.len());
@@ -208,7 +206,9 @@ impl<'v> Pass<'v, '_> {
     /// A place whose value ToolJet keeps elsewhere, outside of a data source's options.
     fn credential(&mut self, members: &'v Map<String, Value>, name: Option<(&'v str, Naming)>) -> Value {
         let mut object = Map::new();
-        for (key, member) in members.iter().filter(|(key, _)| !matches!(key.as_str(), "credential_id" | "value")) {
+        for (key, member) in
+            members.iter().filter(|(key, _)| !matches!(key.as_str(), "credential_id" | "value"))
+        {
             self.steps.push(Step::Member(key));
             let member = self.value(member, name);
             self.steps.pop();
@@ -222,7 +222,13 @@ impl<'v> Pass<'v, '_> {
         if let Some(text) = members.get("value").and_then(Value::as_str).filter(|text| !text.is_empty()) {
             let at = self.pointer().child("value");
             let value = SecretText::new(text);
-            self.taken.push(TakenText { at, slot: slot.clone(), provisional: false, what: "declared", value });
+            self.taken.push(TakenText {
+                at,
+                slot: slot.clone(),
+                provisional: false,
+                what: "declared",
+                value,
+            });
         }
         object.insert("value".to_owned(), content::mark(&[Part::Slot(slot)]));
         Value::Object(object)
@@ -235,8 +241,14 @@ impl<'v> Pass<'v, '_> {
         self.refer(text);
         let suspects = suspect::find(text, name);
         if suspects.is_empty() {
-            let is_id = self.steps.iter().rev().find_map(|step| step.member()).is_some_and(|key| key == "id" || key.ends_with("Id"));
-            if let Some(id) = self.context.filter(|_| is_id).and_then(|(scope, _)| scope.translator.id(text)) {
+            let is_id = self
+                .steps
+                .iter()
+                .rev()
+                .find_map(|step| step.member())
+                .is_some_and(|key| key == "id" || key.ends_with("Id"));
+            if let Some(id) = self.context.filter(|_| is_id).and_then(|(scope, _)| scope.translator.id(text))
+            {
                 return Value::String(id.to_owned());
             }
             return Value::String(self.translated(text));
@@ -283,10 +295,10 @@ impl<'v> Pass<'v, '_> {
 
     /// Named for what was found and where, so that the same import gives the same name again.
     fn provisional(&mut self, what: &str, at: &Pointer) -> Option<SlotName> {
-        let name = SlotName::new(format!("{what}@{at}"))
-            .ok()
-            .filter(|name| name.as_str().len() <= 160)
-            .or_else(|| SlotName::new(format!("{what}@{}", Digest::of(at.to_string().as_bytes()).short())).ok())?;
+        let name =
+            SlotName::new(format!("{what}@{at}")).ok().filter(|name| name.as_str().len() <= 160).or_else(
+                || SlotName::new(format!("{what}@{}", Digest::of(at.to_string().as_bytes()).short())).ok(),
+            )?;
         Some(slots::named(&mut self.names, &name, ""))
     }
 
@@ -297,7 +309,19 @@ impl<'v> Pass<'v, '_> {
             return;
         }
         let at = self.pointer();
-        let references = self.edges.drain(..).map(|(kind, target)| Reference { at: at.clone(), kind, target });
+        let references = self.edges.drain(..).map(|(kind, target)| {
+            // What is asked for may be anything, and is shown.
+            let target = match target {
+                Target::Dangling { wanted, named } => {
+                    Target::Dangling { wanted, named: suspect::shown(&named) }
+                }
+                Target::Ambiguous { named, candidates } => {
+                    Target::Ambiguous { named: suspect::shown(&named), candidates }
+                }
+                known => known,
+            };
+            Reference { at: at.clone(), kind, target }
+        });
         self.references.extend(references);
     }
 
@@ -324,10 +348,15 @@ pub(crate) fn restore(content: &Value, translator: &Translator) -> Value {
         Value::String(value) => Value::String(text(value)),
         Value::Array(items) => items.iter().map(|item| restore(item, translator)).collect(),
         Value::Object(members) => match content::parts(content) {
-            Some(parts) => Value::String(parts.iter().map(|part| match part {
-                Part::Text(value) => text(value),
-                Part::Slot(_) | Part::Provisional(_) => String::new(),
-            }).collect()),
+            Some(parts) => Value::String(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Text(value) => text(value),
+                        Part::Slot(_) | Part::Provisional(_) => String::new(),
+                    })
+                    .collect(),
+            ),
             None => members.iter().map(|(key, member)| (text(key), restore(member, translator))).collect(),
         },
         other => other.clone(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sluice_model::content::{self, Part};
-use sluice_model::{ConstantName, Digest, LogicalId, NativeId, Object, ObjectKind, Pointer, SlotName, Target};
+use sluice_model::{
+    ConstantName, Digest, LogicalId, NativeId, Object, ObjectKind, Pointer, SlotName, Target,
+};
 
 use crate::format::{Format, Platform};
 use crate::{OPTIONS, lowcoder, tooljet};
@@ -158,16 +160,20 @@ fn to_enter(input: &EncodeInput<'_>) -> Vec<ToEnter> {
 }
 
 /// The options to write for a source, or `None` where it has none.
-pub(crate) fn options_for<'a>(input: &EncodeInput<'a>, source: &'a Object) -> Result<Option<&'a Value>, EncodeError> {
+pub(crate) fn options_for<'a>(
+    input: &EncodeInput<'a>,
+    source: &'a Object,
+) -> Result<Option<&'a Value>, EncodeError> {
     let own = source.content.get(OPTIONS);
     match input.options.get(&source.id) {
         Some(options) => Ok(Some(options)),
         // What is part of the platform needs no connection.
         None if source.source_kind.is_none() => Ok(own),
         None if own.is_none_or(is_empty) => Ok(own),
-        None => {
-            Err(EncodeError::NoOptions { name: source.name.clone(), environment: input.environment.to_owned() })
-        }
+        None => Err(EncodeError::NoOptions {
+            name: source.name.clone(),
+            environment: input.environment.to_owned(),
+        }),
     }
 }
 
@@ -232,7 +238,9 @@ impl NativeIds {
         let mut seen: BTreeMap<(ObjectKind, &NativeId), &LogicalId> = BTreeMap::new();
         for object in input.objects {
             let Some(id) = ids.by_object.get(&object.id) else { continue };
-            if let Some(first) = seen.insert((object.kind, id), &object.id).filter(|first| **first != object.id) {
+            if let Some(first) =
+                seen.insert((object.kind, id), &object.id).filter(|first| **first != object.id)
+            {
                 let (id, first, second) = (id.clone(), first.clone(), object.id.clone());
                 return Err(EncodeError::Shared { id, first, second });
             }

@@ -25,15 +25,35 @@ pub struct Occurrence {
 
 /// Values that every environment may have, so that finding one says nothing.
 const EVERYWHERE: &[&str] = &[
-    "127.0.0.1", "admin", "default", "disabled", "enabled", "false", "header", "localhost", "mongodb", "mysql", "none",
-    "null", "postgres", "postgresql", "public", "root", "true", "user", "write", "https://", "http://",
+    "127.0.0.1",
+    "admin",
+    "default",
+    "disabled",
+    "enabled",
+    "false",
+    "header",
+    "localhost",
+    "mongodb",
+    "mysql",
+    "none",
+    "null",
+    "postgres",
+    "postgresql",
+    "public",
+    "root",
+    "true",
+    "user",
+    "write",
+    "https://",
+    "http://",
 ];
 
 impl EnvironmentValues {
     /// Takes the values that are worth looking for: those of at least four characters that are no
     /// bare number, no expression and no word that every environment has.
     pub fn new(values: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let mut values: Vec<String> = values.into_iter().map(Into::into).filter(|value| is_telling(value)).collect();
+        let mut values: Vec<String> =
+            values.into_iter().map(Into::into).filter(|value| is_telling(value)).collect();
         values.sort();
         values.dedup();
         let tokens = AhoCorasick::builder()
@@ -74,15 +94,34 @@ fn is_telling(value: &str) -> bool {
     value.len() >= 4
         && value.len() <= 2000
         && !value.contains("{{")
-        && (value.parse::<std::net::Ipv4Addr>().is_ok() || !value.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+        && (value.parse::<std::net::Ipv4Addr>().is_ok()
+            || !value.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
         && value.bytes().any(|b| b.is_ascii_alphanumeric())
         && !EVERYWHERE.contains(&value.to_ascii_lowercase().as_str())
 }
 
 /// The options whose values tell where a source lies.
 const TELLING: &[&str] = &[
-    "account", "base_url", "bucket", "connection_string", "connectionstring", "database", "endpoint", "host", "hostname",
-    "instance", "index", "project", "project_id", "region_host", "server", "site", "uri", "url", "warehouse", "workspace",
+    "account",
+    "base_url",
+    "bucket",
+    "connection_string",
+    "connectionstring",
+    "database",
+    "endpoint",
+    "host",
+    "hostname",
+    "instance",
+    "index",
+    "project",
+    "project_id",
+    "region_host",
+    "server",
+    "site",
+    "uri",
+    "url",
+    "warehouse",
+    "workspace",
 ];
 
 /// Values of a data source's native options that tell where it lies, with the host of each URL.
@@ -95,7 +134,10 @@ pub fn environment_values(options: &Value) -> Vec<String> {
         let name = at.tokens().iter().rev().find(|t| *t != "value" && t.parse::<usize>().is_err());
         let telling = name.is_some_and(|name| {
             let name = name.to_ascii_lowercase();
-            TELLING.contains(&name.as_str()) || name.ends_with("url") || name.ends_with("host") || name.ends_with("bucket")
+            TELLING.contains(&name.as_str())
+                || name.ends_with("url")
+                || name.ends_with("host")
+                || name.ends_with("bucket")
         });
         if let (Value::String(text), true) = (value, telling) {
             found.push(text.trim_end_matches('/').to_owned());
@@ -136,7 +178,12 @@ mod tests {
         let values = environment_values(&options);
         assert_eq!(
             values,
-            ["api.dev.example.com", "db.dev.example.com", "https://api.dev.example.com:8443/v1", "orders-dev"]
+            [
+                "api.dev.example.com",
+                "db.dev.example.com",
+                "https://api.dev.example.com:8443/v1",
+                "orders-dev"
+            ]
         );
         let values = EnvironmentValues::new(values);
         let content = json!({

@@ -28,10 +28,8 @@ static READS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static ACTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"\bactions\.(runQuery|showModal|closeModal|setTablePage)\(\s*["'`]([^"'`]{1,200})["'`]"#,
-    )
-    .ok()
+    Regex::new(r#"\bactions\.(runQuery|showModal|closeModal|setTablePage)\(\s*["'`]([^"'`]{1,200})["'`]"#)
+        .ok()
 });
 
 /// What `text` names. Outside of code only what stands between braces is an expression; an id is
@@ -98,13 +96,25 @@ mod tests {
         let id = "cea6a39b-fd2b-4d13-acb2-50dc237d4242";
         for (text, code, expected) in [
             ("{{queries.getOrders.data}}", false, vec![query("getOrders")]),
-            ("{{ queries?.获取.data + components['my box'].value }}", false, vec![query("获取"), Named::Component("my box")]),
+            (
+                "{{ queries?.获取.data + components['my box'].value }}",
+                false,
+                vec![query("获取"), Named::Component("my box")],
+            ),
             ("queries.getOrders", false, vec![]),
             ("queries.getOrders", true, vec![query("getOrders")]),
             ("x.queries.getOrders", true, vec![]),
             ("queries.cea6a39b-fd2b-4d13-acb2-50dc237d4242.data", false, vec![query(id)]),
-            ("v{{constants.API_VERSION}}/{{secrets.TOKEN}}", false, vec![Named::Constant("API_VERSION"), Named::Secret("TOKEN")]),
-            ("actions.runQuery('a'); actions.showModal(\"m\")", true, vec![Named::Query { name: "a", runs: true }, Named::Component("m")]),
+            (
+                "v{{constants.API_VERSION}}/{{secrets.TOKEN}}",
+                false,
+                vec![Named::Constant("API_VERSION"), Named::Secret("TOKEN")],
+            ),
+            (
+                "actions.runQuery('a'); actions.showModal(\"m\")",
+                true,
+                vec![Named::Query { name: "a", runs: true }, Named::Component("m")],
+            ),
             ("no secrets here", false, vec![]),
         ] {
             assert_eq!(named(text, code), expected, "{text}");

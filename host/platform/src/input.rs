@@ -23,7 +23,9 @@ pub enum ReadError {
     #[error("there is no file to read: name an export, or a folder that holds some")]
     NoFiles,
     /// More than the limit, over all files.
-    #[error("`{file}`: {bytes} bytes in all are more than the limit of {limit} bytes; export less, or raise the limit")]
+    #[error(
+        "`{file}`: {bytes} bytes in all are more than the limit of {limit} bytes; export less, or raise the limit"
+    )]
     TooLarge {
         /// The file that passed the limit.
         file: String,
@@ -43,7 +45,9 @@ pub enum ReadError {
         source: json::ReadError,
     },
     /// A member name that Sluice keeps for its own marks.
-    #[error("`{file}`: the member at `{at}` has a name that is reserved for marks; rename it in the platform")]
+    #[error(
+        "`{file}`: the member at `{at}` has a name that is reserved for marks; rename it in the platform"
+    )]
     Reserved {
         /// The file.
         file: String,

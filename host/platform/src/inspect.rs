@@ -149,7 +149,8 @@ impl Inspection {
             }
         }
         unresolved.sort();
-        let is_unit = |o: &&Object| matches!(o.kind, ObjectKind::App | ObjectKind::Module | ObjectKind::Workflow);
+        let is_unit =
+            |o: &&Object| matches!(o.kind, ObjectKind::App | ObjectKind::Module | ObjectKind::Workflow);
         Self {
             platform,
             generation,

@@ -123,6 +123,12 @@ impl Native {
             Inner::Tooljet(export) => export.counts(),
             Inner::Lowcoder(folder) => folder.counts(),
         };
-        Ok(Inspection::of(format.platform, format.generation, format.release.clone(), counts, &decoded.objects))
+        Ok(Inspection::of(
+            format.platform,
+            format.generation,
+            format.release.clone(),
+            counts,
+            &decoded.objects,
+        ))
     }
 }

@@ -93,7 +93,8 @@ const WHOLE_OF_KIND: &[(&str, &str)] = &[
 ];
 
 /// Service accounts: JSON held as text, of which one member is the secret.
-const SERVICE_ACCOUNTS: &[&str] = &["gcp_key", "private_key", "service_account", "serviceAccount", "credentials"];
+const SERVICE_ACCOUNTS: &[&str] =
+    &["gcp_key", "private_key", "service_account", "serviceAccount", "credentials"];
 
 /// Options that hold a URL, which may carry a password.
 const URLS: &[&str] = &[
@@ -109,7 +110,8 @@ const URLS: &[&str] = &[
 ];
 
 /// Options that hold a connection string of `key=value` pairs, and the keys that hide a secret.
-const CONNECTION_STRINGS: &[&str] = &["connectionString", "connection_string", "connection_url", "uri", "url"];
+const CONNECTION_STRINGS: &[&str] =
+    &["connectionString", "connection_string", "connection_url", "uri", "url"];
 const CONNECTION_KEYS: &[&str] = &["password", "pwd", "AccountKey", "SharedAccessKey"];
 
 /// Lists of names and values, some of whose names say that the value is a secret.
@@ -158,7 +160,8 @@ fn floor(kind: &Kind) -> Vec<SlotRule> {
         }
     }
     for option in PAIRS {
-        let value = if tooljet { at(option).child("*").child("1") } else { at(option).child("*").child("value") };
+        let value =
+            if tooljet { at(option).child("*").child("1") } else { at(option).child("*").child("value") };
         rule(option, value, SecretShape::HeaderValue);
     }
     if !tooljet {
@@ -209,7 +212,10 @@ mod tests {
             ("lowcoder", "restApi", "/authConfig/password"),
         ] {
             let rules = SlotRules::floor().for_kind(&Kind::new(platform, kind));
-            assert!(rules.iter().any(|r| r.at.to_string() == at && r.shape == SecretShape::Whole), "{kind} {at}");
+            assert!(
+                rules.iter().any(|r| r.at.to_string() == at && r.shape == SecretShape::Whole),
+                "{kind} {at}"
+            );
         }
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn take(options: &mut Value, rules: &[SlotRule]) -> Vec<TakenSlot> {
         for (at, suffix) in places(options, &rule.at) {
             let promised = rule.shape != SecretShape::HeaderValue || is_secret_pair(options, &at);
             let Some(value) = at.get_mut(options).filter(|_| promised) else { continue };
-            let Some((mark, found)) = take_one(value, &rule.shape, || named(&mut names, &rule.name, &suffix)) else {
+            let Some((mark, found)) = take_one(value, &rule.shape, || named(&mut names, &rule.name, &suffix))
+            else {
                 continue;
             };
             *value = mark;
@@ -47,7 +48,9 @@ fn take_credentials(
 ) {
     let Some(members) = options.as_object_mut() else { return };
     for (option, member) in members {
-        let Some(member) = member.as_object_mut().filter(|m| m.contains_key("credential_id")) else { continue };
+        let Some(member) = member.as_object_mut().filter(|m| m.contains_key("credential_id")) else {
+            continue;
+        };
         member.remove("credential_id");
         let at = Pointer::root().child(option).child("value");
         let declared = rules.iter().find(|rule| rule.at == at).map(|rule| rule.name.clone());
@@ -118,7 +121,11 @@ fn is_secret_pair(options: &Value, at: &Pointer) -> bool {
 
 type Found = Vec<(SlotName, SecretText)>;
 
-fn take_one(value: &Value, shape: &SecretShape, mut name: impl FnMut() -> SlotName) -> Option<(Value, Found)> {
+fn take_one(
+    value: &Value,
+    shape: &SecretShape,
+    mut name: impl FnMut() -> SlotName,
+) -> Option<(Value, Found)> {
     let parts = match value {
         Value::String(text) => vec![Part::Text(text.clone())],
         marked => match content::parts(marked) {
@@ -221,7 +228,8 @@ fn key_value(text: &str, key: &str) -> Option<Range<usize>> {
     let (lower, key) = (text.to_ascii_lowercase(), key.to_ascii_lowercase());
     for (start, found) in lower.match_indices(key.as_str()) {
         let before = text.get(..start)?.trim_end_matches([' ', '\t']);
-        let begins = before.is_empty() || text.get(..start)?.ends_with(separators) || before.ends_with(separators);
+        let begins =
+            before.is_empty() || text.get(..start)?.ends_with(separators) || before.ends_with(separators);
         let after = text.get(start + found.len()..)?;
         let Some(value) = after.trim_start().strip_prefix('=').filter(|_| begins) else { continue };
         let value = value.trim_start();
@@ -289,13 +297,24 @@ mod tests {
             ("password", json!("not-real"), "password", "not-real"),
             ("password", json!(12345), "password", "12345"),
             ("url", json!("https://me:p%40ss@api.example.com/x?y=a@b"), "url-password", "p%40ss"),
-            ("connection_string", json!("mongodb+srv://app:s/l@sh@db/x"), "connection_string-password", "s/l@sh"),
+            (
+                "connection_string",
+                json!("mongodb+srv://app:s/l@sh@db/x"),
+                "connection_string-password",
+                "s/l@sh",
+            ),
             ("connection_string", json!("Server=db;Pwd=not-real;X=1"), "connection_string-pwd", "not-real"),
-            ("connection_string", json!("host=db password='not real'"), "connection_string-password", "not real"),
+            (
+                "connection_string",
+                json!("host=db password='not real'"),
+                "connection_string-password",
+                "not real",
+            ),
             ("private_key", json!(account), "private_key", pem),
             ("private_key", json!(pem), "private_key", pem),
         ] {
-            let (options, found) = taken(("tooljet", "x"), json!({option: {"value": value, "encrypted": false}}));
+            let (options, found) =
+                taken(("tooljet", "x"), json!({option: {"value": value, "encrypted": false}}));
             assert_eq!(found, one(&format!("/{option}/value"), slot, secret));
             assert!(!options.to_string().contains(&secret.escape_default().to_string()), "{options}");
         }
@@ -311,12 +330,20 @@ mod tests {
             ["", ""],
         ]}});
         let (options, found) = taken(("tooljet", "restapi"), headers);
-        let expected = [("/headers/value/1/1", "headers-1", "not-real"), ("/headers/value/3/1", "headers-3", "bm90LXJlYWw=")];
-        let expected: Vec<_> = expected.iter().map(|(a, b, c)| ((*a).into(), (*b).into(), (*c).into())).collect();
+        let expected = [
+            ("/headers/value/1/1", "headers-1", "not-real"),
+            ("/headers/value/3/1", "headers-3", "bm90LXJlYWw="),
+        ];
+        let expected: Vec<_> =
+            expected.iter().map(|(a, b, c)| ((*a).into(), (*b).into(), (*c).into())).collect();
         assert_eq!(found, expected);
         assert_eq!(options["headers"]["value"][0][1], "application/json");
-        assert_eq!(options["headers"]["value"][1][1], json!({"$sluice": [{"text": "Bearer "}, {"slot": "headers-1"}]}));
-        let pairs = json!({"headers": [{"key": "x-api-key", "value": "not-real"}, {"key": "a", "value": "b"}]});
+        assert_eq!(
+            options["headers"]["value"][1][1],
+            json!({"$sluice": [{"text": "Bearer "}, {"slot": "headers-1"}]})
+        );
+        let pairs =
+            json!({"headers": [{"key": "x-api-key", "value": "not-real"}, {"key": "a", "value": "b"}]});
         assert_eq!(taken(("lowcoder", "restApi"), pairs).1, one("/headers/0/value", "headers-0", "not-real"));
     }
 
@@ -324,7 +351,10 @@ mod tests {
     fn an_encrypted_credential_becomes_an_empty_slot() {
         let (options, found) =
             taken(("tooljet", "x"), json!({"odd_name": {"credential_id": "a1", "encrypted": true}, "b": 1}));
-        assert_eq!(options, json!({"odd_name": {"encrypted": true, "value": {"$sluice": [{"slot": "odd_name"}]}}, "b": 1}));
+        assert_eq!(
+            options,
+            json!({"odd_name": {"encrypted": true, "value": {"$sluice": [{"slot": "odd_name"}]}}, "b": 1})
+        );
         assert_eq!(found, []);
     }
 

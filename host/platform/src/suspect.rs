@@ -69,8 +69,28 @@ const PATTERNS: &[Pattern] = &[
     Pattern {
         what: "token",
         hints: &[
-            "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk_", "rk_", "sk-",
-            "aiza", "sg.", "npm_", "hf_", "dop_v1_", "ya29.", "pat", "key-", "sq0",
+            "akia",
+            "asia",
+            "ghp_",
+            "gho_",
+            "ghu_",
+            "ghs_",
+            "ghr_",
+            "github_pat_",
+            "glpat-",
+            "xox",
+            "sk_",
+            "rk_",
+            "sk-",
+            "aiza",
+            "sg.",
+            "npm_",
+            "hf_",
+            "dop_v1_",
+            "ya29.",
+            "pat",
+            "key-",
+            "sq0",
         ],
         regex: concat!(
             r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}",
@@ -217,6 +237,20 @@ fn by_name(text: &str, name: Option<(&str, Naming)>) -> Option<Suspect> {
     ok.then(|| Suspect { range: start..start + value.len(), what: "name" })
 }
 
+/// A name or id as it may be shown and stored beside content: what looks like a secret is left out.
+pub(crate) fn shown(name: &str) -> String {
+    let suspects = find(name, None);
+    let mut shown = String::with_capacity(name.len());
+    let mut done = 0;
+    for found in suspects {
+        shown.push_str(name.get(done..found.range.start).unwrap_or_default());
+        shown.push_str("(withheld)");
+        done = found.range.end;
+    }
+    shown.push_str(name.get(done..).unwrap_or_default());
+    shown
+}
+
 /// The text without a leading authorization scheme (RFC 9110 §11.4).
 pub(crate) fn after_scheme(text: &str) -> &str {
     let trimmed = text.trim_start();
@@ -235,11 +269,20 @@ pub(crate) fn after_scheme(text: &str) -> &str {
 pub(crate) fn promise(name: &str) -> Option<Promise> {
     const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "secret"];
     const TOKENS: &[&str] = &[
-        "token", "apikey", "secretkey", "privatekey", "authkey", "accountkey", "sharedaccesskey", "secretaccesskey",
-        "subscriptionkey", "authorization",
+        "token",
+        "apikey",
+        "secretkey",
+        "privatekey",
+        "authkey",
+        "accountkey",
+        "sharedaccesskey",
+        "secretaccesskey",
+        "subscriptionkey",
+        "authorization",
     ];
     const EXACT: &[&str] = &["auth", "bearer", "cookie", "xauth", "xapitoken", "credential", "credentials"];
-    if name.len() > 60 {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'$');
+    if name.len() > 60 || !name.bytes().all(is_name) {
         return None;
     }
     let plain: String =
@@ -256,9 +299,32 @@ pub(crate) fn promise(name: &str) -> Option<Promise> {
 /// Whether a value could be a secret at all: no expression, code, placeholder, colour or UUID.
 fn is_literal(value: &str) -> bool {
     const WORDS: &[&str] = &[
-        "authorization", "default", "disabled", "enabled", "encrypted", "false", "hidden", "input", "null", "none",
-        "number", "optional", "password", "passwd", "required", "secret", "string", "text", "token", "true", "undefined",
-        "apikey", "api_key", "api-key", "access_token", "client_secret",
+        "authorization",
+        "default",
+        "disabled",
+        "enabled",
+        "encrypted",
+        "false",
+        "hidden",
+        "input",
+        "null",
+        "none",
+        "number",
+        "optional",
+        "password",
+        "passwd",
+        "required",
+        "secret",
+        "string",
+        "text",
+        "token",
+        "true",
+        "undefined",
+        "apikey",
+        "api_key",
+        "api-key",
+        "access_token",
+        "client_secret",
     ];
     let lower = value.to_ascii_lowercase();
     let masked = value.chars().all(|c| matches!(c, '*' | '•' | 'x' | 'X' | '.' | '-' | '_'));
@@ -283,7 +349,8 @@ fn is_code(value: &str) -> bool {
     };
     let dotted = path.contains('.') && path.len() <= 80 && words.clone().count() <= 6;
     // A JWT or a key with a dot in it is also words joined by dots; code uses short ones.
-    (dotted && words.all(|word| is_word(word) && word.len() <= 24)) || (path.len() < value.len() && is_word(path))
+    (dotted && words.all(|word| is_word(word) && word.len() <= 24))
+        || (path.len() < value.len() && is_word(path))
 }
 
 /// RFC 9562's text form.
@@ -348,8 +415,16 @@ mod tests {
             ("select 1; -- password = 'not-a-real-password'".into(), None, "not-a-real-password".into()),
             ("Server=db;Password=not-real-1;Encrypt=yes".into(), None, "not-real-1".into()),
             ("postgres://app:not-real@db.example.com/x".into(), None, "not-real".into()),
-            ("fetch(u, {headers: {Authorization: 'Bearer not-a-real-token-1'}})".into(), None, "not-a-real-token-1".into()),
-            ("Bearer not-a-real-token".into(), Some(("Authorization", Naming::Pair)), "not-a-real-token".into()),
+            (
+                "fetch(u, {headers: {Authorization: 'Bearer not-a-real-token-1'}})".into(),
+                None,
+                "not-a-real-token-1".into(),
+            ),
+            (
+                "Bearer not-a-real-token".into(),
+                Some(("Authorization", Naming::Pair)),
+                "not-a-real-token".into(),
+            ),
             ("not-a-real-key".into(), Some(("X-Api-Key", Naming::Pair)), "not-a-real-key".into()),
             ("fake".into(), Some(("db_password", Naming::Member)), "fake".into()),
             ("n0t4Re4lK3yAtAll99".into(), Some(("api_key", Naming::Member)), "n0t4Re4lK3yAtAll99".into()),

@@ -31,7 +31,8 @@ impl Translator {
     /// where it is the whole of a text that is known to be an id. A logical id that is in the text
     /// before anything was replaced is forbidden.
     pub(crate) fn to_logical<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let exact: HashMap<String, String> = pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
+        let exact: HashMap<String, String> =
+            pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
         let mut patterns: Vec<(&str, Option<&str>)> = exact
             .iter()
             .filter(|(from, _)| is_distinct(from))
@@ -54,7 +55,11 @@ impl Translator {
             .build(pairs.iter().map(|(from, _)| from))
             .ok()
             .filter(|_| !pairs.is_empty());
-        Self { tokens, to: pairs.iter().map(|(_, to)| to.map(str::to_owned)).collect(), exact: HashMap::new() }
+        Self {
+            tokens,
+            to: pairs.iter().map(|(_, to)| to.map(str::to_owned)).collect(),
+            exact: HashMap::new(),
+        }
     }
 
     /// The replacement for a text that is known to be one id.

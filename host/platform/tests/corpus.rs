@@ -1,5 +1,13 @@
 //! Real exports: counts, identity of decode and encode, and no secret left.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly"
+)]
+
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +32,10 @@ fn files(corpus: &Path, platform: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(corpus.join(platform))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json") && path.file_name() != Some("option-schema.json".as_ref()))
+        .filter(|path| {
+            path.extension().is_some_and(|e| e == "json")
+                && path.file_name() != Some("option-schema.json".as_ref())
+        })
         .collect();
     files.sort();
     files
@@ -37,8 +48,11 @@ fn expected(corpus: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
     let head: Vec<&str> = lines.next().unwrap().split('\t').collect();
     let rows = lines.take_while(|line| !line.starts_with('#'));
     rows.map(|row| {
-        let cells: BTreeMap<String, String> =
-            head.iter().zip(row.split('\t')).map(|(name, cell)| ((*name).to_owned(), cell.to_owned())).collect();
+        let cells: BTreeMap<String, String> = head
+            .iter()
+            .zip(row.split('\t'))
+            .map(|(name, cell)| ((*name).to_owned(), cell.to_owned()))
+            .collect();
         (cells["file"].clone(), cells)
     })
     .collect()
@@ -70,7 +84,11 @@ fn inspect_finds_what_is_expected() {
         for (column, wanted) in columns.iter().filter(|(column, _)| *column != "file") {
             assert_eq!(cell(&inspection[column]), *wanted, "{file}: {column}");
         }
-        println!("{file}: {} {}", inspection["references"], inspection["unresolved"].as_array().unwrap().len());
+        println!(
+            "{file}: {} {}",
+            inspection["references"],
+            inspection["unresolved"].as_array().unwrap().len()
+        );
     }
 }
 
@@ -137,7 +155,9 @@ fn lowcoder_files_are_read_or_refused_by_name() {
         // Fixtures wrap a collection's records in a list of their own; `mongoexport` does not.
         let records = document["data"].as_array();
         let record_file = match (&records, name.as_str()) {
-            (Some(records), _) => InputFile { name: name.clone(), bytes: serde_json::to_vec(records).unwrap() },
+            (Some(records), _) => {
+                InputFile { name: name.clone(), bytes: serde_json::to_vec(records).unwrap() }
+            }
             (None, "CompoundApplicationDslFilterTest.json") => {
                 let record = serde_json::json!({
                     "_id": {"$oid": "65b3f6635ad33e16b574aef3"}, "name": "nav", "applicationType": 3,

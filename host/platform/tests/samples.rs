@@ -1,5 +1,13 @@
 //! The samples that were written by hand, through import and export.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly"
+)]
+
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +30,8 @@ fn native(name: &str) -> Native {
 }
 
 fn folder(name: &str) -> Vec<InputFile> {
-    let mut paths: Vec<_> = fs::read_dir(samples().join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(samples().join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| input(path)).collect()
 }
@@ -62,7 +71,12 @@ fn the_lowcoder_folder_comes_back() {
         for (before, after) in files.iter().zip(&encoded.files) {
             assert_eq!(before.name, after.name);
             let (before, after) = (records(&before.bytes), records(&after.bytes));
-            explain(&Value::Array(before.iter().map(normalised).collect()), &Value::Array(after), &taken, name);
+            explain(
+                &Value::Array(before.iter().map(normalised).collect()),
+                &Value::Array(after),
+                &taken,
+                name,
+            );
         }
     }
 }
@@ -74,8 +88,16 @@ fn orders_has_its_edges_secrets_and_proposals() {
     let (_, decoded) = decode(&native, "development");
     let objects = &decoded.objects;
     let inspection = native.inspect().unwrap();
-    assert_eq!((inspection.references.dangling, inspection.references.ambiguous), (0, 0), "{:?}", inspection.unresolved);
-    assert_eq!(inspection.constants, ["constants.API_VERSION", "constants.RECEIPTS_BUCKET", "secrets.BILLING_TOKEN"]);
+    assert_eq!(
+        (inspection.references.dangling, inspection.references.ambiguous),
+        (0, 0),
+        "{:?}",
+        inspection.unresolved
+    );
+    assert_eq!(
+        inspection.constants,
+        ["constants.API_VERSION", "constants.RECEIPTS_BUCKET", "secrets.BILLING_TOKEN"]
+    );
 
     let app = named(objects, ObjectKind::App, "Orders");
     let list = named(objects, ObjectKind::Query, "listOrders");
@@ -84,18 +106,28 @@ fn orders_has_its_edges_secrets_and_proposals() {
     assert_eq!((list.unit.as_ref(), database.unit.as_ref()), (Some(&app.id), None));
     assert_eq!(database.source_kind.as_ref().map(ToString::to_string).as_deref(), Some("tooljet/postgresql"));
     assert_eq!(named(objects, ObjectKind::DataSource, "runjsdefault").source_kind, None);
-    let leads = |from: &Object, to: &Object| from.references.iter().any(|r| r.target.object() == Some(&to.id));
+    let leads =
+        |from: &Object, to: &Object| from.references.iter().any(|r| r.target.object() == Some(&to.id));
     assert!(leads(list, database));
-    for (kind, name) in [(ObjectKind::Component, "ordersTable"), (ObjectKind::Query, "summary"), (ObjectKind::Event, "onClick 0")] {
+    for (kind, name) in [
+        (ObjectKind::Component, "ordersTable"),
+        (ObjectKind::Query, "summary"),
+        (ObjectKind::Event, "onClick 0"),
+    ] {
         assert!(leads(named(objects, kind, name), list), "{name}");
     }
 
     let declared = |at: &str| at.parse().unwrap();
-    let password = content::parts(sluice_model::Pointer::get(&declared("/options/password/value"), &database.content).unwrap());
+    let password = content::parts(
+        sluice_model::Pointer::get(&declared("/options/password/value"), &database.content).unwrap(),
+    );
     assert_eq!(password.map(|parts| parts.len()), Some(1));
     let provisional: Vec<_> = decoded.secrets.iter().filter(|s| s.provisional).collect();
     let [header] = provisional.as_slice() else { panic!("{provisional:?}") };
-    assert_eq!((header.at.to_string().as_str(), header.value.expose()), ("/options/headers/1/1", "not-a-real-api-key"));
+    assert_eq!(
+        (header.at.to_string().as_str(), header.value.expose()),
+        ("/options/headers/1/1", "not-a-real-api-key")
+    );
     assert!(!format!("{decoded:?}").contains("not-a-real-api-key"));
 
     let mut proposed: Vec<_> = decoded
@@ -105,7 +137,10 @@ fn orders_has_its_edges_secrets_and_proposals() {
         .map(|p| (p.environment.as_str(), p.options["host"]["value"].as_str().unwrap()))
         .collect();
     proposed.sort();
-    assert_eq!(proposed, [("production", "orders-db.prod.example.com"), ("staging", "orders-db.staging.example.com")]);
+    assert_eq!(
+        proposed,
+        [("production", "orders-db.prod.example.com"), ("staging", "orders-db.staging.example.com")]
+    );
     assert_eq!(database.content["options"]["host"]["value"], "orders-db.dev.example.com");
     for text in ["payroll", "2025-03-03", "credential_id"] {
         let all = serde_json::to_string(&decoded.objects).unwrap();
@@ -115,9 +150,14 @@ fn orders_has_its_edges_secrets_and_proposals() {
 }
 
 /// Identities as a person would confirm them: same kind, same name, same parent.
-fn matched(known: &Native, ids: &BTreeMap<NativeKey, LogicalId>, other: &Native) -> BTreeMap<NativeKey, LogicalId> {
+fn matched(
+    known: &Native,
+    ids: &BTreeMap<NativeKey, LogicalId>,
+    other: &Native,
+) -> BTreeMap<NativeKey, LogicalId> {
     let path = |native: &Native| {
-        let things: BTreeMap<NativeKey, _> = native.survey().into_iter().map(|t| (t.key.clone(), t)).collect();
+        let things: BTreeMap<NativeKey, _> =
+            native.survey().into_iter().map(|t| (t.key.clone(), t)).collect();
         let of = |key: &NativeKey| {
             let (mut names, mut at) = (Vec::new(), Some(key));
             while let Some(key) = at {
@@ -138,7 +178,8 @@ fn the_same_app_of_two_environments_is_the_same_content() {
     let (development, staging) = (native("tooljet/orders.json"), native("tooljet/orders-staging.json"));
     let ids = ids(&development);
     let there = matched(&development, &ids, &staging);
-    let by_id = |objects: Vec<Object>| objects.into_iter().map(|o| (o.id.clone(), o)).collect::<BTreeMap<_, _>>();
+    let by_id =
+        |objects: Vec<Object>| objects.into_iter().map(|o| (o.id.clone(), o)).collect::<BTreeMap<_, _>>();
     let a = by_id(development.decode(&ids, &SlotRules::floor(), "development").unwrap().objects);
     let b = by_id(staging.decode(&there, &SlotRules::floor(), "staging").unwrap().objects);
     assert_eq!(a.len(), b.len());
@@ -156,10 +197,15 @@ fn a_changed_file_shows_what_changed() {
     let a = before.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
     let b = after.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
     let before: BTreeMap<_, _> = a.iter().map(|o| (&o.id, o)).collect();
-    let changed: Vec<_> = b.iter().filter(|o| before.get(&o.id) != Some(o)).map(|o| (o.kind, o.name.as_str())).collect();
+    let changed: Vec<_> =
+        b.iter().filter(|o| before.get(&o.id) != Some(o)).map(|o| (o.kind, o.name.as_str())).collect();
     assert_eq!(
         changed,
-        [(ObjectKind::Component, "cancelButton"), (ObjectKind::Query, "saveNote"), (ObjectKind::Event, "onClick 0")]
+        [
+            (ObjectKind::Component, "cancelButton"),
+            (ObjectKind::Query, "saveNote"),
+            (ObjectKind::Event, "onClick 0")
+        ]
     );
 }
 
@@ -188,21 +234,39 @@ fn a_first_export_reads_back_as_the_same_objects() {
         };
         let encoded = encode(&fresh).unwrap();
         assert_eq!(encoded.made.len(), decoded.objects.len(), "{name}");
-        let files: Vec<_> =
-            encoded.files.iter().map(|f| InputFile { name: f.name.clone(), bytes: f.bytes.clone() }).collect();
+        let files: Vec<_> = encoded
+            .files
+            .iter()
+            .map(|f| InputFile { name: f.name.clone(), bytes: f.bytes.clone() })
+            .collect();
         let again = read(&files, DEFAULT_LIMIT).unwrap_or_else(|e| panic!("{name}: {e}"));
         let kinds: BTreeMap<_, _> = decoded.objects.iter().map(|o| (&o.id, o.kind)).collect();
-        let ids = encoded.made.iter().map(|(id, native)| (NativeKey::new(kinds[id], native.clone()), id.clone()));
+        let ids =
+            encoded.made.iter().map(|(id, native)| (NativeKey::new(kinds[id], native.clone()), id.clone()));
         let back = again.decode(&ids.collect(), &SlotRules::floor(), "staging").unwrap();
         let by_id: BTreeMap<_, _> = back.objects.iter().map(|o| (&o.id, o)).collect();
         assert_eq!(by_id.len(), decoded.objects.len(), "{name}");
         for object in &decoded.objects {
-            let emptied = |value: &Value| content::replace_marks(value, &mut |parts| {
-                json!(parts.into_iter().filter_map(|p| match p { content::Part::Text(t) => Some(t), _ => None }).collect::<String>())
-            });
+            let emptied = |value: &Value| {
+                content::replace_marks(value, &mut |parts| {
+                    json!(
+                        parts
+                            .into_iter()
+                            .filter_map(|p| match p {
+                                content::Part::Text(t) => Some(t),
+                                _ => None,
+                            })
+                            .collect::<String>()
+                    )
+                })
+            };
             let (wanted, found) = (emptied(&object.content), emptied(&by_id[&object.id].content));
             assert_eq!(wanted, found, "{name}: {} {}", object.kind, object.name);
-            assert_eq!(object.references, by_id[&object.id].references, "{name}: {} {}", object.kind, object.name);
+            assert_eq!(
+                object.references, by_id[&object.id].references,
+                "{name}: {} {}",
+                object.kind, object.name
+            );
         }
         if name == "orders.json" {
             let file: Value = serde_json::from_slice(&encoded.files[0].bytes).unwrap();
@@ -215,9 +279,15 @@ fn a_first_export_reads_back_as_the_same_objects() {
             let constants = encoded.to_enter.iter().filter(|e| matches!(e.entry, Entry::Constant(_))).count();
             assert!(constants >= 3, "{:?}", encoded.to_enter);
             let slot = |source: &str, slot: &str| {
-                encoded.to_enter.iter().any(|e| e.name == source && matches!(&e.entry, Entry::Slot { slot: s, .. } if s.as_str() == slot))
+                encoded.to_enter.iter().any(|e| {
+                    e.name == source && matches!(&e.entry, Entry::Slot { slot: s, .. } if s.as_str() == slot)
+                })
             };
-            assert!(slot("orders-db", "password") && slot("billing-api", "bearer_token") && slot("receipts", "secret_key"));
+            assert!(
+                slot("orders-db", "password")
+                    && slot("billing-api", "bearer_token")
+                    && slot("receipts", "secret_key")
+            );
         }
     }
 }
@@ -252,7 +322,8 @@ fn the_other_generations_have_their_edges() {
     let taken: Vec<_> = decoded.secrets.iter().map(|s| (s.at.to_string(), s.provisional)).collect();
     assert_eq!(taken, [("/options/password/value".to_owned(), false)]);
     let inspection = v2.inspect().unwrap();
-    let dangling: Vec<_> = inspection.unresolved.iter().map(|u| (u.object.as_str(), u.state.as_str())).collect();
+    let dangling: Vec<_> =
+        inspection.unresolved.iter().map(|u| (u.object.as_str(), u.state.as_str())).collect();
     assert_eq!(dangling, [("countLow", "dangling")]);
     let tabs = named(&decoded.objects, ObjectKind::Component, "tabs");
     let button = named(&decoded.objects, ObjectKind::Component, "countButton");
@@ -261,7 +332,10 @@ fn the_other_generations_have_their_edges() {
 
     let (_, decoded) = decode(&native("tooljet/legacy.json"), "development");
     let names: Vec<_> = decoded.objects.iter().map(|o| o.name.as_str()).collect();
-    assert_eq!(names, ["Contacts", "Address book", "contactsTable", "nameInput", "listContacts", "addContact"]);
+    assert_eq!(
+        names,
+        ["Contacts", "Address book", "contactsTable", "nameInput", "listContacts", "addContact"]
+    );
 }
 
 #[test]
@@ -273,13 +347,23 @@ fn lowcoder_has_its_edges() {
     let library = named(&decoded.objects, ObjectKind::LibraryQuery, "customerRate");
     let floating = Target::Floating { to: library.id.clone(), tag: "latest".into() };
     assert!(app.references.iter().any(|r| r.target == Target::Resolved(module.id.clone())));
-    assert!(named(&decoded.objects, ObjectKind::Query, "rate").references.iter().any(|r| r.target == floating));
+    assert!(
+        named(&decoded.objects, ObjectKind::Query, "rate").references.iter().any(|r| r.target == floating)
+    );
     let late = named(&decoded.objects, ObjectKind::Query, "countLate");
     let list = named(&decoded.objects, ObjectKind::Query, "listJobs");
     assert!(late.references.iter().any(|r| r.target == Target::Resolved(list.id.clone())));
     let taken: Vec<_> = decoded.secrets.iter().map(|s| (s.slot.as_str(), s.value.expose())).collect();
     assert_eq!(taken, [("password", "not-a-real-password")]);
-    assert!(native.survey().iter().filter(|t| t.key.kind != ObjectKind::Query).filter(|t| t.stable.is_some()).count() >= 4);
+    assert!(
+        native
+            .survey()
+            .iter()
+            .filter(|t| t.key.kind != ObjectKind::Query)
+            .filter(|t| t.stable.is_some())
+            .count()
+            >= 4
+    );
     let inspection = native.inspect().unwrap();
     assert_eq!((inspection.references.dangling, inspection.references.floating), (0, 1));
 }
@@ -302,6 +386,7 @@ fn bad_files_are_refused_and_the_place_is_named() {
         }
     }
     assert!(seen >= 12, "{seen}");
-    let both = [input(&samples().join("tooljet/orders.json")), input(&samples().join("lowcoder/datasource.json"))];
+    let both =
+        [input(&samples().join("tooljet/orders.json")), input(&samples().join("lowcoder/datasource.json"))];
     assert!(read(&both, DEFAULT_LIMIT).is_err_and(|e| e.to_string().contains("read it alone")));
 }

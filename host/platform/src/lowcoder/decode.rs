@@ -15,7 +15,7 @@ use crate::rules::{SlotRules, options_pointer};
 use crate::secret::TakenSecret;
 use crate::thing::NativeKey;
 use crate::translate::Translator;
-use crate::{OPTIONS, slots};
+use crate::{OPTIONS, slots, suspect};
 
 /// The platform's name for a data source's options.
 pub(super) const CONFIG: &str = "detailConfig";
@@ -24,7 +24,8 @@ pub(super) const CONFIG: &str = "detailConfig";
 const OF_APPS: &[&str] = &["applicationType", "category", "description", "gid", "name", "title"];
 const OF_SOURCES: &[&str] = &["creationSource", "gid", "name", "pluginDefinition", "type"];
 const OF_LIBRARY_QUERIES: &[&str] = &["gid", "libraryQueryDSL", "name"];
-const OF_LIBRARY_QUERY_VERSIONS: &[&str] = &["commitMessage", "gid", "libraryQueryDSL", "libraryQueryId", "tag"];
+const OF_LIBRARY_QUERY_VERSIONS: &[&str] =
+    &["commitMessage", "gid", "libraryQueryDSL", "libraryQueryId", "tag"];
 
 /// What is of these files only.
 #[derive(Debug, Serialize, Deserialize)]
@@ -178,8 +179,10 @@ impl Folder {
                 if let Some(members) = native.as_object_mut() {
                     members.remove("id");
                 }
-                let name = query.get("name").and_then(Value::as_str).or_else(|| query_id(query)).unwrap_or_default();
-                let made = Made { id: of_query, unit: Some(id), kind: ObjectKind::Query, source_kind: None, name };
+                let name =
+                    query.get("name").and_then(Value::as_str).or_else(|| query_id(query)).unwrap_or_default();
+                let made =
+                    Made { id: of_query, unit: Some(id), kind: ObjectKind::Query, source_kind: None, name };
                 keep(&native, made, Vec::new(), &own, &mut out)?;
             }
         }
@@ -216,7 +219,8 @@ fn scope(shared: &[(String, ObjectKind, LogicalId)], queries: &[(&Value, Logical
     for (native, kind, id) in shared {
         ids.insert(native.clone(), (*kind, id.clone()));
     }
-    let translator = Translator::to_logical(ids.iter().map(|(native, (_, id))| (native.as_str(), id.as_str())));
+    let translator =
+        Translator::to_logical(ids.iter().map(|(native, (_, id))| (native.as_str(), id.as_str())));
     Scope { ids, queries: names, components: HashMap::new(), translator }
 }
 
@@ -271,10 +275,9 @@ fn keep(
         unit: made.unit.cloned(),
         kind: made.kind,
         source_kind: made.source_kind,
-        name: made.name.to_owned(),
+        name: suspect::shown(made.name),
         content: content.value,
         references: content.references,
     });
     Ok(())
 }
-

@@ -34,7 +34,8 @@ fn typed(
     found: &mut Vec<(ReferenceKind, Target)>,
 ) {
     // `{"$oid": …}` is the id itself.
-    let mut members = steps.iter().rev().filter_map(|step| step.member()).filter(|name| !name.starts_with('$'));
+    let mut members =
+        steps.iter().rev().filter_map(|step| step.member()).filter(|name| !name.starts_with('$'));
     let (last, before) = (members.next(), members.next());
     if text.is_empty() || text.starts_with("{{") {
         return;

@@ -20,10 +20,16 @@ pub(crate) fn encode(
 ) -> Result<(Vec<Written>, BTreeMap<LogicalId, NativeId>), EncodeError> {
     let rest: Option<Rest> = input
         .rest
-        .map(|rest| serde_json::from_value(emptied(rest)).map_err(|error| EncodeError::Rest(error.to_string())))
+        .map(|rest| {
+            serde_json::from_value(emptied(rest)).map_err(|error| EncodeError::Rest(error.to_string()))
+        })
         .transpose()?;
     let ids = NativeIds::of(input, &|object, owner| {
-        let made = object_id(&[input.environment, owner.map(NativeId::as_str).unwrap_or_default(), object.id.as_str()]);
+        let made = object_id(&[
+            input.environment,
+            owner.map(NativeId::as_str).unwrap_or_default(),
+            object.id.as_str(),
+        ]);
         NativeId::new(match owner {
             Some(owner) => format!("{owner}/{made}"),
             None => made,
@@ -73,13 +79,17 @@ impl<'a> Writer<'a> {
                 files.push(Written { name: sheet.file.clone(), bytes: bytes(&records, layout) });
             }
         }
-        let ui = rest.map_or(self.input.format.generation, |rest| rest.format.generation) == Generation::UiExport;
+        let ui =
+            rest.map_or(self.input.format.generation, |rest| rest.format.generation) == Generation::UiExport;
         let mut fresh: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for ((kind, native), object) in left {
             match kind {
                 ObjectKind::App | ObjectKind::Module if ui => {
                     let record = self.app(object, true, Map::new(), self.fresh_info(native, true), &[])?;
-                    files.push(Written { name: format!("{native}.json"), bytes: bytes(&[record], Layout::Single) });
+                    files.push(Written {
+                        name: format!("{native}.json"),
+                        bytes: bytes(&[record], Layout::Single),
+                    });
                 }
                 ObjectKind::App | ObjectKind::Module => {
                     let record = self.app(object, false, Map::new(), self.fresh_info(native, false), &[])?;
@@ -126,7 +136,8 @@ impl<'a> Writer<'a> {
                 Some(self.app(object, *ui, kept.clone(), info.clone(), queries)?)
             }
             RestRecord::Of { id, kept } => {
-                let kinds = [ObjectKind::DataSource, ObjectKind::LibraryQuery, ObjectKind::LibraryQueryVersion];
+                let kinds =
+                    [ObjectKind::DataSource, ObjectKind::LibraryQuery, ObjectKind::LibraryQueryVersion];
                 let Some(object) = take(id, &kinds) else { return Ok(None) };
                 Some(self.record(object, kept.clone())?)
             }
@@ -134,7 +145,8 @@ impl<'a> Writer<'a> {
     }
 
     fn fresh_info(&self, native: &str, ui: bool) -> Map<String, Value> {
-        let (key, id) = if ui { ("applicationId", json!(native)) } else { ("_id", json!({ "$oid": native })) };
+        let (key, id) =
+            if ui { ("applicationId", json!(native)) } else { ("_id", json!({ "$oid": native })) };
         Map::from_iter([(key.to_owned(), id)])
     }
 
@@ -153,7 +165,9 @@ impl<'a> Writer<'a> {
         info.extend(app);
         let mut design = content.get("design").cloned();
         let queries = self.queries(object, known)?;
-        if !queries.is_empty() || design.as_ref().is_some_and(|design| design.get("queries").is_some_and(Value::is_array)) {
+        if !queries.is_empty()
+            || design.as_ref().is_some_and(|design| design.get("queries").is_some_and(Value::is_array))
+        {
             let members = design.get_or_insert_with(|| json!({}));
             if !members.is_object() {
                 *members = json!({});

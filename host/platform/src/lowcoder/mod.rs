@@ -17,6 +17,7 @@ pub(crate) use encode::encode;
 use crate::format::{Format, Generation, Platform, Wrapper};
 use crate::input::{Document, Layout, ReadError};
 use crate::inspect::Counts;
+use crate::suspect::shown;
 use crate::thing::{NativeKey, NativeThing};
 
 /// Everything that was read.
@@ -67,7 +68,10 @@ impl Collection {
             Some(Self::LibraryQueryRecord)
         } else if live && has("libraryQueryDSL") {
             Some(Self::LibraryQuery)
-        } else if live && has("type") && (has("detailConfig") || has("creationSource") || has("datasourceStatus")) {
+        } else if live
+            && has("type")
+            && (has("detailConfig") || has("creationSource") || has("datasourceStatus"))
+        {
             Some(Self::Datasource)
         } else {
             None
@@ -150,9 +154,11 @@ fn take(record: Value, file: &str, at: &Pointer) -> Result<Record, ReadError> {
     let named = match collection {
         Collection::UiExport => value.get("applicationInfo").and_then(|info| info.get("name")),
         Collection::Application | Collection::Datasource | Collection::LibraryQuery => value.get("name"),
-        Collection::ApplicationVersion | Collection::LibraryQueryRecord => value.get("_id").or_else(|| value.get("id")),
+        Collection::ApplicationVersion | Collection::LibraryQueryRecord => {
+            value.get("_id").or_else(|| value.get("id"))
+        }
     };
-    if !named.is_some_and(|name| id_text(name).is_some()) {
+    if named.and_then(id_text).is_none() {
         return Err(wrong(at.child("name"), "a name"));
     }
     if collection == Collection::Datasource && text(&value, "type").is_none() {
@@ -183,9 +189,15 @@ impl Record {
         let mut seen = BTreeSet::new();
         for (index, query) in self.queries().iter().enumerate() {
             let id = query_id(query).filter(|id| is_id(id));
-            let Some(id) = id else { return Err(wrong(at.child("queries").child(index), "a query with an id")) };
+            let Some(id) = id else {
+                return Err(wrong(at.child("queries").child(index), "a query with an id"));
+            };
             if !seen.insert(id) {
-                return Err(ReadError::Repeated { file: file.to_owned(), what: "a query", id: id.to_owned() });
+                return Err(ReadError::Repeated {
+                    file: file.to_owned(),
+                    what: "a query",
+                    id: id.to_owned(),
+                });
             }
         }
         Ok(())
@@ -207,7 +219,8 @@ impl Record {
     }
 
     fn name(&self) -> &str {
-        let tag = if self.collection == Collection::LibraryQueryRecord { text(&self.value, "tag") } else { None };
+        let tag =
+            if self.collection == Collection::LibraryQueryRecord { text(&self.value, "tag") } else { None };
         tag.or_else(|| text(self.info(), "name")).unwrap_or(&self.id)
     }
 
@@ -268,17 +281,18 @@ impl Folder {
             let library = library.filter(|_| record.collection == Collection::LibraryQueryRecord);
             things.push(NativeThing {
                 key: key.clone(),
-                name: record.name().to_owned(),
+                name: shown(record.name()),
                 parent: library.and_then(|id| NativeKey::of(ObjectKind::LibraryQuery, id)),
                 source_kind: record.source_kind(),
                 stable: text(&record.value, "gid").filter(|gid| !gid.is_empty()).map(str::to_owned),
             });
             for query in record.queries().iter().filter(|_| record.is_app()) {
                 let Some(of_query) = query_key(&record.id, query) else { continue };
-                let name = query.get("name").and_then(Value::as_str).or_else(|| query_id(query)).unwrap_or_default();
+                let name =
+                    query.get("name").and_then(Value::as_str).or_else(|| query_id(query)).unwrap_or_default();
                 things.push(NativeThing {
                     key: of_query,
-                    name: name.to_owned(),
+                    name: shown(name),
                     parent: Some(key.clone()),
                     source_kind: None,
                     stable: None,
@@ -290,8 +304,11 @@ impl Folder {
 
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        let sources: BTreeSet<&str> =
-            self.records().filter(|r| r.collection == Collection::Datasource).map(|r| r.id.as_str()).collect();
+        let sources: BTreeSet<&str> = self
+            .records()
+            .filter(|r| r.collection == Collection::Datasource)
+            .map(|r| r.id.as_str())
+            .collect();
         for record in self.records() {
             match record.collection {
                 Collection::ApplicationVersion | Collection::LibraryQueryRecord => counts.versions += 1,
@@ -304,7 +321,8 @@ impl Folder {
             for query in record.queries().iter().filter(|_| record.is_app()) {
                 counts.queries += 1;
                 let source = query.get("datasourceId").and_then(Value::as_str).unwrap_or_default();
-                counts.queries_without_source += usize::from(!source.is_empty() && !sources.contains(source) && !source.starts_with('#'));
+                counts.queries_without_source +=
+                    usize::from(!source.is_empty() && !sources.contains(source) && !source.starts_with('#'));
             }
         }
         counts

@@ -105,7 +105,9 @@ impl Export {
             withheld: 0,
         };
         let mut owners: Vec<Option<LogicalId>> = vec![None; self.units.len()];
-        for (thing, id) in found.iter().zip(&identified).filter(|(thing, _)| matches!(thing.place, Place::Unit)) {
+        for (thing, id) in
+            found.iter().zip(&identified).filter(|(thing, _)| matches!(thing.place, Place::Unit))
+        {
             if let Some(owner) = owners.get_mut(thing.unit) {
                 *owner = Some(id.clone());
             }
@@ -113,7 +115,8 @@ impl Export {
         for (thing, id) in found.iter().zip(&identified) {
             let Some(scope) = scopes.get(thing.unit) else { continue };
             let owner = owners.get(thing.unit).cloned().flatten().filter(|_| !thing.shared);
-            let mut maker = Maker { export: self, scope, rules, environment: environment.as_deref(), out: &mut out };
+            let mut maker =
+                Maker { export: self, scope, rules, environment: environment.as_deref(), out: &mut out };
             maker.object(thing, id, owner)?;
         }
         let (rest, withheld) = self.rest(rules, environment);
@@ -125,7 +128,9 @@ impl Export {
     /// The native environment that `wanted` means: by name, or the only one there is.
     fn environment(&self, wanted: &str) -> Option<String> {
         let mut names = Vec::new();
-        for name in self.units.iter().flat_map(|unit| unit.list("appEnvironments")).filter_map(|e| text(e, "name")) {
+        for name in
+            self.units.iter().flat_map(|unit| unit.list("appEnvironments")).filter_map(|e| text(e, "name"))
+        {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -207,7 +212,10 @@ fn of(members: &Map<String, Value>) -> RestEntry {
 }
 
 /// The logical id of everything found, in its order.
-fn identify(found: &[Found<'_>], ids: &BTreeMap<NativeKey, LogicalId>) -> Result<Vec<LogicalId>, DecodeError> {
+fn identify(
+    found: &[Found<'_>],
+    ids: &BTreeMap<NativeKey, LogicalId>,
+) -> Result<Vec<LogicalId>, DecodeError> {
     let mut seen: BTreeMap<&LogicalId, &NativeKey> = BTreeMap::new();
     let mut identified = Vec::with_capacity(found.len());
     for thing in found {
@@ -257,7 +265,9 @@ impl Maker<'_> {
         };
         let mut source_kind = None;
         if let (Place::Listed("dataSources", entry), Some(kind)) = (&found.place, &found.thing.source_kind) {
-            if let (Some(set), Some(members)) = (unit.options_of(found.token, self.environment), native.as_object_mut()) {
+            if let (Some(set), Some(members)) =
+                (unit.options_of(found.token, self.environment), native.as_object_mut())
+            {
                 members.insert(OPTIONS.to_owned(), set);
             }
             if let Some(options) = native.get_mut(OPTIONS) {
@@ -281,17 +291,24 @@ impl Maker<'_> {
 
     /// The options of the other environments.
     fn propose(&mut self, unit: &Unit, token: &str, id: &LogicalId, kind: &Kind) -> Result<(), DecodeError> {
-        for set in unit.list("dataSourceOptions").iter().filter(|set| text(set, "dataSourceId") == Some(token)) {
+        for set in
+            unit.list("dataSourceOptions").iter().filter(|set| text(set, "dataSourceId") == Some(token))
+        {
             let name = text(set, "environmentId").and_then(|id| unit.environment_name(id));
             let (Some(name), Some(options)) = (name, set.get("options")) else { continue };
             if Some(name) == self.environment || options.is_null() {
                 continue;
             }
             let mut options = json!({ OPTIONS: options });
-            let declared = options.get_mut(OPTIONS).map(|options| slots::take(options, &self.rules.for_kind(kind)));
+            let declared =
+                options.get_mut(OPTIONS).map(|options| slots::take(options, &self.rules.for_kind(kind)));
             let content = convert(&options, ObjectKind::DataSource, self.scope, &Tooljet);
             let options = content.value.get(OPTIONS).cloned().unwrap_or_default();
-            self.out.proposals.push(EnvironmentOptions { source: id.clone(), environment: name.to_owned(), options });
+            self.out.proposals.push(EnvironmentOptions {
+                source: id.clone(),
+                environment: name.to_owned(),
+                options,
+            });
             self.secrets(id, Some(name), declared.unwrap_or_default(), content.taken);
         }
         Ok(())
@@ -396,12 +413,7 @@ impl Unit {
         self.set_of(source, environment)?.get("options").cloned()
     }
 
-    fn rest(
-        &self,
-        rules: &SlotRules,
-        environment: Option<&str>,
-        withheld: &mut usize,
-    ) -> RestUnit {
+    fn rest(&self, rules: &SlotRules, environment: Option<&str>, withheld: &mut usize) -> RestUnit {
         let mut lists = BTreeMap::new();
         for (list, entries) in &self.lists {
             let taken: Vec<*const Value> = self.taken(list).into_iter().map(std::ptr::from_ref).collect();
@@ -464,7 +476,11 @@ impl Unit {
             return RestEntry::Of { id: source.to_owned(), kept };
         }
         let mut set = set.clone();
-        let kind = self.list("dataSources").iter().find(|s| text(s, "id") == Some(source)).and_then(|s| text(s, "kind"));
+        let kind = self
+            .list("dataSources")
+            .iter()
+            .find(|s| text(s, "id") == Some(source))
+            .and_then(|s| text(s, "kind"));
         if let (Some(options), Some(kind)) = (set.get_mut(OPTIONS), kind) {
             *withheld += slots::take(options, &rules.for_kind(&Kind::new("tooljet", kind))).len();
         }
@@ -482,7 +498,8 @@ impl Unit {
     }
 
     fn editing(&self, editing: Value) -> Editing {
-        let (Some(version), Value::Object(mut editing)) = (self.version().and_then(Value::as_object), editing.clone())
+        let (Some(version), Value::Object(mut editing)) =
+            (self.version().and_then(Value::as_object), editing.clone())
         else {
             return Editing::Verbatim(editing);
         };

@@ -77,7 +77,9 @@ fn typed(
         "pageId" if is_uuid(text) => (ReferenceKind::LeadsTo, ObjectKind::Page),
         "componentId" | "modal" if is_uuid(text) => (ReferenceKind::Reads, ObjectKind::Component),
         "table_id" => (ReferenceKind::UsesTable, ObjectKind::Table),
-        "table" | "name" if within("join_table") && is_uuid(text) => (ReferenceKind::UsesTable, ObjectKind::Table),
+        "table" | "name" if within("join_table") && is_uuid(text) => {
+            (ReferenceKind::UsesTable, ObjectKind::Table)
+        }
         "moduleAppId" => (ReferenceKind::Embeds, ObjectKind::Module),
         "value" if within("moduleAppId") => (ReferenceKind::Embeds, ObjectKind::Module),
         "id" if kind == ObjectKind::Workflow && within("queries") => (ReferenceKind::Runs, ObjectKind::Query),

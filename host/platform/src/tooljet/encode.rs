@@ -66,7 +66,8 @@ impl<'a> Writer<'a> {
         let mut top = self.rest.as_ref().map(|rest| rest.top.clone()).unwrap_or_else(|| self.fresh_top());
         match self.format.wrapper {
             Wrapper::Definition => {
-                let apps = top_level.iter().map(|unit| self.wrapped(unit, &units)).collect::<Result<_, _>>()?;
+                let apps =
+                    top_level.iter().map(|unit| self.wrapped(unit, &units)).collect::<Result<_, _>>()?;
                 top.insert("app".to_owned(), Value::Array(apps));
             }
             Wrapper::AppV2 | Wrapper::Bare => {
@@ -84,7 +85,8 @@ impl<'a> Writer<'a> {
             }
         }
         self.tables(&mut top);
-        let name = self.rest.as_ref().map_or_else(|| file_name(&self.first_name(&units)), |rest| rest.file.clone());
+        let name =
+            self.rest.as_ref().map_or_else(|| file_name(&self.first_name(&units)), |rest| rest.file.clone());
         Ok(Written { name, bytes: canonical::canonical(&Value::Object(top)) })
     }
 
@@ -94,7 +96,8 @@ impl<'a> Writer<'a> {
 
     fn fresh_top(&self) -> Map<String, Value> {
         let release = json!(self.format.release.as_deref().unwrap_or(RELEASE));
-        let member = if self.format.wrapper == Wrapper::Definition { "tooljet_version" } else { "tooljetVersion" };
+        let member =
+            if self.format.wrapper == Wrapper::Definition { "tooljet_version" } else { "tooljetVersion" };
         Map::from_iter([(member.to_owned(), release)])
     }
 
@@ -111,14 +114,22 @@ impl<'a> Writer<'a> {
             .filter_map(|object| self.ids.get(&object.id).map(|native| (object, native)))
             .collect();
         let order = |native: &NativeId| {
-            self.rest.iter().flat_map(|rest| &rest.units).position(|unit| unit.id == native.as_str()).unwrap_or(usize::MAX)
+            self.rest
+                .iter()
+                .flat_map(|rest| &rest.units)
+                .position(|unit| unit.id == native.as_str())
+                .unwrap_or(usize::MAX)
         };
         roots.sort_by_key(|(object, native)| (order(native), object.kind));
-        let versions: Vec<(String, String)> =
-            roots.iter().map(|(object, native)| (version_token(&object.id), self.version_of(native))).collect();
+        let versions: Vec<(String, String)> = roots
+            .iter()
+            .map(|(object, native)| (version_token(&object.id), self.version_of(native)))
+            .collect();
         let translator = || {
             let ids = self.ids.by_object.iter().map(|(id, native)| (id.as_str(), NativeKey::token(native)));
-            Translator::to_native(ids.chain(versions.iter().map(|(token, native)| (token.as_str(), native.as_str()))))
+            Translator::to_native(
+                ids.chain(versions.iter().map(|(token, native)| (token.as_str(), native.as_str()))),
+            )
         };
         let unit = |(root, native): (&'a Object, _)| Unit {
             root,
@@ -280,7 +291,11 @@ impl<'a> Writer<'a> {
     fn version(&self, unit: &Unit<'_>, content: Map<String, Value>) -> Value {
         let mut version = unit.rest.map(|rest| rest.version.clone()).unwrap_or_else(|| {
             let (id, app) = (json!(unit.version), json!(unit.native.as_str()));
-            let mut fresh = Map::from_iter([("id".to_owned(), id), ("name".to_owned(), json!("v1")), ("appId".to_owned(), app)]);
+            let mut fresh = Map::from_iter([
+                ("id".to_owned(), id),
+                ("name".to_owned(), json!("v1")),
+                ("appId".to_owned(), app),
+            ]);
             if self.format.generation != Generation::Legacy {
                 fresh.insert("currentEnvironmentId".to_owned(), json!(self.environment_id(unit)));
             }
@@ -315,9 +330,9 @@ impl<'a> Writer<'a> {
             let mut value = restore(&component.content, &unit.translator);
             let page = value.as_object_mut().and_then(|members| members.remove(PAGE));
             let on_page = page.as_ref().and_then(Value::as_str).and_then(|page| pages.get_mut(page));
-            let components = on_page.and_then(Value::as_object_mut).and_then(|page| {
-                page.entry("components").or_insert_with(|| json!({})).as_object_mut()
-            });
+            let components = on_page
+                .and_then(Value::as_object_mut)
+                .and_then(|page| page.entry("components").or_insert_with(|| json!({})).as_object_mut());
             components.unwrap_or(&mut loose).insert(NativeKey::token(native).to_owned(), value);
         }
         if !pages.is_empty() {
@@ -383,9 +398,14 @@ impl<'a> Writer<'a> {
     /// Layouts that are new need ids of their own.
     fn fresh_layouts(&self, content: &mut Map<String, Value>, native: &str) {
         let Some(Value::Array(layouts)) = content.get_mut("layouts") else { return };
-        for layout in layouts.iter_mut().filter_map(Value::as_object_mut).filter(|layout| !layout.contains_key("id")) {
+        for layout in
+            layouts.iter_mut().filter_map(Value::as_object_mut).filter(|layout| !layout.contains_key("id"))
+        {
             let kind = layout.get("type").map(Value::to_string).unwrap_or_default();
-            layout.insert("id".to_owned(), json!(made_uuid(&["layout", self.input.environment, native, &kind])));
+            layout.insert(
+                "id".to_owned(),
+                json!(made_uuid(&["layout", self.input.environment, native, &kind])),
+            );
             layout.insert("componentId".to_owned(), json!(native));
         }
     }
@@ -460,7 +480,11 @@ impl<'a> Writer<'a> {
             }
         }
         let there: BTreeSet<&str> = left.keys().copied().collect();
-        let others: BTreeSet<&str> = unit.rest.and_then(|rest| rest.lists.get("dataSources")).into_iter().flatten()
+        let others: BTreeSet<&str> = unit
+            .rest
+            .and_then(|rest| rest.lists.get("dataSources"))
+            .into_iter()
+            .flatten()
             .filter_map(|entry| match entry {
                 RestEntry::Verbatim(source) => source.get("id").and_then(Value::as_str),
                 RestEntry::Of { .. } => None,
@@ -498,7 +522,12 @@ impl<'a> Writer<'a> {
         Ok(sets)
     }
 
-    fn modules(&self, app: &mut Map<String, Value>, unit: &Unit<'_>, units: &[Unit<'_>]) -> Result<(), EncodeError> {
+    fn modules(
+        &self,
+        app: &mut Map<String, Value>,
+        unit: &Unit<'_>,
+        units: &[Unit<'_>],
+    ) -> Result<(), EncodeError> {
         let mut own: Vec<&Unit<'_>> = units
             .iter()
             .filter(|other| self.owner_of(other, units).is_some_and(|owner| owner.root.id == unit.root.id))
@@ -508,7 +537,11 @@ impl<'a> Writer<'a> {
             match module {
                 RestModule::Verbatim(value) => entries.push(value.clone()),
                 RestModule::Unit(index) => {
-                    let id = self.rest.as_ref().and_then(|rest| rest.units.get(*index)).map(|unit| unit.id.as_str());
+                    let id = self
+                        .rest
+                        .as_ref()
+                        .and_then(|rest| rest.units.get(*index))
+                        .map(|unit| unit.id.as_str());
                     if let Some(position) = own.iter().position(|other| Some(other.native.as_str()) == id) {
                         entries.push(self.wrapped_module(own.remove(position), units)?);
                     }
@@ -537,7 +570,8 @@ impl<'a> Writer<'a> {
     }
 
     fn tables(&self, top: &mut Map<String, Value>) {
-        let mut left: Vec<&Object> = self.input.objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
+        let mut left: Vec<&Object> =
+            self.input.objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
         let known = self.rest.as_ref().and_then(|rest| rest.tables.as_ref());
         if left.is_empty() && known.is_none() {
             return;
@@ -583,7 +617,10 @@ fn editing_version(editing: &Editing, version: &Value) -> Value {
 }
 
 fn file_name(app: &str) -> String {
-    let slug: String =
-        app.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(80).collect();
+    let slug: String = app
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(80)
+        .collect();
     format!("{}.json", if slug.is_empty() { "app" } else { &slug })
 }

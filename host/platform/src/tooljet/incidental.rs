@@ -111,8 +111,10 @@ pub(crate) fn part_layouts(content: &mut Map<String, Value>, kept: &mut Map<Stri
     }
     let mut aside = Vec::with_capacity(layouts.len());
     for layout in layouts.iter_mut().filter_map(Value::as_object_mut) {
-        let mut own: Map<String, Value> =
-            OF_LAYOUTS.iter().filter_map(|key| layout.remove(*key).map(|value| ((*key).to_owned(), value))).collect();
+        let mut own: Map<String, Value> = OF_LAYOUTS
+            .iter()
+            .filter_map(|key| layout.remove(*key).map(|value| ((*key).to_owned(), value)))
+            .collect();
         own.insert("type".to_owned(), layout.get("type").cloned().unwrap_or_default());
         aside.push(Value::Object(own));
     }

@@ -22,8 +22,10 @@ impl Export {
         let mut constants = BTreeSet::new();
         let mut environments: BTreeSet<&str> = BTreeSet::new();
         for unit in &self.units {
-            let sources: BTreeSet<_> = unit.list("dataSources").iter().filter_map(|s| text(s, "id")).collect();
-            let versions: BTreeSet<_> = unit.list("appVersions").iter().filter_map(|v| text(v, "id")).collect();
+            let sources: BTreeSet<_> =
+                unit.list("dataSources").iter().filter_map(|s| text(s, "id")).collect();
+            let versions: BTreeSet<_> =
+                unit.list("appVersions").iter().filter_map(|v| text(v, "id")).collect();
             for source in unit.list("dataSources") {
                 let kind = text(source, "kind").unwrap_or("unknown").to_owned();
                 *counts.data_sources.entry(kind).or_default() += 1;
@@ -95,4 +97,3 @@ fn walk<'v>(
         _ => {}
     }
 }
-

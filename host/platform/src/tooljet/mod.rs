@@ -132,7 +132,9 @@ pub(crate) fn read(document: Document) -> Result<Export, ReadError> {
         return Err(ReadError::Unknown { file: reader.file, why: "its list of apps is empty" });
     }
     let flat = reader.units.iter().any(|unit| {
-        unit.lists.contains_key("components") || unit.lists.contains_key("pages") || unit.lists.contains_key("events")
+        unit.lists.contains_key("components")
+            || unit.lists.contains_key("pages")
+            || unit.lists.contains_key("events")
     });
     let generation = match wrapper {
         _ if flat => Generation::Flat,
@@ -140,7 +142,8 @@ pub(crate) fn read(document: Document) -> Result<Export, ReadError> {
         Wrapper::AppV2 | Wrapper::Definition => Generation::Nested,
     };
     let release = top.iter().find(|(key, _)| is_release(key)).and_then(|(_, value)| value.as_str());
-    let format = Format { platform: Platform::Tooljet, generation, wrapper, release: release.map(str::to_owned) };
+    let format =
+        Format { platform: Platform::Tooljet, generation, wrapper, release: release.map(str::to_owned) };
     let mut export = Export {
         file: reader.file,
         format,
@@ -158,7 +161,9 @@ pub(crate) fn read(document: Document) -> Result<Export, ReadError> {
 
 /// Forks call it by their own product's name.
 fn is_release(key: &str) -> bool {
-    key == "tooljetVersion" || key == "tooljet_version" || key.ends_with("Version") && !matches!(key, "editingVersion")
+    key == "tooljetVersion"
+        || key == "tooljet_version"
+        || key.ends_with("Version") && !matches!(key, "editingVersion")
 }
 
 struct Reader {
@@ -220,7 +225,8 @@ impl Reader {
         for list in LISTS {
             match app.remove(*list) {
                 Some(Value::Array(entries)) => {
-                    let wanted = if *list == "dataSourceOptions" { "an option set" } else { "an object with an id" };
+                    let wanted =
+                        if *list == "dataSourceOptions" { "an option set" } else { "an object with an id" };
                     for (index, entry) in entries.iter().enumerate() {
                         let ok = match *list {
                             "dataSourceOptions" => entry.is_object(),
@@ -263,7 +269,18 @@ impl Reader {
             }
             None => None,
         };
-        self.units.push(Unit { id, kind, owner, wrapper, around, inside, app, lists, version, modules: None });
+        self.units.push(Unit {
+            id,
+            kind,
+            owner,
+            wrapper,
+            around,
+            inside,
+            app,
+            lists,
+            version,
+            modules: None,
+        });
         if let Some(entries) = modules {
             let mut kept = Vec::with_capacity(entries.len());
             for (position, entry) in entries.into_iter().enumerate() {
@@ -284,7 +301,8 @@ impl Reader {
 }
 
 fn module_id(entry: &Value) -> Option<&str> {
-    let app = entry.get("appV2").or_else(|| entry.get("definition").and_then(|d| d.get("appV2"))).unwrap_or(entry);
+    let app =
+        entry.get("appV2").or_else(|| entry.get("definition").and_then(|d| d.get("appV2"))).unwrap_or(entry);
     app.get("id").and_then(Value::as_str)
 }
 
@@ -298,7 +316,10 @@ fn edited_version(app: &Map<String, Value>, versions: Option<&Vec<Value>>) -> Op
     let versions = versions?;
     let editing = app.get("editingVersion").and_then(|version| version.get("id"));
     versions.iter().position(|version| editing.is_some() && version.get("id") == editing).or_else(|| {
-        let newest = versions.iter().enumerate().max_by_key(|(_, version)| text(version, "updatedAt").unwrap_or_default());
+        let newest = versions
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, version)| text(version, "updatedAt").unwrap_or_default());
         newest.map(|(index, _)| index)
     })
 }
@@ -354,17 +375,29 @@ impl Unit {
         let entries = self.list(list);
         match list {
             "components" => {
-                let others: BTreeSet<_> =
-                    self.list("pages").iter().filter(|page| !self.is_of_edited(page)).filter_map(|p| text(p, "id")).collect();
-                entries.iter().filter(|c| text(c, "pageId").is_none_or(|page| !others.contains(page))).collect()
+                let others: BTreeSet<_> = self
+                    .list("pages")
+                    .iter()
+                    .filter(|page| !self.is_of_edited(page))
+                    .filter_map(|p| text(p, "id"))
+                    .collect();
+                entries
+                    .iter()
+                    .filter(|c| text(c, "pageId").is_none_or(|page| !others.contains(page)))
+                    .collect()
             }
             "dataSources" => {
-                let used: BTreeSet<_> =
-                    self.taken("dataQueries").into_iter().filter_map(|query| text(query, "dataSourceId")).collect();
+                let used: BTreeSet<_> = self
+                    .taken("dataQueries")
+                    .into_iter()
+                    .filter_map(|query| text(query, "dataSourceId"))
+                    .collect();
                 let is_used = |source: &Value| text(source, "id").is_some_and(|id| used.contains(id));
                 entries.iter().filter(|s| is_global(s) || self.is_of_edited(s) || is_used(s)).collect()
             }
-            "pages" | "events" | "dataQueries" => entries.iter().filter(|entry| self.is_of_edited(entry)).collect(),
+            "pages" | "events" | "dataQueries" => {
+                entries.iter().filter(|entry| self.is_of_edited(entry)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -404,8 +437,12 @@ impl Export {
     /// Releases 2.5 to 2.17 export every option set of the organisation; those of other apps go.
     fn drop_orphans(&mut self) {
         for unit in &mut self.units {
-            let own: BTreeSet<String> =
-                unit.list("dataSources").iter().filter_map(|source| text(source, "id")).map(str::to_owned).collect();
+            let own: BTreeSet<String> = unit
+                .list("dataSources")
+                .iter()
+                .filter_map(|source| text(source, "id"))
+                .map(str::to_owned)
+                .collect();
             if let Some(sets) = unit.lists.get_mut("dataSourceOptions") {
                 let before = sets.len();
                 self.option_sets += before;
@@ -422,12 +459,17 @@ impl Export {
                 let mut seen = BTreeSet::new();
                 for id in unit.list(list).iter().filter_map(|entry| text(entry, "id")) {
                     if !seen.insert(id) {
-                        return Err(ReadError::Repeated { file: self.file.clone(), what: list, id: id.to_owned() });
+                        return Err(ReadError::Repeated {
+                            file: self.file.clone(),
+                            what: list,
+                            id: id.to_owned(),
+                        });
                     }
                 }
             }
             let nested = unit.nested_pages().into_iter().flat_map(Map::keys);
-            let wrong = nested.chain(unit.nested_components().into_iter().map(|(_, id, _)| id)).find(|id| !is_id(id));
+            let wrong =
+                nested.chain(unit.nested_components().into_iter().map(|(_, id, _)| id)).find(|id| !is_id(id));
             if let Some(id) = wrong {
                 let at = Pointer::root().child("definition").child(id);
                 return Err(ReadError::Structure { file: self.file.clone(), at, wanted: "named by an id" });

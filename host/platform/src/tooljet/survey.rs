@@ -6,6 +6,7 @@ use serde_json::Value;
 use sluice_model::{Kind, ObjectKind};
 
 use super::{Export, Unit, is_built_in, is_global, text};
+use crate::suspect::shown;
 use crate::thing::{NativeKey, NativeThing};
 
 /// A thing and where its native JSON is.
@@ -28,6 +29,10 @@ pub(super) enum Place<'e> {
     Table(&'e Value),
 }
 
+/// Makes what was found, of one unit: from key, name, parent, stable id, place and token.
+type Own<'a, 'e> =
+    dyn Fn(NativeKey, &str, Option<NativeKey>, Option<String>, Place<'e>, &'e str) -> Found<'e> + 'a;
+
 impl Export {
     /// Everything that becomes an object, each once, owners before what they own.
     pub(super) fn found(&self) -> Vec<Found<'_>> {
@@ -42,7 +47,7 @@ impl Export {
             if shared.insert(id, ()).is_some() {
                 continue;
             }
-            let name = text(table, "table_name").or_else(|| text(table, "tableName")).unwrap_or(id).to_owned();
+            let name = shown(text(table, "table_name").or_else(|| text(table, "tableName")).unwrap_or(id));
             let thing = NativeThing { key, name, parent: None, source_kind: None, stable: stable(table) };
             found.push(Found { thing, token: id, unit: 0, shared: true, place: Place::Table(table) });
         }
@@ -67,7 +72,7 @@ impl Unit {
     fn found<'e>(&'e self, unit: usize, found: &mut Vec<Found<'e>>, shared: &mut BTreeMap<&'e str, ()>) {
         let Some(app) = self.key() else { return };
         let own = |key, name: &str, parent, stable, place, token| Found {
-            thing: NativeThing { key, name: name.to_owned(), parent, source_kind: None, stable },
+            thing: NativeThing { key, name: shown(name), parent, source_kind: None, stable },
             token,
             unit,
             shared: false,
@@ -92,15 +97,17 @@ impl Unit {
             found.push(one);
         }
         self.found_nested(&app, &own, found);
-        let mut add = |list, kind, parent: &dyn Fn(&Value) -> Option<NativeKey>, name: &dyn Fn(&Value) -> String| {
-            for entry in self.taken(list) {
-                let Some(id) = text(entry, "id") else { continue };
-                let Some(key) = NativeKey::of(kind, id) else { continue };
-                let parent = parent(entry).or_else(|| Some(app.clone()));
-                found.push(own(key, &name(entry), parent, stable(entry), Place::Listed(list, entry), id));
-            }
-        };
-        let named = |entry: &Value| text(entry, "name").or_else(|| text(entry, "id")).unwrap_or_default().to_owned();
+        let mut add =
+            |list, kind, parent: &dyn Fn(&Value) -> Option<NativeKey>, name: &dyn Fn(&Value) -> String| {
+                for entry in self.taken(list) {
+                    let Some(id) = text(entry, "id") else { continue };
+                    let Some(key) = NativeKey::of(kind, id) else { continue };
+                    let parent = parent(entry).or_else(|| Some(app.clone()));
+                    found.push(own(key, &name(entry), parent, stable(entry), Place::Listed(list, entry), id));
+                }
+            };
+        let named =
+            |entry: &Value| text(entry, "name").or_else(|| text(entry, "id")).unwrap_or_default().to_owned();
         let of_app = |_: &Value| Some(app.clone());
         let of_page = |entry: &Value| NativeKey::of(ObjectKind::Page, text(entry, "pageId")?);
         add("pages", ObjectKind::Page, &of_app, &named);
@@ -112,12 +119,7 @@ impl Unit {
 
     /// Pages and components of a nested definition; a cloned app shares their ids, so the owner's
     /// goes before.
-    fn found_nested<'e>(
-        &'e self,
-        app: &NativeKey,
-        own: &dyn Fn(NativeKey, &str, Option<NativeKey>, Option<String>, Place<'e>, &'e str) -> Found<'e>,
-        found: &mut Vec<Found<'e>>,
-    ) {
+    fn found_nested<'e>(&'e self, app: &NativeKey, own: &Own<'_, 'e>, found: &mut Vec<Found<'e>>) {
         for (id, page) in self.nested_pages().into_iter().flatten() {
             let Some(key) = self.nested_key(ObjectKind::Page, None, id) else { continue };
             let name = text(page, "name").unwrap_or(id);
@@ -131,7 +133,9 @@ impl Unit {
         for (page, id, component) in components {
             let within = page.filter(|_| times.get(id.as_str()).is_some_and(|times| *times > 1));
             let Some(key) = self.nested_key(ObjectKind::Component, within, id) else { continue };
-            let parent = page.and_then(|page| self.nested_key(ObjectKind::Page, None, page)).unwrap_or_else(|| app.clone());
+            let parent = page
+                .and_then(|page| self.nested_key(ObjectKind::Page, None, page))
+                .unwrap_or_else(|| app.clone());
             let name = component.get("component").and_then(|c| text(c, "name")).unwrap_or(id);
             found.push(own(key, name, Some(parent), None, Place::NestedComponent(page, component), id));
         }
