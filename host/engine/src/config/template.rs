@@ -126,6 +126,7 @@ on = ["development -> staging"]
 [[transition.gate]]
 policy = "test-evidence"
 level = "hard"
+parameters = { min_executed = 1, max_age = "7d" }
 
 [[transition.gate]]
 policy = "data-masking"
@@ -151,6 +152,8 @@ parameters = { calendar = "working-hours" }
 [[transition.gate]]
 policy = "approvals"
 level = "hard"
+# How many people of each role approve.
+parameters = { roles = { approver = 1 } }
 
 [[transition]]
 on = ["release staging", "release production"]

@@ -51,7 +51,7 @@ pub struct MaskingPredicate {
     pub environment: EnvironmentName,
     /// The data source.
     pub source: LogicalId,
-    /// How: `synthetic`, `pseudonymised`, `redacted`, `shuffled`, or a word of the workspace's own.
+    /// How, such as `synthetic` or `pseudonymised`; the gate says which words count.
     pub method: String,
     /// How many columns or fields hold personal data and were masked.
     pub columns_masked: u64,

@@ -1,0 +1,4 @@
+//! Journeys that cross crates, in one test binary.
+
+#[cfg(test)]
+mod walls;
