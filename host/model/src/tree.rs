@@ -216,6 +216,37 @@ impl Tree {
         }
     }
 
+    /// What `each` answers for all entries, in the order of the tree; a subtree that `memo` knows
+    /// by its digest is not read, so that after a change only the change is looked at.
+    ///
+    /// # Errors
+    /// When a node cannot be read, or `each` fails.
+    pub fn fold<B: Blobs, T: Clone, E: From<TreeError<B::Error>>>(
+        &self,
+        blobs: &B,
+        memo: &mut BTreeMap<Digest, Vec<T>>,
+        each: &mut impl FnMut(&str, &Digest) -> Result<Vec<T>, E>,
+    ) -> Result<Vec<T>, E> {
+        if let Some(known) = memo.get(&self.root) {
+            return Ok(known.clone());
+        }
+        let mut found = Vec::new();
+        match get(blobs, self.root)? {
+            Node::Leaf(entries) => {
+                for (key, digest) in &entries {
+                    found.extend(each(key, digest)?);
+                }
+            }
+            Node::Branch { children, .. } => {
+                for child in children.into_iter().flatten() {
+                    found.extend(Self::at(child).fold(blobs, memo, each)?);
+                }
+            }
+        }
+        memo.insert(self.root, found.clone());
+        Ok(found)
+    }
+
     /// The entries in which two trees differ, by key; subtrees with equal digests are not read.
     ///
     /// # Errors
@@ -443,6 +474,34 @@ mod tests {
         let changed = tree.with(&mut blobs, [("object-7", Some(Digest::of(b"y")))]).unwrap();
         assert!(blobs.len() - before <= 5, "one change wrote {} nodes", blobs.len() - before);
         assert_eq!(tree.diff(&changed, &blobs).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_fold_looks_again_only_at_what_changed() {
+        let mut blobs = MemoryBlobs::new();
+        let map: Model = (0..5_000).map(|n| (format!("object-{n}"), Digest::of(b"x"))).collect();
+        let tree = build(&mut blobs, &map);
+        let mut memo = BTreeMap::new();
+        let mut looked = 0;
+        let mut count = |tree: Tree, looked: &mut usize| -> Result<Vec<String>, TreeError<std::convert::Infallible>> {
+            tree.fold(&blobs, &mut memo, &mut |key: &str, _: &Digest| {
+                *looked += 1;
+                Ok(vec![key.to_owned()])
+            })
+        };
+        assert_eq!(count(tree, &mut looked).unwrap().len(), 5_000);
+        assert_eq!(looked, 5_000);
+        let mut changed_blobs = blobs.clone();
+        let changed = tree.with(&mut changed_blobs, [("object-7", Some(Digest::of(b"y")))]).unwrap();
+        looked = 0;
+        let mut memo_after = memo.clone();
+        let found: Result<Vec<String>, TreeError<std::convert::Infallible>> =
+            changed.fold(&changed_blobs, &mut memo_after, &mut |key: &str, _: &Digest| {
+                looked += 1;
+                Ok(vec![key.to_owned()])
+            });
+        assert_eq!(found.unwrap().len(), 5_000);
+        assert!(looked <= LEAF_MOST, "{looked} entries were looked at again");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub fn put_person(
     people.push(person);
     let mut tail = DocumentMut::new();
     tail.insert("person", Item::ArrayOfTables(people));
-    Ok(text + &tail.to_string())
+    Ok(format!("{text}{tail}"))
 }
 
 /// Puts the person into every empty list of owners.

@@ -1,0 +1,207 @@
+//! Verifying a ledger offline, on a copied store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use sluice_ledger::checkpoint::{self, LogKey};
+use sluice_ledger::entry;
+use sluice_ledger::key::PublicKey;
+use sluice_ledger::verify::{Found, Logged, Streams, Unlogged};
+use sluice_model::Digest;
+use sluice_store::{MOST_BODY, Order, Revision, SqliteStore, Store};
+
+use crate::act::{Act, What};
+use crate::error::{Error, Result};
+use crate::records::{CHECKPOINTS, KeptCheckpoint, LEDGER, LedgerEntry, is_derived, origin, parse, read, stream, verify};
+use crate::state::Work;
+use crate::workspace::{Adopted, STREAM};
+
+/// What a verification found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Audited {
+    /// The workspace's id.
+    pub workspace: String,
+    /// How many entries the ledger has.
+    pub size: u64,
+    /// The root of its tree.
+    pub root: Digest,
+    /// How many signed checkpoints vouch for it.
+    pub checkpoints: u64,
+    /// How many acts had their signatures checked.
+    pub signatures: u64,
+    /// Revisions that an interrupted writer left and the next command enters.
+    pub unlogged: u64,
+    /// Whether a checkpoint kept elsewhere was compared.
+    pub kept: bool,
+    /// The key that signs the log's checkpoints.
+    pub log_key: String,
+}
+
+/// Verifies the ledger in a store's file: entries against streams both ways, the tree against its
+/// signed checkpoints and one kept elsewhere, every act against its author's key as adopted then.
+/// Without `log_key` the one that the first act names is believed.
+///
+/// # Errors
+/// [`Error::LedgerBroken`] names the first entry that is not as it was.
+pub fn audit(file: &Path, kept: Option<&[u8]>, log_key: Option<&str>) -> Result<Vec<Audited>> {
+    SqliteStore::workspaces_in(file)?
+        .into_iter()
+        .map(|id| {
+            let workspace = id.to_string();
+            let store = SqliteStore::open_read_only(file, id)?;
+            store.check()?;
+            audit_workspace(&store, &workspace, kept, log_key)
+        })
+        .collect()
+}
+
+fn pages(store: &dyn Store, name: &str) -> Result<Vec<Revision>> {
+    let name = stream(name)?;
+    let mut found: Vec<Revision> = Vec::new();
+    loop {
+        let page = store.range(&name, found.len() as u64 + 1, 500, Order::OldestFirst)?;
+        let end = page.len() < 500;
+        found.extend(page);
+        if end {
+            return Ok(found);
+        }
+    }
+}
+
+fn audit_workspace(
+    store: &dyn Store,
+    workspace: &str,
+    kept: Option<&[u8]>,
+    log_key: Option<&str>,
+) -> Result<Audited> {
+    let first = store.revision(&stream(STREAM)?, 1)?;
+    let key_text = match (log_key, &first) {
+        (Some(key), _) => key.to_owned(),
+        (None, Some(first)) => match read(first)?.act.what {
+            What::Initialised { log_key, .. } => log_key,
+            _ => return Err(broken(0, "the workspace's first act is not its making".into())),
+        },
+        (None, None) => return Err(broken(0, "the workspace's first act is missing".into())),
+    };
+    let public: PublicKey = key_text
+        .parse()
+        .map_err(|_| Error::invalid(format!("`{key_text}` is no public key"), "give the log's key as `sluice init` printed it"))?;
+    let log = LogKey::new(&origin(workspace), public)
+        .map_err(|e| Error::invalid(e.to_string(), "the workspace's id is damaged"))?;
+    let kept = kept
+        .map(|bytes| checkpoint::open(bytes, &log))
+        .transpose()
+        .map_err(|e| Error::invalid(format!("the kept checkpoint: {e}"), "give the file as `sluice promote` printed it"))?;
+    let mut entries = Vec::new();
+    let mut acts = Vec::new();
+    for revision in pages(store, LEDGER)? {
+        let index = revision.revision - 1;
+        let logged: LedgerEntry =
+            parse(&revision).map_err(|_| broken(index, "the ledger's entry is no entry".into()))?;
+        let there = store.revision(&stream(&logged.stream)?, logged.revision)?;
+        let found = match &there {
+            None => Found::Missing,
+            Some(there) => match entry::recompute(&logged.stream, logged.revision, &there.body, MOST_BODY) {
+                Err(_) => Found::Unreadable,
+                Ok(recomputed) => {
+                    Found::There { stored: there.leaf, recomputed, position: there.position }
+                }
+            },
+        };
+        acts.extend(there.map(|there| (index, there)));
+        entries.push(Logged { index, stream: logged.stream, revision: logged.revision, leaf: logged.leaf, found });
+    }
+    let notes = pages(store, CHECKPOINTS)?
+        .iter()
+        .map(|revision| parse::<KeptCheckpoint>(revision).map(|kept| kept.note.into_bytes()))
+        .collect::<Result<Vec<_>>>()?;
+    let heads: BTreeMap<String, u64> = heads(store)?;
+    let position = |name: &str, revision: u64| {
+        let name = stream(name).ok()?;
+        store.revision(&name, revision).ok().flatten().map(|revision| revision.position)
+    };
+    let streams = Streams { heads: &heads, position: &position };
+    let verified = sluice_ledger::verify(entries, notes, &streams, kept.as_ref(), &log)
+        .map_err(|broken| Error::LedgerBroken { entry: broken.index, what: broken.to_string() })?;
+    let signatures = check_signatures(store, workspace, &acts)?;
+    Ok(Audited {
+        workspace: workspace.to_owned(),
+        size: verified.size,
+        root: verified.root,
+        checkpoints: verified.checkpoints,
+        signatures,
+        unlogged: verified.unlogged.iter().map(|Unlogged { from, to, .. }| to - from + 1).sum(),
+        kept: verified.kept,
+        log_key: key_text,
+    })
+}
+
+/// The heads of all streams, read from the revisions themselves and not from a derived table.
+fn heads(store: &dyn Store) -> Result<BTreeMap<String, u64>> {
+    let mut heads = BTreeMap::new();
+    let mut position = 0;
+    loop {
+        let page = store.since(position, 500)?;
+        let Some(last) = page.last() else { return Ok(heads) };
+        position = last.position;
+        for revision in &page {
+            if !is_derived(&revision.stream) {
+                let head: &mut u64 = heads.entry(revision.stream.to_string()).or_default();
+                *head = revision.revision.max(*head);
+            }
+        }
+    }
+}
+
+/// Checks every act's signature with the key that the configuration named when it was done.
+fn check_signatures(store: &dyn Store, workspace: &str, acts: &[(u64, Revision)]) -> Result<u64> {
+    let work = Work::over(store);
+    let mut people: BTreeMap<String, PublicKey> = BTreeMap::new();
+    let mut waiting: Vec<(u64, &Revision, Act)> = Vec::new();
+    let mut checked = 0;
+    for (index, revision) in acts {
+        let act = read(revision).map_err(|e| broken(*index, e.to_string()))?.act;
+        if act.workspace != workspace {
+            return Err(broken(*index, format!("it is an act of the workspace `{}`", act.workspace)));
+        }
+        let adopted: Option<Digest> = match &act.what {
+            What::ConfigAdopted { adopted, .. } => Some(*adopted),
+            _ => None,
+        };
+        // Until a configuration was adopted nobody is known; the first one vouches for its adopter.
+        if people.is_empty() && adopted.is_none() {
+            waiting.push((*index, revision, act));
+            continue;
+        }
+        if let Some(digest) = adopted {
+            let next: Adopted = work.json(&digest).map_err(|e| broken(*index, e.to_string()))?;
+            let keys = next.config.people.iter().filter_map(|(name, person)| {
+                Some((name.to_string(), person.key.as_str().parse::<PublicKey>().ok()?))
+            });
+            let keys: BTreeMap<String, PublicKey> = keys.collect();
+            let judges = if people.is_empty() { &keys } else { &people };
+            check_one(*index, revision, &act, judges)?;
+            for (index, revision, act) in waiting.drain(..) {
+                check_one(index, revision, &act, &keys)?;
+                checked += 1;
+            }
+            people = keys;
+        } else {
+            check_one(*index, revision, &act, &people)?;
+        }
+        checked += 1;
+    }
+    Ok(checked)
+}
+
+fn check_one(index: u64, revision: &Revision, act: &Act, people: &BTreeMap<String, PublicKey>) -> Result<()> {
+    let key = people
+        .get(&act.actor)
+        .ok_or_else(|| broken(index, format!("`{}` was nobody in the configuration then", act.actor)))?;
+    verify(revision, key).map_err(|e| broken(index, e.to_string()))
+}
+
+fn broken(entry: u64, what: String) -> Error {
+    Error::LedgerBroken { entry, what }
+}

@@ -1,0 +1,242 @@
+//! What people say about a plan: approvals, overrides and waivers.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use sluice_model::{Digest, EnvironmentName};
+use sluice_policy::facts::Approval;
+use sluice_policy::{Override, Relief, Subject};
+
+use crate::act::{Waiver, What};
+use crate::config;
+use crate::error::{Error, Result};
+use crate::permission::Wish;
+use crate::plan::Plan;
+use crate::records::Actor;
+use crate::workspace::Workspace;
+
+/// The stream of waivers and their second signatures.
+pub const WAIVERS: &str = "waivers";
+
+fn approvals_stream(plan: &Digest) -> String {
+    format!("plan/{}/approvals", plan.hex())
+}
+
+fn overrides_stream(plan: &Digest) -> String {
+    format!("plan/{}/overrides", plan.hex())
+}
+
+/// An exception that somebody asks for.
+pub struct WaiverRequest {
+    /// The finding code.
+    pub code: String,
+    /// The app's name or id.
+    pub app: String,
+    /// The only bundle it is for, if it is for one.
+    pub bundle: Option<Digest>,
+    /// Into which environment.
+    pub environment: EnvironmentName,
+    /// Why.
+    pub reason: String,
+    /// Where that is discussed.
+    pub ticket: String,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+impl Workspace {
+    /// Records a person's consent to a plan's digest.
+    ///
+    /// # Errors
+    /// When the actor is nobody in the configuration, or has approved it already.
+    pub fn approve(&self, actor: &Actor, plan: &Plan, reason: Option<String>) -> Result<u64> {
+        self.permit(actor, Wish::TakePart)?;
+        let stream = approvals_stream(&plan.digest);
+        let known = self.records().all(&stream)?;
+        if known.iter().any(|recorded| recorded.act.actor == actor.name) {
+            return Err(Error::invalid(
+                format!("`{}` has approved this plan already", actor.name),
+                "one approval a person counts",
+            ));
+        }
+        let mut work = self.work();
+        work.put_json(plan)?;
+        let what = What::Approved { plan: plan.digest, reason };
+        self.records().append(actor, &stream, known.len() as u64, what, &work.into_fresh())
+    }
+
+    /// The approvals of a plan, each by a person whom the adopted configuration has.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn approvals(&self, plan: &Digest) -> Result<Vec<Approval>> {
+        let config = self.config()?;
+        let mut found = Vec::new();
+        for recorded in self.records().all(&approvals_stream(plan))? {
+            let Some(person) = self.signer(&recorded)? else { continue };
+            let roles = config::person(&person)
+                .and_then(|name| config.people.get(&name))
+                .map(|person| person.roles.iter().map(ToString::to_string).collect())
+                .unwrap_or_default();
+            found.push(Approval { person, roles, plan: *plan, at: recorded.act.at });
+        }
+        Ok(found)
+    }
+
+    /// Passes over a `soft` gate on one plan, by name and with a reason.
+    ///
+    /// # Errors
+    /// When the actor may not promote to the plan's target.
+    pub fn override_gate(&self, actor: &Actor, plan: &Plan, gate: &str, reason: &str) -> Result<u64> {
+        self.permit(actor, Wish::Promote(&plan.to))?;
+        require_reason(reason)?;
+        if !plan.gates.iter().any(|planned| planned.policy == gate) {
+            return Err(Error::NotFound {
+                what: "gate",
+                named: gate.to_owned(),
+                help: format!(
+                    "the gates of this plan are: {}",
+                    plan.gates.iter().map(|g| g.policy.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+            });
+        }
+        let stream = overrides_stream(&plan.digest);
+        let after = self.records().all(&stream)?.len() as u64;
+        let what = What::Overridden { plan: plan.digest, gate: gate.to_owned(), reason: reason.to_owned() };
+        self.records().append(actor, &stream, after, what, &BTreeMap::new())
+    }
+
+    /// Asks for an exception to one finding code. It counts once a second person has signed it.
+    ///
+    /// # Errors
+    /// When the request breaks the rules for waivers.
+    pub fn waive(&self, actor: &Actor, request: &WaiverRequest) -> Result<Waiver> {
+        self.permit(actor, Wish::Promote(&request.environment))?;
+        self.known_environment(&request.environment)?;
+        require_reason(&request.reason)?;
+        let now = self.records().now()?;
+        let rules = self.config()?.waivers;
+        let longest = now
+            .checked_add(SignedDuration::from_secs(i64::try_from(rules.longest.seconds()).unwrap_or(i64::MAX)))
+            .unwrap_or(now);
+        if request.expires <= now || request.expires > longest {
+            return Err(Error::invalid(
+                format!("a waiver that ends {} would hold for too long, or not at all", request.expires),
+                format!("let it end between now and {longest}, as `waivers.longest` in `sluice.toml` says"),
+            ));
+        }
+        let app = self.app(&mut self.work(), &request.app)?;
+        let number = self.records().all(WAIVERS)?.len() as u64 + 1;
+        let waiver = Waiver {
+            number,
+            code: request.code.clone(),
+            app: app.id,
+            bundle: request.bundle,
+            environment: request.environment.clone(),
+            reason: request.reason.clone(),
+            ticket: request.ticket.clone(),
+            expires: request.expires,
+        };
+        self.records().append(actor, WAIVERS, number - 1, What::Waived(waiver.clone()), &BTreeMap::new())?;
+        Ok(waiver)
+    }
+
+    /// Signs a waiver as the second person.
+    ///
+    /// # Errors
+    /// When there is no such waiver, or the actor asked for it.
+    pub fn cosign(&self, actor: &Actor, number: u64) -> Result<Waiver> {
+        self.permit(actor, Wish::TakePart)?;
+        let known = self.records().all(WAIVERS)?;
+        let found = known.iter().find_map(|recorded| match &recorded.act.what {
+            What::Waived(waiver) if waiver.number == number => Some((recorded.act.actor.clone(), waiver.clone())),
+            _ => None,
+        });
+        let Some((author, waiver)) = found else {
+            return Err(Error::NotFound {
+                what: "waiver",
+                named: number.to_string(),
+                help: "see the waivers with `sluice waiver list`".into(),
+            });
+        };
+        if author == actor.name {
+            return Err(Error::NotPermitted {
+                actor: actor.name.clone(),
+                act: "sign their own waiver as the second person".into(),
+                who: "somebody else of the workspace".into(),
+            });
+        }
+        let what = What::WaiverCosigned { number };
+        self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
+        Ok(waiver)
+    }
+
+    /// All waivers, with who asked and who signed second.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn waivers(&self) -> Result<Vec<(Waiver, String, Timestamp, Option<String>, Digest)>> {
+        let mut found: Vec<(Waiver, String, Timestamp, Option<String>, Digest)> = Vec::new();
+        for recorded in self.records().all(WAIVERS)? {
+            let Some(person) = self.signer(&recorded)? else { continue };
+            match recorded.act.what {
+                What::Waived(waiver) => {
+                    let id = sluice_model::json::digest(&serde_json::to_value(&waiver)?);
+                    found.push((waiver, person, recorded.act.at, None, id));
+                }
+                What::WaiverCosigned { number } => {
+                    let waiver = found.iter_mut().find(|(waiver, by, ..)| waiver.number == number && *by != person);
+                    if let Some((.., second, _)) = waiver {
+                        second.get_or_insert(person);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Overrides of a plan and waivers that let into its target.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn reliefs(&self, plan: &Plan) -> Result<Vec<Relief>> {
+        let mut found = Vec::new();
+        for (waiver, by, at, cosigned, id) in self.waivers()? {
+            if waiver.environment != plan.to {
+                continue;
+            }
+            let subject = match waiver.bundle {
+                Some(bundle) => Subject::Bundle(bundle),
+                None => Subject::App(waiver.app),
+            };
+            found.push(Relief::Waiver(sluice_policy::Waiver {
+                id,
+                code: waiver.code,
+                subject,
+                by,
+                cosigned,
+                reason: waiver.reason,
+                ticket: waiver.ticket,
+                at,
+                expires: waiver.expires,
+            }));
+        }
+        for recorded in self.records().all(&overrides_stream(&plan.digest))? {
+            let Some(by) = self.signer(&recorded)? else { continue };
+            let at = recorded.act.at;
+            if let What::Overridden { plan, gate, reason } = recorded.act.what {
+                let id = Digest::of(format!("{plan}/{gate}/{}", recorded.revision).as_bytes());
+                found.push(Relief::Override(Override { id, gate, plan, by, reason, at }));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn require_reason(reason: &str) -> Result<()> {
+    if reason.trim().is_empty() {
+        return Err(Error::invalid("an exception needs a reason", "say why with `--reason`"));
+    }
+    Ok(())
+}

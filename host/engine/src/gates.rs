@@ -1,0 +1,280 @@
+//! Gates before a transition: the facts that they may read, and the decision that they come to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_model::verdict::Level;
+use sluice_model::{Digest, EnvironmentName};
+use sluice_policy::facts::{self, Facts, ReadyFacts};
+use sluice_policy::{Decided, Gate, GateSpec, Policy, Sandbox, Selector};
+
+use crate::act::What;
+use crate::config;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, TransitionKind};
+use crate::scan::Find;
+use crate::state::Work;
+use crate::workspace::Workspace;
+
+/// How far ahead calendars are expanded: a window further away than that is no plan.
+const HORIZON: SignedDuration = SignedDuration::from_hours(24 * 92);
+
+/// How far back calendars are expanded, so that a window that is open now has its beginning.
+const BEHIND: SignedDuration = SignedDuration::from_hours(24 * 32);
+
+/// A gate as it stands in a plan's digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedGate {
+    /// The policy, which names the gate.
+    pub policy: String,
+    /// Its pack's digest.
+    pub pack: Digest,
+    /// How strictly it is taken.
+    pub level: Level,
+    /// Whether a waiver lifts a refusal of this hard gate.
+    pub waivable: bool,
+    /// Its parameters, where they are not the policy's own defaults.
+    pub parameters: BTreeMap<String, Value>,
+}
+
+/// The policies that count, compiled, by name.
+pub type Policies = BTreeMap<String, Arc<Policy>>;
+
+/// The specification of a configured gate.
+///
+/// # Errors
+/// When its policy is not there, or does not take its parameters.
+pub fn gate(configured: &config::Gate, policies: &Policies) -> Result<Gate> {
+    let name = configured.policy.as_str();
+    let policy = policies.get(name).ok_or_else(|| Error::NotFound {
+        what: "policy",
+        named: name.to_owned(),
+        help: format!("put its pack into `policies/{name}`, or remove the gate from `sluice.toml`"),
+    })?;
+    let spec = GateSpec {
+        name: name.to_owned(),
+        pack: policy.pack().digest(),
+        level: configured.level,
+        waivable: configured.waivable,
+        parameters: configured.parameters.clone().into_iter().collect(),
+        selector: Selector::default(),
+    };
+    Ok(Gate::new(spec, policy)?)
+}
+
+impl Workspace {
+    /// The gates that stand before a planned transition of its app.
+    ///
+    /// # Errors
+    /// When the configuration does not have the transition.
+    pub fn planned_gates(&self, plan: &Plan) -> Result<Vec<PlannedGate>> {
+        let (gates, _) = self.gates_before(plan)?;
+        Ok(gates
+            .iter()
+            .map(|gate| {
+                let spec = gate.spec();
+                PlannedGate {
+                    policy: spec.name.clone(),
+                    pack: spec.pack,
+                    level: spec.level,
+                    waivable: spec.waivable,
+                    parameters: spec.parameters.clone(),
+                }
+            })
+            .collect())
+    }
+
+    fn gates_before(&self, plan: &Plan) -> Result<(Vec<Gate>, Option<String>)> {
+        let transition = plan.configured();
+        let Some(rules) = self.config()?.rules(&transition) else {
+            return Err(Error::invalid(
+                format!("the configuration has no transition `{transition}`"),
+                "add it to `sluice.toml` with its gates, and adopt it",
+            ));
+        };
+        let policies = self.policies()?;
+        let gates = rules
+            .for_app(&plan.app_name)
+            .map(|(_, configured)| gate(configured, &policies))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((gates, rules.ungated.clone()))
+    }
+
+    /// Asks the gates about a plan, now or as if it were another time.
+    ///
+    /// # Errors
+    /// When facts cannot be gathered. What a gate says is no error.
+    pub fn decide(&self, plan: &Plan, at: Option<Timestamp>) -> Result<Decided> {
+        let now = match at {
+            Some(at) => at,
+            None => self.records().now()?,
+        };
+        let facts = self.facts(plan, now, at.is_some())?;
+        let ready = ReadyFacts::new(Arc::new(facts))
+            .map_err(|e| Error::invalid(e.to_string(), "set the clock of this machine right"))?;
+        let (gates, ungated) = self.gates_before(plan)?;
+        let reliefs = self.reliefs(plan)?;
+        Ok(self.sandbox().decide(&gates, &ready, &reliefs, ungated.as_deref()))
+    }
+
+    /// The sandbox in which policies run.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        self.sandbox.get_or_init(|| {
+            let ambient = self.records().shared_ambient();
+            Sandbox::new(Arc::new(move || ambient.elapsed()))
+        })
+    }
+
+    /// Everything that gates may know of a plan.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn facts(&self, plan: &Plan, now: Timestamp, supposed: bool) -> Result<Facts> {
+        let mut work = self.work();
+        let config = self.config()?;
+        let environment = |name: &EnvironmentName| -> facts::Environment {
+            let order = config.position(name).and_then(|order| u32::try_from(order).ok()).unwrap_or_default();
+            let known = config.environment(name);
+            facts::Environment {
+                name: name.clone(),
+                order,
+                owners: known
+                    .map(|e| config.people_of(&e.owners).into_iter().map(ToString::to_string).collect())
+                    .unwrap_or_default(),
+                holds_production_data: known.is_some_and(|e| e.holds_production_data),
+            }
+        };
+        let from = now.checked_sub(BEHIND).unwrap_or(now);
+        let until = now.checked_add(HORIZON).unwrap_or(now);
+        let calendars = config
+            .calendars
+            .iter()
+            .map(|(name, calendar)| {
+                let windows = calendar
+                    .expand(from, until)
+                    .map_err(|e| Error::invalid(format!("calendar `{name}`: {e}"), "mend it in `sluice.toml`"))?;
+                Ok(facts::NamedWindows { name: name.to_string(), windows })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Facts {
+            now,
+            last_entry: if supposed { None } else { self.records().last_entry()? },
+            workspace: facts::Workspace {
+                name: config.workspace.to_string(),
+                single_operator: config.single_operator.clone(),
+            },
+            transition: facts::Transition {
+                kind: plan.transition,
+                from: environment(&plan.from),
+                to: environment(&plan.to),
+            },
+            app: facts::App { id: plan.app.clone(), name: plan.app_name.clone(), platform: plan.platform.clone() },
+            scan: Some(self.scanned(&work, plan)?),
+            evidence: Some(self.evidence_for(&mut work, plan)?),
+            approvals: Some(self.approvals(&plan.digest)?),
+            people: config
+                .people
+                .iter()
+                .map(|(name, person)| facts::Person {
+                    name: name.to_string(),
+                    roles: person.roles.iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+            calendars: Some(calendars),
+            time_zones: sluice_policy::calendar::time_zone_release().to_owned(),
+            plan: self.plan_facts(plan)?,
+        })
+    }
+
+    fn plan_facts(&self, plan: &Plan) -> Result<facts::Plan> {
+        let mut authors: Vec<String> = self
+            .records()
+            .all(&crate::version::stream(&plan.app))?
+            .into_iter()
+            .filter(|recorded| matches!(&recorded.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle))
+            .map(|recorded| recorded.act.actor)
+            .collect();
+        authors.sort();
+        authors.dedup();
+        Ok(facts::Plan {
+            digest: plan.digest,
+            bundle: plan.bundle,
+            version: plan.version.clone(),
+            baseline: plan.baseline()?,
+            authors,
+            changes: plan
+                .objects
+                .iter()
+                .map(|object| facts::Change {
+                    object: object.object.clone(),
+                    kind: object.kind,
+                    name: object.name.clone(),
+                    action: object.action,
+                })
+                .collect(),
+            unchanged: plan.unchanged,
+            sources: plan
+                .sources
+                .iter()
+                .map(|source| facts::Source {
+                    id: source.source.clone(),
+                    name: source.name.clone(),
+                    kind: source.kind.clone(),
+                    plugin: source.plugin,
+                    owned_by_target: source.owned_by_target.clone(),
+                    endpoints: source.traits.endpoints.clone(),
+                    tls: source.traits.tls,
+                    account: source.traits.account.clone(),
+                    privileged: source.traits.privileged,
+                    missing_slots: plan.missing_slots.get(&source.source).cloned().unwrap_or_default(),
+                })
+                .collect(),
+            still_pointing_at_source: plan
+                .points_at_source
+                .iter()
+                .map(|found| facts::Leftover {
+                    object: found.object.clone(),
+                    at: found.at.clone(),
+                    value: found.value.clone(),
+                })
+                .collect(),
+        })
+    }
+
+    fn scanned(&self, work: &Work<'_>, plan: &Plan) -> Result<facts::Scan> {
+        let content = match plan.transition {
+            TransitionKind::Rollback => plan.content.1,
+            TransitionKind::Promotion | TransitionKind::Release => {
+                crate::version::bundle(work, &plan.bundle)?.content
+            }
+        };
+        let mut secrets = Vec::new();
+        let mut personal_data = Vec::new();
+        for find in self.finds(work, content)? {
+            match find {
+                Find::Mark { object, at, slot, provisional: true, .. } => secrets.push(facts::SecretFound {
+                    object,
+                    at,
+                    what: slot.to_string(),
+                    state: facts::SecretState::Provisional,
+                }),
+                Find::Clear { object, at, what } => secrets.push(facts::SecretFound {
+                    object,
+                    at,
+                    what,
+                    state: facts::SecretState::Clear,
+                }),
+                Find::Personal(datum) => personal_data.push(datum),
+                _ => {}
+            }
+        }
+        let dismissed = self.dismissed()?;
+        secrets.retain(|found| !dismissed.contains(&(found.object.clone(), found.at.clone())));
+        Ok(facts::Scan { scanner: sluice_policy::scan::SCANNER_VERSION.to_owned(), secrets, personal_data })
+    }
+}

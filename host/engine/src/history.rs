@@ -1,0 +1,240 @@
+//! What happened, and how things stand.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sluice_model::{EnvironmentName, LogicalId};
+
+use crate::act::{Ended, What};
+use crate::config;
+use crate::error::Result;
+use crate::records::{LEDGER, LedgerEntry, Recorded, parse, stream};
+use crate::state::Holding;
+use crate::workspace::Workspace;
+
+/// One act, in a line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Happened {
+    /// Its entry in the ledger, from 0.
+    pub entry: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// Where, if in one environment.
+    pub environment: Option<String>,
+    /// Which app, if one.
+    pub app: Option<LogicalId>,
+    /// What, in words.
+    pub what: String,
+}
+
+/// How an app stands in one environment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cell {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The version it holds, `imported`, or nothing.
+    pub holds: Option<String>,
+    /// Versions that stand there.
+    pub standing: Vec<String>,
+    /// The version that end users get.
+    pub released: Option<String>,
+}
+
+/// An app across the environments.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The app.
+    pub app: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// Whether it is managed.
+    pub managed: bool,
+    /// Its newest version.
+    pub newest: Option<String>,
+    /// Environment by environment, in order.
+    pub cells: Vec<Cell>,
+}
+
+impl Workspace {
+    /// The acts of the workspace in the order of the ledger, newest last; of one environment or
+    /// app where asked.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn history(&self, environment: Option<&EnvironmentName>, app: Option<&LogicalId>) -> Result<Vec<Happened>> {
+        let mut found = Vec::new();
+        let ledger = stream(LEDGER)?;
+        let mut next = 1;
+        loop {
+            let page = self.records().store().range(&ledger, next, 500, sluice_store::Order::OldestFirst)?;
+            if page.is_empty() {
+                return Ok(found);
+            }
+            next += page.len() as u64;
+            for revision in page {
+                let entry: LedgerEntry = parse(&revision)?;
+                let Some(recorded) = self.records().at(&entry.stream, entry.revision)? else { continue };
+                let happened = told(revision.revision - 1, recorded);
+                let fits_environment =
+                    environment.is_none_or(|wanted| happened.environment.as_deref() == Some(wanted.as_str()));
+                let fits_app = app.is_none_or(|wanted| happened.app.as_ref() == Some(wanted));
+                if fits_environment && fits_app {
+                    found.push(happened);
+                }
+            }
+        }
+    }
+
+    /// Apps by environments.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn status(&self) -> Result<Vec<Row>> {
+        let mut work = self.work();
+        let (_, managed) = self.managed(&mut work)?;
+        let mut rows: BTreeMap<LogicalId, Row> = BTreeMap::new();
+        let environments: Vec<EnvironmentName> =
+            self.config()?.environments.iter().map(|e| e.name.clone()).collect();
+        for environment in &environments {
+            let (_, state) = self.environment(&mut work, environment)?;
+            for (app, standing) in state.standings(&work)? {
+                let Some(digest) = state.object_digest(&work, app.as_str(), &app)? else { continue };
+                let object = work.object(&digest)?;
+                let newest = self.versions(&app)?.pop().map(|cut| cut.version);
+                let is_managed = self.is_managed(&work, managed, &object)?;
+                let row = rows.entry(app.clone()).or_insert_with(|| Row {
+                    app: app.clone(),
+                    name: object.name.clone(),
+                    managed: is_managed,
+                    newest,
+                    cells: environments
+                        .iter()
+                        .map(|environment| Cell {
+                            environment: environment.clone(),
+                            holds: None,
+                            standing: Vec::new(),
+                            released: None,
+                        })
+                        .collect(),
+                });
+                if let Some(cell) = row.cells.iter_mut().find(|cell| cell.environment == *environment) {
+                    cell.holds = Some(match standing.holds {
+                        Holding::Imported => "imported".to_owned(),
+                        Holding::Version(promoted) => promoted.version,
+                    });
+                    cell.standing = standing.promoted.into_iter().map(|promoted| promoted.version).collect();
+                    cell.released = standing.released.map(|promoted| promoted.version);
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    /// The person of the adopted configuration whose key signed an act, and who it says did it.
+    ///
+    /// # Errors
+    /// When no configuration was adopted.
+    pub fn signer(&self, recorded: &Recorded) -> Result<Option<String>> {
+        let config = self.config()?;
+        let name = config::person(&recorded.act.actor);
+        let person = name.as_ref().and_then(|name| config.people.get(name));
+        let fits = person.is_some_and(|person| {
+            person
+                .key
+                .as_str()
+                .parse::<sluice_ledger::key::PublicKey>()
+                .is_ok_and(|key| key.id().as_str() == recorded.signer)
+        });
+        Ok(fits.then(|| recorded.act.actor.clone()))
+    }
+}
+
+fn told(entry: u64, recorded: Recorded) -> Happened {
+    let act = recorded.act;
+    let environment = act.stream.strip_prefix("env/").and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    let mut happened =
+        Happened { entry, at: act.at, actor: act.actor, environment, app: None, what: String::new() };
+    happened.what = match act.what {
+        What::Initialised { name, .. } => format!("made the workspace `{name}`"),
+        What::ConfigAdopted { changes, .. } => format!("adopted the configuration: {}", changes.join("; ")),
+        What::Imported { summary, .. } => {
+            happened.app = summary.apps.first().cloned();
+            let kind = if summary.baseline { "read a baseline or native ids of" } else { "imported" };
+            let from = if summary.files.is_empty() { "a judgement".to_owned() } else { summary.files.join(", ") };
+            format!(
+                "{kind} {from}: {} created, {} updated, {} deleted, {} unchanged, {} ids learnt",
+                summary.created.len(),
+                summary.updated.len(),
+                summary.deleted.len(),
+                summary.unchanged,
+                summary.learnt
+            )
+        }
+        What::Managed { objects, on, .. } => {
+            happened.app = objects.first().cloned();
+            format!("{} {} objects", if on { "marked" } else { "unmarked" }, objects.len())
+        }
+        What::VersionCut(cut) => {
+            happened.app = Some(cut.app);
+            format!("cut version `{}` ({})", cut.version, cut.bundle.short())
+        }
+        What::SettingChanged { change, .. } => {
+            use crate::act::SettingChange as C;
+            match change {
+                C::BindingSet { source } => format!("set the binding of `{source}`"),
+                C::BindingAdopted { source, .. } => format!("adopted the proposed binding of `{source}`"),
+                C::ConstantSet { name } => format!("set `{name}`"),
+                C::SecretSet { reference } => format!("filed `{reference}`"),
+                C::Removed { key } => format!("removed `{key}`"),
+            }
+        }
+        What::SuspicionJudged { slot, secret, reason, .. } => {
+            format!("said that `{slot}` is {}a secret: {reason}", if secret { "" } else { "not " })
+        }
+        What::EvidenceAdded { predicate_type, environment, issuer, .. } => {
+            happened.environment = Some(environment.to_string());
+            format!("brought evidence {predicate_type} signed by `{issuer}`")
+        }
+        What::Approved { plan, reason } => {
+            format!("approved plan {}{}", plan.short(), reason.map(|r| format!(": {r}")).unwrap_or_default())
+        }
+        What::Overridden { plan, gate, reason } => {
+            format!("overrode gate `{gate}` on plan {}: {reason}", plan.short())
+        }
+        What::Waived(waiver) => {
+            happened.app = Some(waiver.app);
+            happened.environment = Some(waiver.environment.to_string());
+            format!(
+                "asked for waiver {} of `{}` until {}: {}",
+                waiver.number, waiver.code, waiver.expires, waiver.reason
+            )
+        }
+        What::WaiverCosigned { number } => format!("signed waiver {number} as the second person"),
+        What::LeaseTaken { .. } => "took the lease".to_owned(),
+        What::LeaseReturned { .. } => "gave the lease back".to_owned(),
+        What::PromotionProposed(proposal) => {
+            happened.app = Some(proposal.app);
+            let undoes = proposal.takes_back.map(|n| format!(" of promotion {n}")).unwrap_or_default();
+            format!(
+                "began {} {}{undoes}: version `{}` from `{}`, plan {}",
+                proposal.transition,
+                proposal.number,
+                proposal.version,
+                proposal.from,
+                proposal.plan_digest.short()
+            )
+        }
+        What::Committed { promotion, .. } => format!("committed promotion {promotion}"),
+        What::PromotionEnded { promotion, ended } => match ended {
+            Ended::Done => format!("finished promotion {promotion}: read back and whole"),
+            Ended::Undone { reason } => format!("undid promotion {promotion}: {reason}"),
+        },
+        What::PromotionRefused { outcome, plan, .. } => {
+            format!("was refused by the gates ({outcome}), plan content {}", plan.short())
+        }
+    };
+    happened
+}

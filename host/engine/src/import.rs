@@ -1,0 +1,571 @@
+//! Import: an export becomes objects of an environment.
+//!
+//! In the first environment the export is the working copy. Elsewhere it teaches native ids and
+//! shows differences; where nothing was promoted yet, it records a baseline. It never makes a
+//! version.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_model::content::{self, Part};
+use sluice_model::diff::{self, Change};
+use sluice_model::tree::Tree;
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, SecretRef, SlotName, json};
+use sluice_platform::{Decoded, InputFile, Native, OPTIONS, SecretText, SlotRules, TakenSecret};
+use sluice_vault::Secret;
+
+use crate::act::{ImportSummary, What};
+use crate::error::{Error, Result};
+use crate::identity::{self, IdentityMap, Resolution};
+use crate::permission::Wish;
+use crate::records::Actor;
+use crate::render::Rendered;
+use crate::settings::{Filed, Proposed, proposed_secret};
+use crate::state::{EnvironmentState, Holding, SHARED, Standing, Touched, Work, touched, unit_of};
+use crate::suspicion::{Judgement, Suspicion, fingerprint};
+use crate::workspace::{Workspace, environment_stream};
+
+/// What to import, and what a person already said about it.
+pub struct ImportRequest {
+    /// Into which environment.
+    pub environment: EnvironmentName,
+    /// The export.
+    pub files: Vec<InputFile>,
+    /// The digest of matches by name that a person confirmed.
+    pub confirm: Option<String>,
+    /// Native ids that a person said are new things.
+    pub distinct: BTreeSet<String>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportReport {
+    /// What came in.
+    pub summary: ImportSummary,
+    /// What changed or differs, object by object.
+    pub differences: Vec<Difference>,
+    /// Whether anything was recorded at all.
+    pub changed: bool,
+}
+
+/// One object that the export has otherwise than the environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The object.
+    pub object: LogicalId,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// What people call it.
+    pub name: String,
+    /// Whose it is to decide about.
+    pub sort: Sort,
+    /// What differs; empty where the object is only on one side.
+    pub changes: Vec<Change>,
+}
+
+/// What sort of difference it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// The export has it and the environment does not.
+    Created,
+    /// Both have it.
+    Updated,
+    /// The environment has it and the export does not.
+    Deleted,
+    /// Options that the environment owns differ from what was rendered.
+    EnvironmentOwned,
+}
+
+/// What an export held beside its objects, and in which format it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Residue {
+    /// The format.
+    pub format: sluice_platform::Format,
+    /// What is of the file alone.
+    pub rest: Value,
+}
+
+/// A value that was taken out of content, sealed, and its fingerprint by which it is known again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// The sealed value.
+    pub filed: Filed,
+    /// The keyed fingerprint.
+    pub fingerprint: Digest,
+}
+
+/// A proposal as the state keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptProposal {
+    proposed: Proposed,
+    fingerprints: BTreeMap<SlotName, Digest>,
+}
+
+impl Workspace {
+    /// Reads an export without storing anything.
+    ///
+    /// # Errors
+    /// When it is no export that can be read.
+    pub fn read_export(&self, files: &[InputFile]) -> Result<Native> {
+        let limit = usize::try_from(self.config()?.import_limit.bytes()).unwrap_or(usize::MAX);
+        Ok(sluice_platform::read(files, limit)?)
+    }
+
+    /// Where secrets hide, by the plugins that count.
+    ///
+    /// # Errors
+    /// When a plugin no longer loads.
+    pub fn slot_rules(&self) -> Result<SlotRules> {
+        let mut rules = SlotRules::floor();
+        for plugin in self.plugins()?.plugins() {
+            for described in plugin.describe() {
+                rules.add(described.kind.clone(), described.slot_rules());
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Imports an export into an environment.
+    ///
+    /// # Errors
+    /// When the actor may not, the export cannot be read, or matches by name wait for a person;
+    /// nothing is changed then.
+    pub fn import(&self, actor: &Actor, request: &ImportRequest) -> Result<ImportReport> {
+        self.permit(actor, Wish::Import(&request.environment))?;
+        let native = self.read_export(&request.files)?;
+        let mut work = self.work();
+        let (revision, before) = self.environment(&mut work, &request.environment)?;
+        self.refuse_held(&request.environment, revision, &before)?;
+        let resolution = self.resolve(&mut work, &native, &before, request)?;
+        let platform = native.format().platform.as_str();
+        let called = self
+            .config()?
+            .environment(&request.environment)
+            .map_or_else(|| request.environment.to_string(), |e| e.native_name(platform).to_owned());
+        let decoded = native.decode(&resolution.ids, &self.slot_rules()?, &called)?;
+        let mut import = Import {
+            workspace: self,
+            environment: &request.environment,
+            platform,
+            before: &before,
+            after: before.clone(),
+            objects: Vec::new(),
+            summary: ImportSummary {
+                files: request.files.iter().map(|file| file.name.clone()).collect(),
+                platform: platform.to_owned(),
+                generation: native.format().generation.as_str().to_owned(),
+                learnt: resolution.learnt,
+                orphans: decoded.orphan_options,
+                ..ImportSummary::default()
+            },
+        };
+        import.take(&mut work, &decoded, &resolution)?;
+        let residue = Residue { format: native.format().clone(), rest: decoded.rest };
+        import.keep_residue(&mut work, &residue)?;
+        let differences = import.place(&mut work, self.first_environment()? == request.environment)?;
+        let Import { after, mut summary, .. } = import;
+        let changed = after != before;
+        if changed {
+            sort(&mut summary);
+            let what = What::Imported { state: Box::new(after), summary: summary.clone() };
+            let stream = environment_stream(&request.environment);
+            sluice_store::failpoint("import.before-commit");
+            self.records().append(actor, &stream, revision, what, &work.into_fresh())?;
+            sluice_store::failpoint("import.after-commit");
+        }
+        Ok(ImportReport { summary, differences, changed })
+    }
+
+    fn resolve(
+        &self,
+        work: &mut Work<'_>,
+        native: &Native,
+        state: &EnvironmentState,
+        request: &ImportRequest,
+    ) -> Result<Resolution> {
+        let here = IdentityMap::read(work, state.identity)?;
+        let mut elsewhere = Vec::new();
+        let environments: Vec<EnvironmentName> =
+            self.config()?.environments.iter().map(|e| e.name.clone()).collect();
+        for environment in environments.iter().filter(|name| **name != request.environment) {
+            let (_, state) = self.environment(work, environment)?;
+            elsewhere.push(IdentityMap::read(work, state.identity)?);
+        }
+        let confirm = request.confirm.as_deref();
+        identity::resolve(&native.survey(), &here, &elsewhere, confirm, &request.distinct)
+    }
+}
+
+fn sort(summary: &mut ImportSummary) {
+    for list in [&mut summary.created, &mut summary.updated, &mut summary.deleted, &mut summary.apps] {
+        list.sort();
+    }
+    summary.proposals.sort();
+}
+
+/// One import on its way from decoded objects to the environment's next state.
+struct Import<'a> {
+    workspace: &'a Workspace,
+    environment: &'a EnvironmentName,
+    platform: &'a str,
+    before: &'a EnvironmentState,
+    after: EnvironmentState,
+    objects: Vec<Object>,
+    summary: ImportSummary,
+}
+
+impl Import<'_> {
+    /// Takes identities, secrets and proposals, and settles what was judged about suspicions.
+    fn take(&mut self, work: &mut Work<'_>, decoded: &Decoded, resolution: &Resolution) -> Result<()> {
+        self.after.identity = identity::merge(work, self.before.identity, &resolution.rolls)?;
+        let judgements = self.workspace.judgements(work)?;
+        let mut objects = decoded.objects.clone();
+        for object in &mut objects {
+            let suspicious: Vec<&TakenSecret> = decoded
+                .secrets
+                .iter()
+                .filter(|taken| taken.provisional && taken.environment.is_none() && taken.object == object.id)
+                .collect();
+            if !suspicious.is_empty() {
+                self.settle(work, object, &suspicious, &judgements)?;
+            }
+        }
+        self.objects = objects;
+        self.propose(work, decoded)
+    }
+
+    /// Puts a dismissed text back, makes a confirmed one a slot, and keeps the others for a person.
+    fn settle(
+        &mut self,
+        work: &mut Work<'_>,
+        object: &mut Object,
+        suspicious: &[&TakenSecret],
+        judgements: &BTreeMap<SlotName, Judgement>,
+    ) -> Result<()> {
+        let workspace = self.workspace;
+        for taken in suspicious {
+            let mark = fingerprint(workspace, taken.value.expose());
+            let judged = judgements.get(&taken.slot).filter(|judged| judged.fingerprint == mark);
+            let secret = match judged {
+                Some(judged) => judged.secret,
+                None => {
+                    self.summary.suspicions += 1;
+                    self.keep_suspicion(work, object, taken, mark)?;
+                    continue;
+                }
+            };
+            let place = taken.at.get_mut(&mut object.content);
+            let Some((place, parts)) = place.and_then(|place| content::parts(place).map(|parts| (place, parts))) else {
+                continue;
+            };
+            let parts: Vec<Part> = parts
+                .into_iter()
+                .map(|part| match part {
+                    Part::Provisional(slot) if slot == taken.slot && secret => Part::Slot(slot),
+                    Part::Provisional(slot) if slot == taken.slot => Part::Text(taken.value.expose().to_owned()),
+                    other => other,
+                })
+                .collect();
+            *place = joined(parts);
+        }
+        Ok(())
+    }
+
+    fn keep_suspicion(
+        &mut self,
+        work: &mut Work<'_>,
+        object: &Object,
+        taken: &TakenSecret,
+        mark: Digest,
+    ) -> Result<()> {
+        let key = format!("~suspicion/{}", taken.slot);
+        let former: Option<Suspicion> = work.lookup(self.before.proposals, &key)?;
+        let value = match former {
+            Some(former) if former.taken.fingerprint == mark => former.taken,
+            _ => {
+                let reference = SecretRef::new(self.environment.clone(), format!("suspicions/{}", taken.slot))?;
+                let filed = self.workspace.seal(&reference, 1, &secret(&taken.value)?)?;
+                Taken { filed, fingerprint: mark }
+            }
+        };
+        let suspicion = Suspicion {
+            slot: taken.slot.clone(),
+            object: object.id.clone(),
+            name: object.name.clone(),
+            at: taken.at.clone(),
+            what: taken.what.to_owned(),
+            taken: value,
+        };
+        self.after.proposals = work.set(self.after.proposals, &key, Some(&suspicion))?;
+        Ok(())
+    }
+
+    /// Keeps each environment's options as a proposal to its owner.
+    fn propose(&mut self, work: &mut Work<'_>, decoded: &Decoded) -> Result<()> {
+        let kinds: BTreeMap<&LogicalId, &Object> =
+            decoded.objects.iter().filter(|o| o.source_kind.is_some()).map(|o| (&o.id, o)).collect();
+        let own = kinds.values().filter_map(|object| {
+            let options = object.content.get(OPTIONS).filter(|options| !options.is_null())?;
+            Some((object.id.clone(), None, options.clone()))
+        });
+        let others = decoded
+            .proposals
+            .iter()
+            .map(|other| (other.source.clone(), Some(other.environment.clone()), other.options.clone()));
+        let config = self.workspace.config()?;
+        for (source, native, options) in own.chain(others).collect::<Vec<_>>() {
+            let environment = match &native {
+                None => Some(self.environment.clone()),
+                Some(native) => config.environment_called(self.platform, native).map(|e| e.name.clone()),
+            };
+            let (Some(environment), Some(object)) = (environment, kinds.get(&source)) else { continue };
+            let Some(kind) = object.source_kind.clone() else { continue };
+            let taken = decoded.secrets.iter().filter(|taken| {
+                taken.object == source && taken.environment == native && taken.at.tokens().first().is_some_and(|t| t == OPTIONS)
+            });
+            let key = format!("{environment}/{source}");
+            let former: Option<KeptProposal> = work.lookup(self.before.proposals, &key)?;
+            let mut secrets = BTreeMap::new();
+            let mut fingerprints = BTreeMap::new();
+            for taken in taken {
+                let mark = fingerprint(self.workspace, taken.value.expose());
+                let known = former
+                    .as_ref()
+                    .filter(|former| former.fingerprints.get(&taken.slot) == Some(&mark))
+                    .and_then(|former| former.proposed.secrets.get(&taken.slot).cloned());
+                let filed = match known {
+                    Some(filed) => filed,
+                    None => {
+                        let reference = proposed_secret(&environment, &source, &taken.slot)?;
+                        self.workspace.seal(&reference, 1, &secret(&taken.value)?)?
+                    }
+                };
+                self.summary.secrets += 1;
+                secrets.insert(taken.slot.clone(), filed);
+                fingerprints.insert(taken.slot.clone(), mark);
+            }
+            let kept = KeptProposal { proposed: Proposed { kind, options, secrets }, fingerprints };
+            if environment != *self.environment {
+                self.summary.proposals.push(key.clone());
+            }
+            self.after.proposals = work.set(self.after.proposals, &key, Some(&kept))?;
+        }
+        Ok(())
+    }
+
+    fn keep_residue(&mut self, work: &mut Work<'_>, residue: &Residue) -> Result<()> {
+        for app in roots(&self.objects) {
+            self.after.residue = work.set(self.after.residue, app.as_str(), Some(residue))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the objects in place, or compares them with what was promoted.
+    fn place(&mut self, work: &mut Work<'_>, first: bool) -> Result<Vec<Difference>> {
+        let apps = roots(&self.objects);
+        self.summary.apps = apps.clone();
+        let read = self.read_state(work)?;
+        let promoted = apps.iter().try_fold(false, |any, app| {
+            let standing = self.before.standing_of(work, app)?;
+            Ok::<_, Error>(any || standing.is_some_and(|s| matches!(s.holds, Holding::Version(_))))
+        })?;
+        if !first && promoted {
+            self.summary.baseline = true;
+            return self.compare(work, &read);
+        }
+        self.summary.baseline = !first;
+        let entries = touched(work, self.before.content, read.content)?;
+        self.after.content = read.content;
+        for app in &apps {
+            let mut standing = self.before.standing_of(work, app)?.unwrap_or(Standing {
+                holds: Holding::Imported,
+                promoted: Vec::new(),
+                released: None,
+            });
+            standing.holds = Holding::Imported;
+            self.after.set_standing(work, app, Some(&standing))?;
+        }
+        self.summary.unchanged = self.objects.len().saturating_sub(entries.iter().filter(|e| e.after.is_some()).count());
+        let differences = differences(work, &entries)?;
+        for difference in &differences {
+            match difference.sort {
+                Sort::Created => &mut self.summary.created,
+                Sort::Deleted => &mut self.summary.deleted,
+                Sort::Updated | Sort::EnvironmentOwned => &mut self.summary.updated,
+            }
+            .push(difference.object.clone());
+        }
+        Ok(differences)
+    }
+
+    /// The environment as the export has it: its apps and modules replaced, what is shared added.
+    fn read_state(&self, work: &mut Work<'_>) -> Result<EnvironmentState> {
+        let mut state = self.before.clone();
+        let mut units: BTreeMap<String, Vec<(String, Digest)>> = BTreeMap::new();
+        for object in &self.objects {
+            let digest = work.put_json(object)?;
+            units.entry(unit_of(object).to_owned()).or_default().push((object.id.to_string(), digest));
+        }
+        for (unit, entries) in units {
+            let base = match state.unit(work, &unit)? {
+                Some(shared) if unit == SHARED => shared,
+                _ => Tree::empty(work)?,
+            };
+            let tree = base.with(work, entries.iter().map(|(id, digest)| (id.as_str(), Some(*digest))))?;
+            state.set_unit(work, &unit, Some(tree))?;
+        }
+        Ok(state)
+    }
+
+    /// What the platform holds otherwise than what was promoted: content against content, a data
+    /// source's options against what was rendered.
+    fn compare(&mut self, work: &mut Work<'_>, read: &EnvironmentState) -> Result<Vec<Difference>> {
+        let mut found = Vec::new();
+        let mut same = 0;
+        for difference in differences(work, &touched(work, self.before.content, read.content)?)? {
+            if difference.kind != ObjectKind::DataSource {
+                found.push(difference);
+                continue;
+            }
+            let changes: Vec<Change> = difference
+                .changes
+                .iter()
+                .filter(|change| change.at.tokens().first().is_none_or(|token| token != OPTIONS))
+                .cloned()
+                .collect();
+            if !changes.is_empty() || difference.sort != Sort::Updated {
+                found.push(Difference { changes, ..difference });
+            }
+        }
+        for object in self.objects.iter().filter(|object| object.source_kind.is_some()) {
+            let rendered: Option<Rendered> = work.lookup(self.before.rendered, object.id.as_str())?;
+            let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
+            let changes = rendered.map(|rendered| diff::diff(&without_marks(&rendered.options), &without_marks(&options)));
+            match changes {
+                Some(changes) if !changes.is_empty() => found.push(Difference {
+                    object: object.id.clone(),
+                    kind: object.kind,
+                    name: object.name.clone(),
+                    sort: Sort::EnvironmentOwned,
+                    changes,
+                }),
+                _ => same += 1,
+            }
+        }
+        self.summary.unchanged = same + self.objects.len().saturating_sub(found.len() + same);
+        Ok(found)
+    }
+}
+
+fn secret(value: &SecretText) -> Result<Secret> {
+    Secret::new(value.expose()).map_err(|e| Error::invalid(e.to_string(), "shorten it in the platform"))
+}
+
+/// The options with every mark emptied: whether a secret stands there is compared, never which.
+fn without_marks(options: &Value) -> Value {
+    content::replace_marks(options, &mut |parts| {
+        let text: String = parts
+            .into_iter()
+            .map(|part| match part {
+                Part::Text(text) => text,
+                Part::Slot(_) | Part::Provisional(_) => String::new(),
+            })
+            .collect();
+        Value::String(text)
+    })
+}
+
+/// A text put together from parts: plain where no mark is left.
+#[must_use]
+pub fn joined(parts: Vec<Part>) -> Value {
+    if parts.iter().all(|part| matches!(part, Part::Text(_))) {
+        return parts
+            .into_iter()
+            .filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                Part::Slot(_) | Part::Provisional(_) => None,
+            })
+            .collect::<String>()
+            .into();
+    }
+    let mut merged: Vec<Part> = Vec::new();
+    for part in parts {
+        match (merged.last_mut(), part) {
+            (Some(Part::Text(before)), Part::Text(after)) => before.push_str(&after),
+            (_, part) => merged.push(part),
+        }
+    }
+    content::mark(&merged)
+}
+
+/// The apps and modules among some objects.
+fn roots(objects: &[Object]) -> Vec<LogicalId> {
+    let is_root = |object: &&Object| matches!(object.kind, ObjectKind::App | ObjectKind::Module);
+    objects.iter().filter(is_root).map(|object| object.id.clone()).collect()
+}
+
+/// What some changed objects come to, in content.
+///
+/// # Errors
+/// When content is missing or damaged.
+pub fn differences(work: &Work<'_>, entries: &[Touched]) -> Result<Vec<Difference>> {
+    let mut found = Vec::new();
+    for entry in entries {
+        let before: Option<Object> = entry.before.map(|digest| work.object(&digest)).transpose()?;
+        let after: Option<Object> = entry.after.map(|digest| work.object(&digest)).transpose()?;
+        let Some(shown) = after.as_ref().or(before.as_ref()) else { continue };
+        let (sort, changes) = match (&before, &after) {
+            (Some(before), Some(after)) => {
+                let mut changes = diff::diff(&before.content, &after.content);
+                if changes.is_empty() {
+                    // The name or the references changed; shown as a change of the whole.
+                    changes = diff::diff(&serde_json::to_value(before)?, &serde_json::to_value(after)?);
+                }
+                (Sort::Updated, changes)
+            }
+            (None, _) => (Sort::Created, Vec::new()),
+            (_, None) => (Sort::Deleted, Vec::new()),
+        };
+        found.push(Difference {
+            object: shown.id.clone(),
+            kind: shown.kind,
+            name: shown.name.clone(),
+            sort,
+            changes,
+        });
+    }
+    Ok(found)
+}
+
+/// The digest by which two imports' content can be told apart.
+///
+/// # Errors
+/// When it cannot be made JSON.
+pub fn content_digest(differences: &[Difference]) -> Result<Digest> {
+    Ok(json::digest(&serde_json::to_value(differences)?))
+}
+
+impl From<KeptProposal> for Proposed {
+    fn from(kept: KeptProposal) -> Self {
+        kept.proposed
+    }
+}
+
+/// The proposal that a state keeps for an environment's data source.
+///
+/// # Errors
+/// When content is missing or damaged.
+pub fn kept_proposal(
+    work: &Work<'_>,
+    state: &EnvironmentState,
+    environment: &EnvironmentName,
+    source: &LogicalId,
+) -> Result<Option<Proposed>> {
+    let kept: Option<KeptProposal> = work.lookup(state.proposals, &format!("{environment}/{source}"))?;
+    Ok(kept.map(Into::into))
+}

@@ -1,0 +1,807 @@
+//! The plan: what a transition would do, object by object, and what stands in its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_model::diff::{self, Change};
+use sluice_model::tree::Tree;
+use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName, Target};
+use sluice_platform::OPTIONS;
+pub use sluice_policy::facts::{Action, TransitionKind};
+
+use crate::config::Transition;
+use crate::error::{Error, Result};
+use crate::gates::PlannedGate;
+use crate::render::{self, Rendered};
+use crate::scan::{Find, PointsAt};
+use crate::state::{EnvironmentState, Holding, SHARED, Touched, Work};
+use crate::version::{Bundle, Expected};
+use crate::workspace::Workspace;
+
+/// What to plan.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// What kind of transition.
+    pub transition: Wanted,
+    /// What to do about single objects.
+    pub choices: BTreeMap<LogicalId, Choice>,
+}
+
+/// The transition that is asked for.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// A version goes to the next environment.
+    Promotion {
+        /// The app's name or id.
+        app: String,
+        /// The version, or the newest.
+        version: Option<String>,
+        /// Where it goes.
+        to: EnvironmentName,
+    },
+    /// End users of an environment get another version.
+    Release {
+        /// The app's name or id.
+        app: String,
+        /// The version, or the newest promoted one.
+        version: Option<String>,
+        /// Where.
+        environment: EnvironmentName,
+    },
+    /// A promotion is taken back.
+    Rollback {
+        /// The app's name or id.
+        app: String,
+        /// Where.
+        environment: EnvironmentName,
+        /// Its number, or the app's last one.
+        promotion: Option<u64>,
+    },
+}
+
+/// What to do about one object, instead of what follows from the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Replace what the target has; refused where it has nothing.
+    Overwrite,
+    /// Leave the target as it is.
+    Skip,
+    /// Make it new; refused where the target has it already.
+    Create,
+}
+
+/// What stands in the way of a plan: not a gate's judgement but something that is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// Its stable name.
+    pub code: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// What solves it.
+    pub fix: String,
+    /// Who can.
+    pub who: String,
+    /// The object it is about.
+    pub object: Option<LogicalId>,
+    /// Where in it.
+    pub at: Option<Pointer>,
+}
+
+/// What would be done to one object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedObject {
+    /// The object.
+    pub object: LogicalId,
+    /// The unit it lies in.
+    pub unit: String,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// What people call it.
+    pub name: String,
+    /// What is done.
+    pub action: Action,
+    /// Its content in the target before.
+    pub before: Option<Digest>,
+    /// Its content in the target after.
+    pub after: Option<Digest>,
+    /// What changes in it.
+    pub changes: Vec<Change>,
+}
+
+/// What a transition would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What people approve: the digest of [`Plan::core`].
+    pub digest: Digest,
+    /// What kind of transition.
+    pub transition: TransitionKind,
+    /// The app.
+    pub app: LogicalId,
+    /// What people call it.
+    pub app_name: String,
+    /// The platform it is built with.
+    pub platform: String,
+    /// The version.
+    pub version: String,
+    /// Its bundle.
+    pub bundle: Digest,
+    /// Where it comes from.
+    pub from: EnvironmentName,
+    /// Where it goes.
+    pub to: EnvironmentName,
+    /// What was chosen for single objects.
+    pub choices: BTreeMap<LogicalId, Choice>,
+    /// What would be done; what is unchanged is only counted.
+    pub objects: Vec<PlannedObject>,
+    /// How many objects of the bundle the target has as they are.
+    pub unchanged: u64,
+    /// The data sources, rendered for the target.
+    pub sources: Vec<Rendered>,
+    /// What plugins remarked.
+    pub notes: Vec<String>,
+    /// Values of lower environments that are still in what the bundle carries.
+    pub points_at_source: Vec<PointsAt>,
+    /// Constants that the app reads, and whether the target has them.
+    pub constants: BTreeMap<ConstantName, bool>,
+    /// What stands in the way.
+    pub problems: Vec<Problem>,
+    /// The gates that stand before it.
+    pub gates: Vec<PlannedGate>,
+    /// For a rollback, the promotion that is taken back.
+    pub takes_back: Option<u64>,
+    /// Slots for which the target has no secret, by data source.
+    pub missing_slots: BTreeMap<LogicalId, Vec<SlotName>>,
+    /// The target's content before and after.
+    pub content: (Digest, Digest),
+}
+
+impl Plan {
+    /// What the digest is of: bundle, choices, rendered sources, plugins, gates and the baseline,
+    /// which is what the target holds of the objects that are touched. Times are not in it.
+    ///
+    /// # Errors
+    /// When it cannot be made JSON.
+    pub fn core(&self) -> Result<Value> {
+        let baseline: Vec<Value> =
+            self.objects.iter().map(|o| json!([o.unit, o.object, o.before, o.after, o.action])).collect();
+        let rendered: Vec<Digest> = self.sources.iter().map(render::digest).collect::<Result<_>>()?;
+        Ok(json!({
+            "transition": self.transition,
+            "app": self.app,
+            "version": self.version,
+            "bundle": self.bundle,
+            "from": self.from,
+            "to": self.to,
+            "choices": self.choices,
+            "baseline": baseline,
+            "rendered": rendered,
+            "plugins": self.sources.iter().filter_map(|s| s.plugin).collect::<BTreeSet<_>>(),
+            "gates": self.gates,
+            "takes-back": self.takes_back,
+        }))
+    }
+
+    /// What the plan touches, as it was before.
+    ///
+    /// # Errors
+    /// When it cannot be made JSON.
+    pub fn baseline(&self) -> Result<Digest> {
+        let entries: Vec<Value> = self.objects.iter().map(|o| json!([o.unit, o.object, o.before])).collect();
+        Ok(sluice_model::json::digest(&Value::Array(entries)))
+    }
+
+    /// The objects that would change.
+    #[must_use]
+    pub fn touched(&self) -> Vec<Touched> {
+        let changes = |object: &&PlannedObject| object.before != object.after;
+        let touched = |object: &PlannedObject| Touched {
+            unit: object.unit.clone(),
+            object: object.object.clone(),
+            before: object.before,
+            after: object.after,
+        };
+        self.objects.iter().filter(changes).map(touched).collect()
+    }
+
+    /// The transition, in the configuration's words.
+    #[must_use]
+    pub fn configured(&self) -> Transition {
+        match self.transition {
+            TransitionKind::Promotion => Transition::Promote { from: self.from.clone(), to: self.to.clone() },
+            TransitionKind::Release => Transition::Release(self.to.clone()),
+            TransitionKind::Rollback => Transition::Rollback(self.to.clone()),
+        }
+    }
+}
+
+impl Workspace {
+    /// Works out what a transition would do. Nothing is changed.
+    ///
+    /// # Errors
+    /// When the app, version or environment is not there, or the transition is not one.
+    pub fn plan(&self, request: &PlanRequest) -> Result<Plan> {
+        let mut work = self.work();
+        match &request.transition {
+            Wanted::Promotion { app, version, to } => {
+                let app = self.app(&mut work, app)?;
+                self.plan_promotion(work, &app, version.as_deref(), to, &request.choices)
+            }
+            Wanted::Release { app, version, environment } => {
+                let app = self.app(&mut work, app)?;
+                self.plan_release(work, &app, version.as_deref(), environment)
+            }
+            Wanted::Rollback { app, environment, promotion } => {
+                let app = self.app(&mut work, app)?;
+                self.plan_rollback(work, &app, environment, *promotion)
+            }
+        }
+    }
+
+    fn plan_promotion(
+        &self,
+        mut work: Work<'_>,
+        app: &Object,
+        version: Option<&str>,
+        to: &EnvironmentName,
+        choices: &BTreeMap<LogicalId, Choice>,
+    ) -> Result<Plan> {
+        self.known_environment(to)?;
+        let Some(from) = self.config()?.environment_before(to).map(|e| e.name.clone()) else {
+            return Err(Error::invalid(
+                format!("nothing is promoted to `{to}`: it is the first environment"),
+                "promote to the one after it",
+            ));
+        };
+        let cut = self.version_standing_in(&mut work, app, version, &from)?;
+        let bundle = crate::version::bundle(&work, &cut.1)?;
+        let (_, target) = self.environment(&mut work, to)?;
+        let mut draft = Draft::new(self, TransitionKind::Promotion, app, &bundle, cut, from, to.clone());
+        draft.plan.choices = choices.clone();
+        let content = draft.place(&mut work, &bundle, &target)?;
+        draft.plan.content = (target.content, content);
+        let finds = self.finds(&work, bundle.content)?;
+        draft.check_references(&work, &bundle, &finds, &target)?;
+        draft.render(&mut work, &finds)?;
+        draft.check_slots_elsewhere(&mut work, &finds)?;
+        draft.check_points_at_source(&mut work, &bundle)?;
+        draft.finish()
+    }
+
+    fn plan_release(
+        &self,
+        mut work: Work<'_>,
+        app: &Object,
+        version: Option<&str>,
+        environment: &EnvironmentName,
+    ) -> Result<Plan> {
+        self.known_environment(environment)?;
+        let cut = self.version_standing_in(&mut work, app, version, environment)?;
+        let bundle = crate::version::bundle(&work, &cut.1)?;
+        let (_, state) = self.environment(&mut work, environment)?;
+        let released = state.standing_of(&work, &app.id)?.and_then(|standing| standing.released);
+        if released.as_ref().is_some_and(|released| released.bundle == cut.1) {
+            return Err(Error::invalid(
+                format!("version `{}` of `{}` is released in `{environment}` already", cut.0, app.name),
+                "name another version, or leave it",
+            ));
+        }
+        let from = environment.clone();
+        let mut draft = Draft::new(self, TransitionKind::Release, app, &bundle, cut, from, environment.clone());
+        draft.plan.content = (state.content, state.content);
+        draft.plan.unchanged = crate::version::count(&work, bundle.content)?;
+        draft.finish()
+    }
+
+    fn plan_rollback(
+        &self,
+        mut work: Work<'_>,
+        app: &Object,
+        environment: &EnvironmentName,
+        promotion: Option<u64>,
+    ) -> Result<Plan> {
+        self.known_environment(environment)?;
+        let (_, state) = self.environment(&mut work, environment)?;
+        let undone = self.promotion_to_take_back(app, environment, promotion)?;
+        let touched: Vec<Touched> = work.json(&undone.touched)?;
+        let mut conflicts = Vec::new();
+        for entry in &touched {
+            if state.object_digest(&work, &entry.unit, &entry.object)? != entry.after {
+                conflicts.push(entry.object.clone());
+            }
+        }
+        if !conflicts.is_empty() {
+            return Err(Error::RollbackConflicts { objects: conflicts });
+        }
+        let standing = state.standing_of(&work, &app.id)?;
+        let before = standing
+            .and_then(|standing| standing.promoted.into_iter().rev().nth(1))
+            .map_or_else(|| ("-".to_owned(), undone.plan_digest), |promoted| (promoted.version, promoted.bundle));
+        let former: Plan = work.json(&undone.plan)?;
+        let bundle = crate::version::bundle(&work, &former.bundle)?;
+        let mut draft =
+            Draft::new(self, TransitionKind::Rollback, app, &bundle, before, environment.clone(), environment.clone());
+        draft.plan.takes_back = Some(undone.number);
+        let inverse: Vec<Touched> = touched
+            .into_iter()
+            .map(|entry| Touched { before: entry.after, after: entry.before, ..entry })
+            .collect();
+        draft.show(&work, &inverse)?;
+        let content = apply(&mut work, &state, &inverse)?;
+        draft.plan.content = (state.content, content);
+        draft.plan.bundle = if draft.plan.version == "-" { former.bundle } else { draft.plan.bundle };
+        let finds: Vec<Find> = self
+            .finds(&work, bundle.content)?
+            .into_iter()
+            .filter(|find| matches!(find, Find::Source { .. }))
+            .collect();
+        let kept: Vec<Find> = self.sources_after(&work, content, &finds)?;
+        draft.render(&mut work, &kept)?;
+        draft.finish()
+    }
+
+    /// The data sources among `finds` that are still there in `content`, with what they hold there.
+    fn sources_after(&self, work: &Work<'_>, content: Digest, finds: &[Find]) -> Result<Vec<Find>> {
+        let mut kept = Vec::new();
+        let units = Tree::at(content).entries(work)?;
+        for find in finds {
+            let Find::Source { id, .. } = find else { continue };
+            for root in units.values() {
+                if let Some(digest) = Tree::at(*root).lookup(work, id.as_str())? {
+                    let object: Object = work.object(&digest)?;
+                    if let Some(kind) = object.source_kind {
+                        kept.push(Find::Source { id: id.clone(), name: object.name, kind, digest });
+                    }
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    /// A version that stands in an environment: cut, in the first; promoted to, elsewhere.
+    fn version_standing_in(
+        &self,
+        work: &mut Work<'_>,
+        app: &Object,
+        version: Option<&str>,
+        environment: &EnvironmentName,
+    ) -> Result<(String, Digest)> {
+        if *environment == self.first_environment()? {
+            let cut = self.version(&app.id, version)?;
+            return Ok((cut.version, cut.bundle));
+        }
+        let (_, state) = self.environment(work, environment)?;
+        let standing = state.standing_of(work, &app.id)?.map(|standing| standing.promoted).unwrap_or_default();
+        let found = match version {
+            None => standing.last(),
+            Some(name) => standing.iter().find(|promoted| promoted.version == name),
+        };
+        found.map(|promoted| (promoted.version.clone(), promoted.bundle)).ok_or_else(|| {
+            let what = version.map_or_else(|| "no version".to_owned(), |name| format!("no version `{name}`"));
+            Error::invalid(
+                format!("{what} of `{}` stands in `{environment}`", app.name),
+                format!("promote one to `{environment}` first: promotion goes one environment at a time"),
+            )
+        })
+    }
+}
+
+/// The target's content with some objects changed.
+///
+/// # Errors
+/// When content cannot be read or kept.
+pub fn apply(work: &mut Work<'_>, target: &EnvironmentState, touched: &[Touched]) -> Result<Digest> {
+    let mut by_unit: BTreeMap<&str, Vec<&Touched>> = BTreeMap::new();
+    for entry in touched {
+        by_unit.entry(&entry.unit).or_default().push(entry);
+    }
+    let mut after = target.clone();
+    for (unit, entries) in by_unit {
+        let tree = match after.unit(work, unit)? {
+            Some(tree) => tree,
+            None => Tree::empty(work)?,
+        };
+        let tree = tree.with(work, entries.iter().map(|entry| (entry.object.as_str(), entry.after)))?;
+        after.set_unit(work, unit, Some(tree))?;
+    }
+    Ok(after.content)
+}
+
+/// A plan in the making.
+struct Draft<'a> {
+    workspace: &'a Workspace,
+    plan: Plan,
+}
+
+impl<'a> Draft<'a> {
+    fn new(
+        workspace: &'a Workspace,
+        transition: TransitionKind,
+        app: &Object,
+        bundle: &Bundle,
+        (version, digest): (String, Digest),
+        from: EnvironmentName,
+        to: EnvironmentName,
+    ) -> Self {
+        let nothing = Digest::of(b"");
+        let plan = Plan {
+            digest: nothing,
+            transition,
+            app: app.id.clone(),
+            app_name: app.name.clone(),
+            platform: bundle.format.platform.as_str().to_owned(),
+            version,
+            bundle: digest,
+            from,
+            to,
+            choices: BTreeMap::new(),
+            objects: Vec::new(),
+            unchanged: 0,
+            sources: Vec::new(),
+            notes: Vec::new(),
+            points_at_source: Vec::new(),
+            constants: BTreeMap::new(),
+            problems: Vec::new(),
+            gates: Vec::new(),
+            takes_back: None,
+            missing_slots: BTreeMap::new(),
+            content: (nothing, nothing),
+        };
+        Self { workspace, plan }
+    }
+
+    fn problem(&mut self, code: &str, message: String, fix: String, who: &str, object: Option<&LogicalId>) {
+        self.plan.problems.push(Problem {
+            code: code.into(),
+            message,
+            fix,
+            who: who.into(),
+            object: object.cloned(),
+            at: None,
+        });
+    }
+
+    /// Compares the bundle with the target, unit by unit, honouring the choices.
+    fn place(&mut self, work: &mut Work<'_>, bundle: &Bundle, target: &EnvironmentState) -> Result<Digest> {
+        let mut entries = Vec::new();
+        let mut total = 0;
+        for (unit, root) in Tree::at(bundle.content).entries(work)? {
+            let tree = Tree::at(root);
+            total += tree.len(work)?;
+            let there = target.unit(work, &unit)?;
+            if unit == SHARED {
+                for (key, after) in tree.entries(work)? {
+                    let before = there.map(|there| there.lookup(work, &key)).transpose()?.flatten();
+                    if before != Some(after) {
+                        let object = LogicalId::new(key)?;
+                        entries.push(Touched { unit: unit.clone(), object, before, after: Some(after) });
+                    }
+                }
+                continue;
+            }
+            let there = match there {
+                Some(there) => there,
+                None => Tree::empty(work)?,
+            };
+            for entry in there.diff(&tree, work)? {
+                entries.push(Touched {
+                    unit: unit.clone(),
+                    object: LogicalId::new(entry.key)?,
+                    before: entry.before,
+                    after: entry.after,
+                });
+            }
+        }
+        let in_bundle = entries.iter().filter(|entry| entry.after.is_some()).count() as u64;
+        self.plan.unchanged = total.saturating_sub(in_bundle);
+        self.choose(&mut entries)?;
+        self.show(work, &entries)?;
+        self.match_expected(work, &bundle.expects, target)?;
+        apply(work, target, &self.plan.touched())
+    }
+
+    fn choose(&mut self, entries: &mut [Touched]) -> Result<()> {
+        for (object, choice) in self.plan.choices.clone() {
+            let Some(entry) = entries.iter_mut().find(|entry| entry.object == object) else {
+                return Err(Error::invalid(
+                    format!("there is nothing to choose for `{object}`: the plan does not touch it"),
+                    "choose for objects that `sluice plan` lists",
+                ));
+            };
+            match (choice, entry.before) {
+                (Choice::Skip, before) => entry.after = before,
+                (Choice::Create, Some(_)) => self.problem(
+                    "choice.exists",
+                    format!("`{object}` was chosen to be created, and `{}` has it already", self.plan.to.clone()),
+                    "choose `overwrite` or `skip`".into(),
+                    "whoever plans",
+                    Some(&object),
+                ),
+                (Choice::Overwrite, None) => self.problem(
+                    "choice.missing",
+                    format!("`{object}` was chosen to be overwritten, and `{}` does not have it", self.plan.to.clone()),
+                    "choose `create` or `skip`".into(),
+                    "whoever plans",
+                    Some(&object),
+                ),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, work: &Work<'_>, entries: &[Touched]) -> Result<()> {
+        for entry in entries {
+            let before: Option<Object> = entry.before.map(|digest| work.object(&digest)).transpose()?;
+            let after: Option<Object> = entry.after.map(|digest| work.object(&digest)).transpose()?;
+            let skipped = self.plan.choices.get(&entry.object) == Some(&Choice::Skip);
+            let (action, changes) = match (&before, &after) {
+                _ if skipped => (Action::Skip, Vec::new()),
+                (Some(before), Some(after)) => (Action::Update, content_changes(before, after)?),
+                (None, _) => (Action::Create, Vec::new()),
+                (Some(_), None) => (Action::Delete, Vec::new()),
+            };
+            let shown = after.as_ref().or(before.as_ref());
+            self.plan.objects.push(PlannedObject {
+                object: entry.object.clone(),
+                unit: entry.unit.clone(),
+                kind: shown.map_or(ObjectKind::App, |object| object.kind),
+                name: shown.map_or_else(|| entry.object.to_string(), |object| object.name.clone()),
+                action,
+                before: entry.before,
+                after: entry.after,
+                changes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Dependencies that are not in the bundle must be in the target.
+    fn match_expected(&mut self, work: &Work<'_>, expects: &[Expected], target: &EnvironmentState) -> Result<()> {
+        for expected in expects {
+            let there = target.object_digest(work, &expected.unit, &expected.id)?;
+            match there {
+                Some(digest) => self.plan.objects.push(PlannedObject {
+                    object: expected.id.clone(),
+                    unit: expected.unit.clone(),
+                    kind: expected.kind,
+                    name: expected.name.clone(),
+                    action: Action::Match,
+                    before: Some(digest),
+                    after: Some(digest),
+                    changes: Vec::new(),
+                }),
+                None => {
+                    let message = format!(
+                        "the {} `{}` is not managed, and `{}` does not have it",
+                        expected.kind, expected.name, self.plan.to
+                    );
+                    let fix = format!("sluice manage \"{}\", then cut a version with it", expected.name);
+                    self.problem("dependency.unmanaged", message, fix, "a builder", Some(&expected.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// References that lead nowhere, and constants that the target lacks.
+    fn check_references(
+        &mut self,
+        work: &Work<'_>,
+        bundle: &Bundle,
+        finds: &[Find],
+        target: &EnvironmentState,
+    ) -> Result<()> {
+        let settings = self.workspace.settings(&mut self.workspace.work(), &self.plan.to)?;
+        let after = EnvironmentState { content: self.plan.content.1, ..target.clone() };
+        let after = if self.plan.content.1 == Digest::of(b"") {
+            EnvironmentState { content: apply(&mut self.workspace.work(), target, &[])?, ..after }
+        } else {
+            after
+        };
+        let _ = after;
+        let in_bundle: BTreeMap<String, Tree> =
+            Tree::at(bundle.content).entries(work)?.into_iter().map(|(unit, root)| (unit, Tree::at(root))).collect();
+        for find in finds {
+            match find {
+                Find::Constant { name, .. } => {
+                    let there = settings.constant(work, name)?.is_some();
+                    self.plan.constants.insert(name.clone(), there);
+                }
+                Find::Unresolved { object, name, reference } => {
+                    self.check_external(object, name, &reference.target)?;
+                }
+                Find::Needs { object, reference } => {
+                    let Some(to) = reference.target.object() else { continue };
+                    let mut there = bundle.expects.iter().any(|expected| expected.id == *to);
+                    for tree in in_bundle.values() {
+                        there = there || tree.lookup(work, to.as_str())?.is_some();
+                    }
+                    if !there {
+                        let target = Target::Dangling { wanted: ObjectKind::DataSource, named: to.to_string() };
+                        let name = object.to_string();
+                        self.check_external(object, &name, &target)?;
+                    }
+                }
+                Find::Mark { object, name, slot, provisional: true, .. } => {
+                    let message = format!("`{name}` holds what looks like a secret (`{slot}`), and nobody has said whether it is one");
+                    let fix = format!("sluice secret confirm \"{slot}\" --reason … or sluice secret dismiss \"{slot}\" --reason …, then cut a version");
+                    self.problem("suspicion.open", message, fix, "a person of the workspace", Some(object));
+                }
+                _ => {}
+            }
+        }
+        let missing: Vec<ConstantName> =
+            self.plan.constants.iter().filter(|(_, there)| !**there).map(|(name, _)| name.clone()).collect();
+        let to = self.plan.to.clone();
+        for name in missing {
+            self.problem(
+                "constant.missing",
+                format!("the app reads `{name}`, and `{to}` has no value for it"),
+                format!("sluice constant set {to} {name}"),
+                &format!("an owner of `{to}`"),
+                None,
+            );
+        }
+        Ok(())
+    }
+
+    fn check_external(&mut self, object: &LogicalId, name: &str, target: &Target) -> Result<()> {
+        let (code, named, what) = match target {
+            Target::Dangling { wanted, named } => {
+                ("reference.dangling", named, format!("refers to the {wanted} `{named}`, which is not there"))
+            }
+            Target::Ambiguous { named, candidates } => (
+                "reference.ambiguous",
+                named,
+                format!("refers to `{named}`, which {} objects are called", candidates.len()),
+            ),
+            _ => return Ok(()),
+        };
+        let config = self.workspace.config()?;
+        let external = config.external(&self.plan.app_name, named);
+        let to = self.plan.to.clone();
+        match external {
+            Some(external) if external.bound.contains_key(&to) => {
+                self.plan.notes.push(format!("`{name}` refers to `{named}` outside of Sluice: {}", external.reason));
+            }
+            Some(_) => {
+                let fix = format!("say in `sluice.toml` to what `{named}` is bound in `{to}`, and adopt it");
+                let message = format!("`{name}` refers to the external `{named}`, which is not bound in `{to}`");
+                self.problem("reference.unbound", message, fix, "an owner of the workspace", Some(object));
+            }
+            None => {
+                let fix = "mend the app and cut a version, or declare the reference external in `sluice.toml`";
+                self.problem(code, format!("`{name}` {what}"), fix.into(), "a builder", Some(object));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands every data source to its plugin.
+    fn render(&mut self, work: &mut Work<'_>, finds: &[Find]) -> Result<()> {
+        let settings = self.workspace.settings(work, &self.plan.to)?;
+        for find in finds {
+            let Find::Source { id, .. } = find else { continue };
+            if self.plan.choices.get(id) == Some(&Choice::Skip) {
+                continue;
+            }
+            let made = self.workspace.render(work, &settings, &self.plan.from, &self.plan.to, find)?;
+            self.plan.sources.extend(made.rendered);
+            self.plan.problems.extend(made.problems);
+            self.plan.notes.extend(made.notes);
+            if !made.missing_slots.is_empty() {
+                self.plan.missing_slots.insert(id.clone(), made.missing_slots);
+            }
+        }
+        self.plan.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        Ok(())
+    }
+
+    /// Confirmed secrets outside of data sources: the target's owner files each under its object.
+    fn check_slots_elsewhere(&mut self, work: &mut Work<'_>, finds: &[Find]) -> Result<()> {
+        let settings = self.workspace.settings(work, &self.plan.to)?;
+        let to = self.plan.to.clone();
+        for find in finds {
+            let Find::Mark { object, name, kind, slot, provisional: false, .. } = find else { continue };
+            if *kind == ObjectKind::DataSource {
+                continue;
+            }
+            let reference = content_secret(&to, object, slot)?;
+            if settings.filed(work, &reference)?.is_none() {
+                let message = format!("`{to}` has no secret for slot `{slot}` in the {kind} `{name}`");
+                let fix = format!("sluice secret set \"{reference}\"");
+                self.problem("slot.empty", message, fix, &format!("an owner of `{to}`"), Some(object));
+            }
+        }
+        Ok(())
+    }
+
+    /// Values of the environments below the target that the bundle's content still holds.
+    fn check_points_at_source(&mut self, work: &mut Work<'_>, bundle: &Bundle) -> Result<()> {
+        let values = self.workspace.lower_values(work, &self.plan.to, &self.plan.sources)?;
+        self.plan.points_at_source = self.workspace.points_at(work, bundle.content, &values)?;
+        self.plan.points_at_source.sort();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Plan> {
+        self.plan.gates = self.workspace.planned_gates(&self.plan)?;
+        self.plan.objects.sort_by(|a, b| (a.kind, &a.name, &a.object).cmp(&(b.kind, &b.name, &b.object)));
+        self.plan.digest = sluice_model::json::digest(&self.plan.core()?);
+        Ok(self.plan)
+    }
+}
+
+/// Where the secret of a slot outside of data sources lies.
+///
+/// # Errors
+/// When the slot's name is no part of a path.
+pub fn content_secret(
+    environment: &EnvironmentName,
+    object: &LogicalId,
+    slot: &SlotName,
+) -> Result<sluice_model::SecretRef> {
+    Ok(sluice_model::SecretRef::new(environment.clone(), format!("{object}/{slot}"))?)
+}
+
+/// What changed between two states of an object; a change of name or references alone is shown as
+/// one of the whole.
+fn content_changes(before: &Object, after: &Object) -> Result<Vec<Change>> {
+    let changes = diff::diff(&before.content, &after.content);
+    if !changes.is_empty() {
+        return Ok(changes);
+    }
+    Ok(diff::diff(&serde_json::to_value(before)?, &serde_json::to_value(after)?))
+}
+
+impl Workspace {
+    /// Values by which content points at the environments below `to`: hosts, URLs, buckets and the
+    /// like from the options that those own, unless the target uses the same value itself.
+    fn lower_values(
+        &self,
+        work: &mut Work<'_>,
+        to: &EnvironmentName,
+        rendered: &[Rendered],
+    ) -> Result<Vec<String>> {
+        let mut values = BTreeSet::new();
+        let position = self.config()?.position(to).unwrap_or_default();
+        let lower: Vec<EnvironmentName> =
+            self.config()?.environments.iter().take(position).map(|e| e.name.clone()).collect();
+        for environment in &lower {
+            let (_, state) = self.environment(work, environment)?;
+            let settings = self.settings(work, environment)?;
+            for source in rendered {
+                if let Some(binding) = settings.binding(work, &source.source)? {
+                    values.extend(sluice_platform::environment_values(&binding.options));
+                }
+                let own = crate::import::kept_proposal(work, &state, environment, &source.source)?;
+                if let Some(own) = own {
+                    values.extend(sluice_platform::environment_values(&own.options));
+                }
+            }
+        }
+        for source in rendered {
+            for own in sluice_platform::environment_values(&source.options) {
+                values.remove(&own);
+            }
+        }
+        Ok(values.into_iter().collect())
+    }
+}
+
+/// Where in a data source's content its options lie.
+#[must_use]
+pub fn options_pointer() -> Pointer {
+    Pointer::root().child(OPTIONS)
+}
+
+/// Whether an environment holds a promoted version of the app.
+#[must_use]
+pub fn holds_version(holding: &Holding) -> bool {
+    matches!(holding, Holding::Version(_))
+}

@@ -1,0 +1,552 @@
+//! Carrying a plan out: lease, journal, gates again, one commit point, read back.
+//!
+//! A run goes through these steps, each of which is one appended revision, so that a crash leaves
+//! it before or after the step and never within:
+//!
+//! 1. the lease on the target (`env/<e>`), whose revision number fences everything after it;
+//! 2. the journal entry (`env/<e>/promotions`), whose revision is the promotion's number;
+//! 3. the commit (`env/<e>`): the target's next state, and with it the lease's end;
+//! 4. the end (`env/<e>/ends`), after what was written has been read back.
+//!
+//! After a crash [`Workspace::resume`] finishes a run that came to its commit, and undoes one that
+//! did not.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use sluice_model::tree::{Blobs as _, Tree};
+use sluice_model::{Digest, EnvironmentName, Object};
+use sluice_policy::Decision;
+use sluice_store::{Lease, LeaseState, Watch, failpoint};
+
+use crate::act::{Ended, Proposal, What};
+use crate::error::{Error, Result};
+use crate::permission::Wish;
+use crate::plan::{Plan, PlanRequest, TransitionKind, Wanted};
+use crate::records::Actor;
+use crate::state::{EnvironmentState, Held, Holding, Promoted, Standing, Touched, Work};
+use crate::workspace::{Workspace, environment_stream, state_in};
+
+/// How long a lease holds for observers. A run takes far less; a crashed one keeps others waiting
+/// no longer than this, and not at all once somebody resumes it.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a waiting run looks whether the lease is free.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The list of an environment's promotions.
+#[must_use]
+pub fn promotions_stream(environment: &EnvironmentName) -> String {
+    format!("env/{environment}/promotions")
+}
+
+/// The list of how they ended.
+#[must_use]
+pub fn ends_stream(environment: &EnvironmentName) -> String {
+    format!("env/{environment}/ends")
+}
+
+/// The list of runs that gates refused.
+#[must_use]
+pub fn refusals_stream(environment: &EnvironmentName) -> String {
+    format!("env/{environment}/refusals")
+}
+
+/// What to carry out.
+pub struct PromoteRequest {
+    /// The transition and its choices; planned anew.
+    pub plan: PlanRequest,
+    /// The digest that people approved; another plan is refused.
+    pub digest: Option<String>,
+    /// For how long to wait for a lease that somebody else holds.
+    pub wait: Duration,
+}
+
+/// What was carried out.
+#[derive(Debug, Serialize)]
+pub struct PromoteReport {
+    /// The promotion's number in its environment.
+    pub number: u64,
+    /// The plan.
+    pub plan: Plan,
+    /// The decision of the gates.
+    pub decision: Decision,
+    /// The ledger's newest checkpoint, for keeping elsewhere.
+    pub checkpoint: Option<String>,
+}
+
+/// What a resumption did about a run that had not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The promotion, if it had come to be journaled.
+    pub promotion: Option<u64>,
+    /// Whether it was finished; otherwise it was undone.
+    pub finished: bool,
+}
+
+impl Workspace {
+    /// Carries a transition out.
+    ///
+    /// # Errors
+    /// When the plan has problems, the gates refuse, the plan is not the one that was named, or
+    /// somebody else writes to the target. The target is as it was then.
+    pub fn promote(&self, actor: &Actor, request: &PromoteRequest) -> Result<PromoteReport> {
+        self.check_adopted()?;
+        let target = target(&request.plan.transition).clone();
+        self.permit(actor, Wish::Promote(&target))?;
+        self.recover(actor, &target)?;
+        let plan = self.expected_plan(request)?;
+        let (fence, leased) = self.lease(actor, &target, &purpose(&plan), request.wait)?;
+        failpoint("promote.leased");
+        match self.run(actor, request, plan, fence, &leased) {
+            Ok(report) => Ok(report),
+            Err(error) => {
+                self.give_back(actor, &target, fence)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn expected_plan(&self, request: &PromoteRequest) -> Result<Plan> {
+        let plan = self.plan(&request.plan)?;
+        if let Some(named) = &request.digest
+            && !is_named(&plan.digest, named)
+        {
+            return Err(Error::PlanChanged {
+                named: named.clone(),
+                now: plan.digest,
+                what: "the bundle, a choice, a rendered source, a gate or what the target holds".into(),
+            });
+        }
+        if plan.problems.is_empty() { Ok(plan) } else { Err(Error::PlanRefused(Box::new(plan))) }
+    }
+
+    /// Everything under the lease. The plan is made again, so that it is of what is there now.
+    fn run(
+        &self,
+        actor: &Actor,
+        request: &PromoteRequest,
+        before: Plan,
+        fence: u64,
+        leased: &EnvironmentState,
+    ) -> Result<PromoteReport> {
+        let plan = self.expected_plan(request)?;
+        if plan.digest != before.digest {
+            return Err(Error::PlanChanged {
+                named: before.digest.short(),
+                now: plan.digest,
+                what: "what the target holds".into(),
+            });
+        }
+        let decision = self.allowed(actor, &plan)?;
+        let (mut work, after) = self.state_after(&plan, leased)?;
+        let number = self.journal(actor, &plan, &decision, &mut work, &after, fence)?;
+        failpoint("promote.journaled");
+        // Asked again right before the commit point: an approval withdrawn, a window closed or a
+        // configuration changed since then stops it here, with nothing written.
+        self.check_adopted()?;
+        let decision = match self.allowed(actor, &plan) {
+            Ok(decision) => decision,
+            Err(error) => {
+                self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
+                return Err(error);
+            }
+        };
+        let what = What::Committed { state: Box::new(after.clone()), promotion: number };
+        let stream = environment_stream(&plan.to);
+        failpoint("promote.before-commit");
+        if let Err(error) = self.records().append(actor, &stream, fence, what, &work.into_fresh()) {
+            self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
+            return Err(error);
+        }
+        failpoint("promote.committed");
+        self.read_back(&plan.to, &plan.touched(), &after)?;
+        failpoint("promote.read-back");
+        self.end(actor, &plan.to, number, Ended::Done)?;
+        Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()? })
+    }
+
+    /// The gates' decision, where it lets through; a refusal is kept.
+    fn allowed(&self, actor: &Actor, plan: &Plan) -> Result<Decision> {
+        let decided = self.decide(plan, None)?;
+        if decided.decision.is_allowed() {
+            return Ok(decided.decision);
+        }
+        if decided.replayable {
+            let mut work = self.work();
+            let decision = work.put_json(&decided.decision)?;
+            let content = work.put_json(plan)?;
+            let stream = refusals_stream(&plan.to);
+            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let outcome = decided.decision.outcome.to_string();
+            let what = What::PromotionRefused { plan: content, decision, outcome };
+            self.records().append(actor, &stream, after, what, &work.into_fresh())?;
+        }
+        Err(Error::Refused(Box::new(decided.decision)))
+    }
+
+    /// The target's state as the plan will leave it.
+    fn state_after(&self, plan: &Plan, leased: &EnvironmentState) -> Result<(Work<'_>, EnvironmentState)> {
+        let mut work = self.work();
+        let mut after = leased.clone();
+        after.held = None;
+        let mut standing = after.standing_of(&work, &plan.app)?.unwrap_or(Standing {
+            holds: Holding::Imported,
+            promoted: Vec::new(),
+            released: None,
+        });
+        let promoted = Promoted { version: plan.version.clone(), bundle: plan.bundle };
+        match plan.transition {
+            TransitionKind::Promotion => {
+                after.content = crate::plan::apply(&mut work, leased, &plan.touched())?;
+                standing.promoted.retain(|known| *known != promoted);
+                standing.promoted.push(promoted.clone());
+                standing.holds = Holding::Version(promoted);
+            }
+            TransitionKind::Rollback => {
+                after.content = crate::plan::apply(&mut work, leased, &plan.touched())?;
+                let gone = standing.promoted.pop();
+                let now = standing.promoted.last().cloned();
+                if standing.released == gone {
+                    standing.released.clone_from(&now);
+                }
+                standing.holds = now.map_or(Holding::Imported, Holding::Version);
+            }
+            TransitionKind::Release => standing.released = Some(promoted),
+        }
+        for source in &plan.sources {
+            after.rendered = work.set(after.rendered, source.source.as_str(), Some(source))?;
+        }
+        let app_is_there = after.object_digest(&work, plan.app.as_str(), &plan.app)?.is_some();
+        after.set_standing(&mut work, &plan.app, app_is_there.then_some(&standing))?;
+        Ok((work, after))
+    }
+
+    fn journal(
+        &self,
+        actor: &Actor,
+        plan: &Plan,
+        decision: &Decision,
+        work: &mut Work<'_>,
+        after: &EnvironmentState,
+        fence: u64,
+    ) -> Result<u64> {
+        let stream = promotions_stream(&plan.to);
+        let number = self.records().head(&stream)?.map_or(0, |head| head.revision) + 1;
+        let mut kept = self.work();
+        let proposal = Proposal {
+            number,
+            transition: plan.transition.as_str().to_owned(),
+            app: plan.app.clone(),
+            version: plan.version.clone(),
+            from: plan.from.clone(),
+            plan: kept.put_json(plan)?,
+            plan_digest: plan.digest,
+            decision: kept.put_json(decision)?,
+            touched: kept.put_json(&plan.touched())?,
+            before: plan.content.0,
+            after: after.content,
+            fence,
+            takes_back: plan.takes_back,
+        };
+        // The content itself is committed with the state; the journal only says what is meant.
+        let _ = work;
+        self.records().append(actor, &stream, number - 1, What::PromotionProposed(proposal), &kept.into_fresh())?;
+        Ok(number)
+    }
+
+    fn end(&self, actor: &Actor, environment: &EnvironmentName, promotion: u64, ended: Ended) -> Result<()> {
+        let stream = ends_stream(environment);
+        let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+        let what = What::PromotionEnded { promotion, ended };
+        self.records().append(actor, &stream, after, what, &std::collections::BTreeMap::new())?;
+        Ok(())
+    }
+
+    /// Reads the target and every object that was to be changed, by its digest.
+    fn read_back(
+        &self,
+        environment: &EnvironmentName,
+        touched: &[Touched],
+        expected: &EnvironmentState,
+    ) -> Result<()> {
+        let mut work = self.work();
+        let (revision, state) = self.environment(&mut work, environment)?;
+        let wrong = |what: String| Error::RecordDamaged { stream: environment_stream(environment), revision, what };
+        if state.content != expected.content {
+            return Err(wrong("it does not hold what was committed".into()));
+        }
+        for entry in touched {
+            if state.object_digest(&work, &entry.unit, &entry.object)? != entry.after {
+                return Err(wrong(format!("`{}` is not what was committed", entry.object)));
+            }
+            if let Some(digest) = entry.after {
+                let _: Object = work.object(&digest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lease on an environment, waiting for it where asked to.
+    fn lease(
+        &self,
+        actor: &Actor,
+        environment: &EnvironmentName,
+        purpose: &str,
+        wait: Duration,
+    ) -> Result<(u64, EnvironmentState)> {
+        let ambient = self.records().ambient();
+        let began = ambient.elapsed();
+        let mut watch = Watch::default();
+        loop {
+            let mut work = self.work();
+            let (revision, mut state) = self.environment(&mut work, environment)?;
+            if let Some(held) = &state.held
+                && held.lease.writer != *self.records().writer()
+                && matches!(watch.judge(revision, &held.lease, ambient.elapsed()), LeaseState::Held { .. })
+            {
+                if ambient.elapsed().saturating_sub(began) >= wait {
+                    return Err(Error::LeaseHeld {
+                        environment: environment.clone(),
+                        holder: held.lease.holder.clone(),
+                        purpose: held.purpose.clone(),
+                    });
+                }
+                ambient.pause(LOOK);
+                continue;
+            }
+            state.held = Some(Held {
+                lease: Lease {
+                    holder: actor.name.clone(),
+                    writer: self.records().writer().clone(),
+                    milliseconds: u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX),
+                },
+                purpose: purpose.to_owned(),
+            });
+            let what = What::LeaseTaken { state: Box::new(state.clone()) };
+            let stream = environment_stream(environment);
+            match self.records().append(actor, &stream, revision, what, &work.into_fresh()) {
+                Ok(fence) => return Ok((fence, state)),
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends one's own lease with nothing written, unless somebody else wrote since.
+    fn give_back(&self, actor: &Actor, environment: &EnvironmentName, fence: u64) -> Result<()> {
+        let mut work = self.work();
+        let (revision, mut state) = self.environment(&mut work, environment)?;
+        if revision != fence || state.held.is_none() {
+            return Ok(());
+        }
+        state.held = None;
+        let what = What::LeaseReturned { state: Box::new(state) };
+        let stream = environment_stream(environment);
+        match self.records().append(actor, &stream, fence, what, &work.into_fresh()) {
+            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses to write to an environment while somebody promotes to it.
+    ///
+    /// # Errors
+    /// [`Error::LeaseHeld`].
+    pub fn refuse_held(&self, environment: &EnvironmentName, _revision: u64, state: &EnvironmentState) -> Result<()> {
+        match &state.held {
+            Some(held) if held.lease.writer != *self.records().writer() => Err(Error::LeaseHeld {
+                environment: environment.clone(),
+                holder: held.lease.holder.clone(),
+                purpose: held.purpose.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finishes or undoes runs that did not come to their end, in all environments.
+    ///
+    /// # Errors
+    /// When the actor may not write to an environment that has one.
+    pub fn resume(&self, actor: &Actor) -> Result<Vec<Resumed>> {
+        let mut done = Vec::new();
+        let names: Vec<EnvironmentName> = self.config()?.environments.iter().map(|e| e.name.clone()).collect();
+        for name in &names {
+            if self.unfinished(name)?.is_some() || self.is_held(name)? {
+                self.permit(actor, Wish::Promote(name))?;
+                done.extend(self.settle(actor, name)?);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Before a run: settles one that was journaled by a process that is gone. A lease that is
+    /// merely held is left to [`Workspace::lease`], which judges its expiry.
+    fn recover(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
+        let Some(unfinished) = self.unfinished(environment)? else { return Ok(()) };
+        if self.committed(environment, &unfinished)? {
+            self.settle(actor, environment)?;
+        }
+        Ok(())
+    }
+
+    fn is_held(&self, environment: &EnvironmentName) -> Result<bool> {
+        let (_, state) = self.environment(&mut self.work(), environment)?;
+        Ok(state.held.is_some())
+    }
+
+    /// The newest journaled run of an environment, if it has no recorded end.
+    fn unfinished(&self, environment: &EnvironmentName) -> Result<Option<Proposal>> {
+        let Some(head) = self.records().head(&promotions_stream(environment))? else { return Ok(None) };
+        let What::PromotionProposed(proposal) = head.act.what else { return Ok(None) };
+        let ended = self.records().head(&ends_stream(environment))?;
+        let last = ended.and_then(|recorded| match recorded.act.what {
+            What::PromotionEnded { promotion, .. } => Some(promotion),
+            _ => None,
+        });
+        Ok((last != Some(proposal.number)).then_some(proposal))
+    }
+
+    /// Whether a journaled run came to its commit point: the revision after its fence says so.
+    fn committed(&self, environment: &EnvironmentName, proposal: &Proposal) -> Result<bool> {
+        let next = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
+        Ok(next.is_some_and(
+            |recorded| matches!(recorded.act.what, What::Committed { promotion, .. } if promotion == proposal.number),
+        ))
+    }
+
+    /// Finishes or undoes what stands half done in one environment.
+    fn settle(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Option<Resumed>> {
+        let unfinished = self.unfinished(environment)?;
+        let finished = match &unfinished {
+            Some(proposal) if self.committed(environment, proposal)? => {
+                let commit = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
+                let touched: Vec<Touched> = self.work().json(&proposal.touched)?;
+                if let Some(commit) = commit {
+                    let expected = state_in(commit.act)?;
+                    let (revision, _) = self.environment(&mut self.work(), environment)?;
+                    // Only where nothing came after it can what it wrote be read back as it was.
+                    if revision == proposal.fence + 1 {
+                        self.read_back(environment, &touched, &expected)?;
+                    }
+                }
+                self.end(actor, environment, proposal.number, Ended::Done)?;
+                true
+            }
+            Some(proposal) => {
+                let reason = "the process that ran it ended before the commit point".to_owned();
+                self.fence_off(actor, environment)?;
+                self.end(actor, environment, proposal.number, Ended::Undone { reason })?;
+                false
+            }
+            None => false,
+        };
+        let was_held = self.is_held(environment)?;
+        if was_held {
+            self.fence_off(actor, environment)?;
+        }
+        if unfinished.is_none() && !was_held {
+            return Ok(None);
+        }
+        Ok(Some(Resumed {
+            environment: environment.clone(),
+            promotion: unfinished.map(|proposal| proposal.number),
+            finished,
+        }))
+    }
+
+    /// Writes the next revision without the lease: whoever held it can no longer write.
+    fn fence_off(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
+        let mut work = self.work();
+        let (revision, mut state) = self.environment(&mut work, environment)?;
+        if state.held.take().is_none() {
+            return Ok(());
+        }
+        let what = What::LeaseReturned { state: Box::new(state) };
+        self.records().append(actor, &environment_stream(environment), revision, what, &work.into_fresh())?;
+        Ok(())
+    }
+
+    /// The promotion of an app that a rollback takes back: the named one, or the newest that was
+    /// done and not taken back.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn promotion_to_take_back(
+        &self,
+        app: &Object,
+        environment: &EnvironmentName,
+        number: Option<u64>,
+    ) -> Result<Proposal> {
+        let done = self.promotions(environment)?;
+        let taken_back: Vec<u64> = done.iter().filter_map(|(proposal, ended)| {
+            proposal.takes_back.filter(|_| *ended == Some(Ended::Done))
+        }).collect();
+        let mut candidates = done.into_iter().filter(|(proposal, ended)| {
+            proposal.app == app.id
+                && proposal.transition == TransitionKind::Promotion.as_str()
+                && *ended == Some(Ended::Done)
+                && !taken_back.contains(&proposal.number)
+        });
+        let found = match number {
+            None => candidates.next_back(),
+            Some(number) => candidates.find(|(proposal, _)| proposal.number == number),
+        };
+        found.map(|(proposal, _)| proposal).ok_or_else(|| Error::NotFound {
+            what: "promotion to take back",
+            named: number.map_or_else(|| app.name.clone(), |number| number.to_string()),
+            help: format!("see what was promoted to `{environment}` with `sluice history {environment}`"),
+        })
+    }
+
+    /// All journaled runs of an environment with how they ended, oldest first.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn promotions(&self, environment: &EnvironmentName) -> Result<Vec<(Proposal, Option<Ended>)>> {
+        let mut ends = std::collections::BTreeMap::new();
+        for recorded in self.records().all(&ends_stream(environment))? {
+            if let What::PromotionEnded { promotion, ended } = recorded.act.what {
+                ends.insert(promotion, ended);
+            }
+        }
+        let mut found = Vec::new();
+        for recorded in self.records().all(&promotions_stream(environment))? {
+            if let What::PromotionProposed(proposal) = recorded.act.what {
+                let ended = ends.get(&proposal.number).cloned();
+                found.push((proposal, ended));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Where a transition writes.
+#[must_use]
+pub const fn target(wanted: &Wanted) -> &EnvironmentName {
+    match wanted {
+        Wanted::Promotion { to, .. } => to,
+        Wanted::Release { environment, .. } | Wanted::Rollback { environment, .. } => environment,
+    }
+}
+
+fn purpose(plan: &Plan) -> String {
+    format!("{} of `{}` {}", plan.transition.as_str(), plan.app_name, plan.version)
+}
+
+/// Whether a person meant this digest: whole, or its first digits, at least eight of them.
+#[must_use]
+pub fn is_named(digest: &Digest, named: &str) -> bool {
+    let digits = named.strip_prefix("sha256:").unwrap_or(named);
+    digits.len() >= 8 && digest.hex().starts_with(digits)
+}
+
+/// Whether a tree's root can be read.
+///
+/// # Errors
+/// When it cannot.
+pub fn readable(work: &Work<'_>, root: Digest) -> Result<bool> {
+    Ok(work.get(&Tree::at(root).root())?.is_some())
+}

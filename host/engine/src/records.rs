@@ -1,0 +1,443 @@
+//! The book of a workspace: acts are signed, appended, and entered into the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_ledger::checkpoint::Checkpoint;
+use sluice_ledger::entry::{Entry, Salt};
+use sluice_ledger::key::{KeyPair, PublicKey};
+use sluice_ledger::merkle::Frontier;
+use sluice_ledger::statement::{Envelope, Statement, Subject};
+use sluice_model::json::{canonical, canonical_of};
+use sluice_model::Digest;
+use sluice_store::{AppendError, NewRevision, Order, Revision, Store, StreamName, WriterId};
+
+use crate::act::{Act, PREDICATE, What};
+use crate::ambient::Ambient;
+use crate::error::{Error, Result};
+
+/// The stream whose revision n holds entry n - 1 of the ledger.
+pub const LEDGER: &str = "ledger";
+
+/// The stream of signed checkpoints of the ledger.
+pub const CHECKPOINTS: &str = "ledger/checkpoints";
+
+/// How many revisions are read at once when the ledger catches up.
+const PAGE: usize = 500;
+
+/// A person at work: a name of the configuration and the key that goes with it.
+pub struct Actor {
+    /// The person's name.
+    pub name: String,
+    /// Their key.
+    pub key: KeyPair,
+}
+
+/// The body of a revision: the envelope of the signed act, and what keeps the act from being
+/// guessed from its ledger leaf.
+struct Body {
+    envelope: Envelope,
+}
+
+impl Body {
+    fn write(envelope: &Envelope, salt: Salt) -> Result<Vec<u8>> {
+        let envelope: Value = serde_json::from_slice(&envelope.to_json())?;
+        Ok(canonical(&json!({ "envelope": envelope, "salt": salt.hex() })))
+    }
+
+    fn read(revision: &Revision) -> Result<Self> {
+        let value: Value = parse(revision)?;
+        let envelope = value.get("envelope").ok_or_else(|| damaged(revision, "it has no envelope".into()))?;
+        let envelope =
+            Envelope::parse(&canonical(envelope)).map_err(|e| damaged(revision, e.to_string()))?;
+        Ok(Self { envelope })
+    }
+}
+
+/// One entry of the ledger: which revision it is of, and the leaf that was hashed into the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerEntry {
+    /// The stream.
+    pub stream: String,
+    /// The revision.
+    pub revision: u64,
+    /// Its leaf.
+    pub leaf: Digest,
+    /// The insertion order of the revision in the store.
+    pub position: u64,
+}
+
+/// A checkpoint as its stream keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptCheckpoint {
+    /// The signed note (C2SP tlog-checkpoint).
+    pub note: String,
+    /// How many entries it vouches for.
+    pub size: u64,
+    /// The roots of the perfect subtrees of that many entries, so that the next checkpoint needs
+    /// only the entries since. Derived; a verification makes the tree anew.
+    pub peaks: Vec<Digest>,
+}
+
+/// An act with its place.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its revision in its stream.
+    pub revision: u64,
+    /// The act.
+    pub act: Act,
+    /// The key that signed it.
+    pub signer: String,
+}
+
+/// The streams of one workspace, and who writes to them.
+pub struct Records {
+    store: Arc<dyn Store>,
+    ambient: Arc<dyn Ambient>,
+    workspace: String,
+    writer: WriterId,
+    log_key: Option<KeyPair>,
+}
+
+/// The name of a stream.
+///
+/// # Errors
+/// When a segment is not fit for one.
+pub fn stream(name: impl Into<String>) -> Result<StreamName> {
+    StreamName::new(name).map_err(|e| Error::invalid(e.to_string(), "use another name"))
+}
+
+impl Records {
+    /// The book of `workspace` in `store`. Without the log key nothing can be appended.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        ambient: Arc<dyn Ambient>,
+        workspace: String,
+        writer: WriterId,
+        log_key: Option<KeyPair>,
+    ) -> Self {
+        Self { store, ambient, workspace, writer, log_key }
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// This process among the writers.
+    #[must_use]
+    pub const fn writer(&self) -> &WriterId {
+        &self.writer
+    }
+
+    /// Where time and chance come from.
+    #[must_use]
+    pub fn ambient(&self) -> &dyn Ambient {
+        self.ambient.as_ref()
+    }
+
+    /// The same, to be kept by something that outlives this borrow.
+    #[must_use]
+    pub fn shared_ambient(&self) -> Arc<dyn Ambient> {
+        Arc::clone(&self.ambient)
+    }
+
+    /// The public key that signs checkpoints.
+    #[must_use]
+    pub fn log_key(&self) -> Option<PublicKey> {
+        self.log_key.as_ref().map(KeyPair::public)
+    }
+
+    /// The newest act of a stream.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub fn head(&self, name: &str) -> Result<Option<Recorded>> {
+        self.store.head(&stream(name)?)?.map(|revision| read(&revision)).transpose()
+    }
+
+    /// One act of a stream.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub fn at(&self, name: &str, revision: u64) -> Result<Option<Recorded>> {
+        self.store.revision(&stream(name)?, revision)?.map(|revision| read(&revision)).transpose()
+    }
+
+    /// All acts of a stream, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub fn all(&self, name: &str) -> Result<Vec<Recorded>> {
+        let name = stream(name)?;
+        let mut found = Vec::new();
+        loop {
+            let page = self.store.range(&name, found.len() as u64 + 1, PAGE, Order::OldestFirst)?;
+            let full = page.len() == PAGE;
+            for revision in &page {
+                found.push(read(revision)?);
+            }
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Signs an act as the next revision after `after`, and appends it with its content. The
+    /// ledger catches up in the same call.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when somebody else wrote first, [`Error::ClockBehind`] when the clock
+    /// is before the ledger's last entry; nothing is written then.
+    pub fn append(
+        &self,
+        actor: &Actor,
+        name: &str,
+        after: u64,
+        what: What,
+        fresh: &BTreeMap<Digest, Vec<u8>>,
+    ) -> Result<u64> {
+        let at = self.now()?;
+        let revision = after + 1;
+        let subject = Subject {
+            name: format!("{name}@{revision}"),
+            digest: Digest::of(&canonical_of(&what)?),
+        };
+        let act = Act {
+            workspace: self.workspace.clone(),
+            actor: actor.name.clone(),
+            at,
+            stream: name.to_owned(),
+            revision,
+            what,
+        };
+        let predicate = match serde_json::to_value(&act)? {
+            Value::Object(members) => members,
+            other => return Err(damaged_act(&other)),
+        };
+        let statement =
+            Statement { subject: vec![subject], predicate_type: PREDICATE.to_owned(), predicate };
+        let envelope = statement.sign(&actor.key);
+        let mut salt = [0; 16];
+        self.ambient.random(&mut salt).map_err(|source| Error::File { path: "randomness".into(), source })?;
+        let salt = Salt::from_bytes(salt);
+        let body = Body::write(&envelope, salt)?;
+        let stream = stream(name)?;
+        let leaf = Entry::of(name, revision, salt, &body).leaf();
+        let new = NewRevision { stream, revision, body, leaf, writer: self.writer.clone() };
+        sluice_store::failpoint("records.before-append");
+        match self.store.commit(fresh, &new) {
+            Ok(_) => {}
+            Err(AppendError::Conflict { stream, .. } | AppendError::Gap { stream, .. }) => {
+                return Err(Error::Conflict { stream: stream.to_string() });
+            }
+            Err(AppendError::Store(error)) => return Err(error.into()),
+        }
+        sluice_store::failpoint("records.after-append");
+        self.sequence()?;
+        Ok(revision)
+    }
+
+    /// The time, once it is known not to be before the ledger's last entry.
+    ///
+    /// # Errors
+    /// [`Error::ClockBehind`].
+    pub fn now(&self) -> Result<Timestamp> {
+        let now = self.ambient.now();
+        match self.last_entry()? {
+            Some(last) if now < last => {
+                Err(Error::ClockBehind { now: now.to_string(), last: last.to_string() })
+            }
+            _ => Ok(now),
+        }
+    }
+
+    /// When the ledger's last entry was made.
+    ///
+    /// # Errors
+    /// When the store fails or the ledger is damaged.
+    pub fn last_entry(&self) -> Result<Option<Timestamp>> {
+        let Some(head) = self.store.head(&stream(LEDGER)?)? else { return Ok(None) };
+        let entry: LedgerEntry = parse(&head)?;
+        Ok(self.at(&entry.stream, entry.revision)?.map(|recorded| recorded.act.at))
+    }
+
+    /// Enters into the ledger what is not in it yet, in the order in which the store took it, and
+    /// signs a checkpoint. Safe to do again: the ledger is derived.
+    ///
+    /// # Errors
+    /// When the store fails, or no log key is at hand.
+    pub fn sequence(&self) -> Result<Option<String>> {
+        let ledger = stream(LEDGER)?;
+        let head = self.store.head(&ledger)?;
+        let (mut next, mut position) = match &head {
+            Some(head) => (head.revision, parse::<LedgerEntry>(head)?.position),
+            None => (0, 0),
+        };
+        let mut added = false;
+        loop {
+            let page = self.store.since(position, PAGE)?;
+            let Some(last) = page.last() else { break };
+            let newest = last.position;
+            for revision in page.iter().filter(|revision| !is_derived(&revision.stream)) {
+                let entry = LedgerEntry {
+                    stream: revision.stream.to_string(),
+                    revision: revision.revision,
+                    leaf: revision.leaf,
+                    position: revision.position,
+                };
+                let body = canonical_of(&entry)?;
+                self.derive(&ledger, next, body)?;
+                sluice_store::failpoint("records.after-ledger-entry");
+                next += 1;
+                added = true;
+            }
+            position = newest;
+        }
+        match (added, &self.log_key) {
+            (true, Some(key)) => self.checkpoint(key, next).map(Some),
+            // A crash between the entries and their checkpoint left it unsigned.
+            (false, Some(key)) if self.newest_kept()?.map_or(0, |kept| kept.size) < next => {
+                self.checkpoint(key, next).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn newest_kept(&self) -> Result<Option<KeptCheckpoint>> {
+        self.store.head(&stream(CHECKPOINTS)?)?.map(|head| parse(&head)).transpose()
+    }
+
+    /// The newest signed checkpoint's text, for keeping elsewhere.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub fn newest_note(&self) -> Result<Option<String>> {
+        Ok(self.newest_kept()?.map(|kept| kept.note))
+    }
+
+    fn checkpoint(&self, key: &KeyPair, size: u64) -> Result<String> {
+        let stream = stream(CHECKPOINTS)?;
+        let head = self.store.head(&stream)?;
+        let frontier = self.frontier(head.as_ref().map(parse).transpose()?, size)?;
+        let root = frontier.root();
+        let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root };
+        let note = checkpoint
+            .sign(key)
+            .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;
+        let kept = KeptCheckpoint { note: note.clone(), size, peaks: frontier.peaks().to_vec() };
+        self.derive(&stream, head.map_or(0, |head| head.revision), canonical_of(&kept)?)?;
+        Ok(note)
+    }
+
+    /// The tree over the first `size` entries, from where the newest checkpoint left it.
+    fn frontier(&self, newest: Option<KeptCheckpoint>, size: u64) -> Result<Frontier> {
+        let ledger = stream(LEDGER)?;
+        let from = newest.filter(|kept| kept.size <= size);
+        let mut next = from.as_ref().map_or(0, |kept| kept.size) + 1;
+        let mut frontier = match from {
+            Some(kept) => Frontier::from_parts(kept.size, kept.peaks).map_err(|e| Error::RecordDamaged {
+                stream: CHECKPOINTS.into(),
+                revision: kept.size,
+                what: e.to_string(),
+            })?,
+            None => Frontier::new(),
+        };
+        while next <= size {
+            let page = self.store.range(&ledger, next, PAGE, Order::OldestFirst)?;
+            if page.is_empty() {
+                break;
+            }
+            for revision in page.iter().filter(|revision| revision.revision <= size) {
+                frontier.push(parse::<LedgerEntry>(revision)?.leaf);
+            }
+            next += page.len() as u64;
+        }
+        Ok(frontier)
+    }
+
+    /// Appends to a derived stream. Somebody who derived the same first is as good as oneself.
+    fn derive(&self, stream: &StreamName, after: u64, body: Vec<u8>) -> Result<()> {
+        let revision = after + 1;
+        let leaf = Digest::of(&body);
+        let new = NewRevision { stream: stream.clone(), revision, body, leaf, writer: self.writer.clone() };
+        match self.store.append(&new) {
+            Ok(_) => Ok(()),
+            Err(AppendError::Conflict { stream, .. }) => {
+                let there = self.store.revision(&stream, revision)?;
+                if there.is_some_and(|there| there.leaf == leaf) {
+                    Ok(())
+                } else {
+                    Err(Error::Conflict { stream: stream.to_string() })
+                }
+            }
+            Err(AppendError::Gap { stream, .. }) => Err(Error::Conflict { stream: stream.to_string() }),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// The origin line of a workspace's checkpoints.
+#[must_use]
+pub fn origin(workspace: &str) -> String {
+    format!("sluice.dev/workspace/{workspace}")
+}
+
+/// Whether a stream is derived from the others and so not in the ledger itself.
+#[must_use]
+pub fn is_derived(stream: &StreamName) -> bool {
+    matches!(stream.as_str(), LEDGER | CHECKPOINTS)
+}
+
+/// Reads a derived record.
+///
+/// # Errors
+/// When it is not of that form.
+pub fn parse<T: serde::de::DeserializeOwned>(revision: &Revision) -> Result<T> {
+    serde_json::from_slice(&revision.body).map_err(|e| damaged(revision, e.to_string()))
+}
+
+/// Reads a revision's act without judging its signature; [`verify`] does.
+///
+/// # Errors
+/// When it is not of that form, or says it stands elsewhere.
+pub fn read(revision: &Revision) -> Result<Recorded> {
+    let body = Body::read(revision)?;
+    let wrong = |what: String| damaged(revision, what);
+    let statement: Value = serde_json::from_slice(body.envelope.payload()).map_err(|e| wrong(e.to_string()))?;
+    if statement.get("predicateType").and_then(Value::as_str) != Some(PREDICATE) {
+        return Err(wrong("it is no act".into()));
+    }
+    let predicate = statement.get("predicate").cloned().unwrap_or(Value::Null);
+    let act: Act = serde_json::from_value(predicate).map_err(|e| wrong(e.to_string()))?;
+    if act.stream != revision.stream.as_str() || act.revision != revision.revision {
+        return Err(wrong(format!("its act is of `{}`@{}", act.stream, act.revision)));
+    }
+    let signer = body.envelope.signatures().first().map(|s| s.keyid.clone()).unwrap_or_default();
+    Ok(Recorded { revision: revision.revision, act, signer })
+}
+
+/// Checks that a revision's act was signed with `key`.
+///
+/// # Errors
+/// When it was not.
+pub fn verify(revision: &Revision, key: &PublicKey) -> Result<()> {
+    let body = Body::read(revision)?;
+    body.envelope.verify(std::slice::from_ref(key)).map_err(|e| damaged(revision, e.to_string()))?;
+    Ok(())
+}
+
+fn damaged(revision: &Revision, what: String) -> Error {
+    Error::RecordDamaged { stream: revision.stream.to_string(), revision: revision.revision, what }
+}
+
+fn damaged_act(act: &Value) -> Error {
+    Error::RecordDamaged { stream: String::new(), revision: 0, what: format!("an act became {act}") }
+}

@@ -1,0 +1,241 @@
+//! Rendered sources: what plugins make of a bundle's data sources for a target.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, SecretRef, SlotName};
+use sluice_platform::OPTIONS;
+use sluice_plugin::{DataSource, Environment, KindDescription, PluginError, Sameness, Reason, RenderInput, Severity};
+
+use crate::error::{Error, Result};
+use crate::plan::Problem;
+use crate::scan::Find;
+use crate::settings::{Settings, slots_in};
+use crate::state::Work;
+use crate::workspace::Workspace;
+
+/// A data source as a plugin made it for the target. No value of a secret is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rendered {
+    /// The data source.
+    pub source: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// The platform's kind.
+    pub kind: Kind,
+    /// The plugin that made it; `None` where the kind is declared carried.
+    pub plugin: Option<Digest>,
+    /// The native options, with marks at the slots.
+    pub options: Value,
+    /// Which of the target's secrets fills which slot.
+    pub slots: BTreeMap<SlotName, SecretRef>,
+    /// What the plugin reports for policies.
+    pub traits: Traits,
+    /// Options that come from the target's binding.
+    pub owned_by_target: Vec<Pointer>,
+}
+
+/// What policies want to know of a rendered source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traits {
+    /// The hosts, URLs or buckets that it reaches.
+    pub endpoints: Vec<String>,
+    /// Whether the connection is encrypted, if that can be told.
+    pub tls: Option<bool>,
+    /// The account it signs in with, if that can be told.
+    pub account: Option<String>,
+    /// Whether that account may do everything, if that can be told.
+    pub privileged: Option<bool>,
+}
+
+/// A rendered source with what stands in its way.
+pub struct Rendering {
+    /// The source, where it could be rendered.
+    pub rendered: Option<Rendered>,
+    /// Slots for which the target has no secret.
+    pub missing_slots: Vec<SlotName>,
+    /// What stands in its way.
+    pub problems: Vec<Problem>,
+    /// What the plugin remarked.
+    pub notes: Vec<String>,
+}
+
+impl Workspace {
+    /// Renders a bundle's data source for an environment.
+    ///
+    /// # Errors
+    /// When content is missing or damaged; what a plugin or binding lacks is a problem, not an
+    /// error.
+    pub fn render(
+        &self,
+        work: &Work<'_>,
+        settings: &Settings,
+        from: &EnvironmentName,
+        to: &EnvironmentName,
+        find: &Find,
+    ) -> Result<Rendering> {
+        let Find::Source { id, name, kind, digest } = find else {
+            return Ok(Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] });
+        };
+        let object: Object = work.object(digest)?;
+        let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
+        let mut rendering = Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] };
+        let binding = settings.binding(work, id)?.filter(|binding| binding.kind == *kind);
+        let carried = self.config()?.carried.contains(kind);
+        let registry = self.plugins()?;
+        let plugin = registry.for_kind(kind);
+        if plugin.is_none() && !carried {
+            rendering.problems.push(Problem {
+                code: "kind.unserved".into(),
+                message: format!("no plugin serves the kind `{kind}` of data source `{name}`"),
+                fix: format!("add a plugin that serves `{kind}`, or declare it carried, in `sluice.toml`"),
+                who: "an owner of the workspace".into(),
+                object: Some(id.clone()),
+                at: None,
+            });
+            return Ok(rendering);
+        }
+        let Some(binding) = binding else {
+            let proposed = self.proposal(&mut self.work(), to, id)?.is_some();
+            let fix = if proposed {
+                format!("sluice binding adopt {to} \"{name}\"")
+            } else {
+                format!("sluice binding set {to} \"{name}\" /OPTION=VALUE …")
+            };
+            rendering.problems.push(Problem {
+                code: "binding.missing".into(),
+                message: format!("`{to}` has no binding for data source `{name}` ({kind})"),
+                fix,
+                who: format!("an owner of `{to}`"),
+                object: Some(id.clone()),
+                at: None,
+            });
+            return Ok(rendering);
+        };
+        let Some(plugin) = plugin else {
+            let missing: Vec<SlotName> =
+                slots_in(&binding.options).into_iter().filter(|slot| !binding.slots.contains_key(slot)).collect();
+            rendering.missing_slots = missing;
+            rendering.rendered = Some(Rendered {
+                source: id.clone(),
+                name: name.clone(),
+                kind: kind.clone(),
+                plugin: None,
+                options: binding.options,
+                slots: binding.slots,
+                traits: Traits::default(),
+                owned_by_target: vec![Pointer::root()],
+            });
+            self.tell_missing(&mut rendering, to, id, name);
+            return Ok(rendering);
+        };
+        let place = |environment: &EnvironmentName| -> Result<Environment> {
+            let order = self.config()?.position(environment).unwrap_or_default();
+            Ok(Environment { name: environment.clone(), order: u32::try_from(order).unwrap_or(u32::MAX) })
+        };
+        let now = self.records().ambient().now();
+        let input = RenderInput {
+            source: DataSource { logical_id: id.clone(), name: name.clone(), kind: kind.clone(), options },
+            source_environment: place(from)?,
+            target_environment: place(to)?,
+            binding: binding.options,
+            slots_bound: binding.slots,
+            candidates: settings.offered(work, to, id, name, now)?,
+        };
+        match plugin.render(&input) {
+            Ok(made) => {
+                for note in &made.notes {
+                    let text = note.to_string();
+                    if note.severity == Severity::Error {
+                        rendering.problems.push(Problem {
+                            code: format!("plugin.{}", note.code),
+                            message: format!("data source `{name}`: {}", note.message),
+                            fix: note.fix.clone().unwrap_or_else(|| format!("change the binding in `{to}`")),
+                            who: format!("an owner of `{to}`"),
+                            object: Some(id.clone()),
+                            at: note.at.as_deref().and_then(|at| at.parse().ok()),
+                        });
+                    } else {
+                        rendering.notes.push(format!("data source `{name}`: {text}"));
+                    }
+                }
+                rendering.missing_slots = made.missing_slots;
+                let owned = plugin.description(kind).map(owned_by_target).unwrap_or_default();
+                rendering.rendered = Some(Rendered {
+                    source: id.clone(),
+                    name: name.clone(),
+                    kind: kind.clone(),
+                    plugin: Some(made.plugin),
+                    options: made.options,
+                    slots: made.slots,
+                    traits: Traits {
+                        endpoints: made.traits.endpoints,
+                        tls: made.traits.tls,
+                        account: made.traits.account,
+                        privileged: made.traits.privileged,
+                    },
+                    owned_by_target: owned,
+                });
+                self.tell_missing(&mut rendering, to, id, name);
+            }
+            Err(error) => rendering.problems.push(problem_of(&error, to, id)),
+        }
+        Ok(rendering)
+    }
+
+    fn tell_missing(&self, rendering: &mut Rendering, to: &EnvironmentName, id: &LogicalId, name: &str) {
+        for slot in &rendering.missing_slots {
+            rendering.problems.push(Problem {
+                code: "slot.empty".into(),
+                message: format!("`{to}` has no secret for slot `{slot}` of data source `{name}`"),
+                fix: format!("sluice secret set \"secret://{to}/{name}/{slot}\""),
+                who: format!("an owner of `{to}`"),
+                object: Some(id.clone()),
+                at: None,
+            });
+        }
+    }
+}
+
+/// The described options that come from the target's binding.
+fn owned_by_target(description: &KindDescription) -> Vec<Pointer> {
+    let owned = description.options.iter().filter(|option| option.across_environments != Sameness::MustMatch);
+    owned.map(|option| option.at.clone()).collect()
+}
+
+fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId) -> Problem {
+    let (code, fix, who) = match error.reason.as_ref() {
+        Reason::Incomplete { options, .. } => (
+            "binding.incomplete",
+            format!("set {} with `sluice binding set {to}`", options.join(", ")),
+            format!("an owner of `{to}`"),
+        ),
+        Reason::Invalid(_) | Reason::Clash { .. } => {
+            ("binding.invalid", format!("change the binding with `sluice binding set {to}`"), format!("an owner of `{to}`"))
+        }
+        _ => (
+            "plugin.failed",
+            "report it to the plugin's vendor, or go back to the plugin's former version".to_owned(),
+            "an owner of the workspace".to_owned(),
+        ),
+    };
+    Problem {
+        code: code.into(),
+        message: error.to_string(),
+        fix,
+        who,
+        object: Some(id.clone()),
+        at: None,
+    }
+}
+
+/// The digest by which a rendered source stands in the plan's.
+///
+/// # Errors
+/// When it cannot be made JSON.
+pub fn digest(rendered: &Rendered) -> Result<Digest> {
+    sluice_model::json::canonical_of(rendered).map(|bytes| Digest::of(&bytes)).map_err(Error::from)
+}

@@ -1,0 +1,284 @@
+//! What is found by reading every object of a bundle once: data sources, constants, unresolved
+//! references, marks, personal data, and values that point at an environment.
+//!
+//! What was found under a tree node is remembered by the node's digest and the scanner's version,
+//! so a new version of an app costs what changed in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use sluice_model::tree::{Blobs as _, Tree};
+use sluice_model::{ConstantName, Digest, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target};
+use sluice_model::{content, json};
+use sluice_platform::EnvironmentValues;
+
+use crate::error::{Error, Result};
+use crate::state::Work;
+use crate::suspicion::keyed_digest;
+use crate::workspace::Workspace;
+
+/// Version of what [`look`] finds; a change of it makes what was remembered void.
+const VERSION: &str = "1";
+
+/// Bytes of remembered finds that are read at most.
+const MOST_REMEMBERED: usize = 256 << 20;
+
+/// What was found in an object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Find {
+    /// It is a data source with a kind of its own.
+    Source {
+        /// The object.
+        id: LogicalId,
+        /// What people call it.
+        name: String,
+        /// The platform's kind.
+        kind: Kind,
+        /// Its content.
+        digest: Digest,
+    },
+    /// It reads a constant.
+    Constant {
+        /// The object.
+        object: LogicalId,
+        /// Where.
+        at: Pointer,
+        /// Which.
+        name: ConstantName,
+    },
+    /// A reference of it leads nowhere, or to several things.
+    Unresolved {
+        /// The object.
+        object: LogicalId,
+        /// What people call it.
+        name: String,
+        /// The reference.
+        reference: Reference,
+    },
+    /// A reference of it floats.
+    Floating {
+        /// The object.
+        object: LogicalId,
+        /// The reference.
+        reference: Reference,
+    },
+    /// A reference of it that is resolved and may be missing in a bundle.
+    Needs {
+        /// The object.
+        object: LogicalId,
+        /// The reference.
+        reference: Reference,
+    },
+    /// A secret was taken out of it.
+    Mark {
+        /// The object.
+        object: LogicalId,
+        /// What people call it.
+        name: String,
+        /// What it is.
+        kind: ObjectKind,
+        /// Where.
+        at: Pointer,
+        /// The slot.
+        slot: SlotName,
+        /// Whether nobody has judged it.
+        provisional: bool,
+    },
+    /// A secret stands in it in the clear.
+    Clear {
+        /// The object.
+        object: LogicalId,
+        /// Where.
+        at: Pointer,
+        /// What sort of secret.
+        what: String,
+    },
+    /// It holds what looks like data of a person.
+    Personal(sluice_policy::facts::PersonalDatum),
+}
+
+/// A value of another environment that stands in an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointsAt {
+    /// The object.
+    pub object: LogicalId,
+    /// What people call it.
+    pub name: String,
+    /// Where in its content.
+    pub at: Pointer,
+    /// The value.
+    pub value: String,
+}
+
+/// What scanners remember between commands, kept beside the store and sealed with a key of the
+/// workspace: anything else that lies there is looked at again from the start.
+struct Memory<'w, T> {
+    workspace: &'w Workspace,
+    file: PathBuf,
+    known: BTreeMap<Digest, Vec<T>>,
+    was: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remembered<T> {
+    seal: Digest,
+    known: BTreeMap<Digest, Vec<T>>,
+}
+
+impl<'w, T: Clone + Serialize + DeserializeOwned> Memory<'w, T> {
+    fn open(workspace: &'w Workspace, name: &str) -> Self {
+        let file = workspace.cache_folder().join(format!("{name}.json"));
+        let known = fs::read(&file)
+            .ok()
+            .filter(|bytes| bytes.len() <= MOST_REMEMBERED)
+            .and_then(|bytes| serde_json::from_slice::<Remembered<T>>(&bytes).ok())
+            .filter(|kept| seal(workspace, &kept.known).is_some_and(|seal| seal == kept.seal))
+            .map(|kept| kept.known)
+            .unwrap_or_default();
+        let was = known.len();
+        Self { workspace, file, known, was }
+    }
+
+    /// Keeps what is known now. That it cannot be kept only costs time, so nobody is stopped.
+    fn keep(self) {
+        if self.known.len() == self.was {
+            return;
+        }
+        let Some(seal) = seal(self.workspace, &self.known) else { return };
+        let kept = Remembered { seal, known: self.known };
+        let written = serde_json::to_vec(&kept).map_err(std::io::Error::other).and_then(|bytes| {
+            fs::create_dir_all(self.file.parent().unwrap_or(&self.file))?;
+            let next = self.file.with_extension("next");
+            fs::write(&next, bytes)?;
+            fs::rename(&next, &self.file)
+        });
+        if let Err(error) = written {
+            tracing::debug!(%error, "what scanners found could not be kept");
+        }
+    }
+}
+
+fn seal<T: Serialize>(workspace: &Workspace, known: &BTreeMap<Digest, Vec<T>>) -> Option<Digest> {
+    let inner = Digest::of(&json::canonical_of(known).ok()?);
+    Some(keyed_digest(workspace, "scan-memory", &inner))
+}
+
+impl Workspace {
+    /// Everything that is found in the objects of a content tree.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn finds(&self, work: &Work<'_>, content: Digest) -> Result<Vec<Find>> {
+        let scanner = format!("finds-{VERSION}-{}", sluice_policy::scan::SCANNER_VERSION);
+        sweep(self, work, content, &scanner, &|object, digest| look(object, digest))
+    }
+
+    /// Where the objects of a content tree still point at other environments.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn points_at(&self, work: &Work<'_>, content: Digest, values: &[String]) -> Result<Vec<PointsAt>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let digest = json::digest(&serde_json::to_value(values)?).short();
+        let wanted = EnvironmentValues::new(values);
+        let found = sweep(self, work, content, &format!("points-{VERSION}-{digest}"), &|object, _| {
+            let mut content = object.content.clone();
+            if object.source_kind.is_some()
+                && let Some(members) = content.as_object_mut()
+            {
+                // A plugin makes these anew for the target.
+                members.remove(sluice_platform::OPTIONS);
+            }
+            wanted
+                .find(&content)
+                .into_iter()
+                .map(|found| PointsAt {
+                    object: object.id.clone(),
+                    name: object.name.clone(),
+                    at: found.at,
+                    value: found.value,
+                })
+                .collect()
+        })?;
+        Ok(found)
+    }
+
+    /// Where things lie that can be made again.
+    #[must_use]
+    pub fn cache_folder(&self) -> PathBuf {
+        self.folder().join(".sluice").join("cache")
+    }
+}
+
+fn sweep<T: Clone + Serialize + DeserializeOwned>(
+    workspace: &Workspace,
+    work: &Work<'_>,
+    content: Digest,
+    scanner: &str,
+    look: &dyn Fn(&Object, Digest) -> Vec<T>,
+) -> Result<Vec<T>> {
+    let mut memory: Memory<T> = Memory::open(workspace, scanner);
+    let mut found = Vec::new();
+    for unit in Tree::at(content).entries(work)?.into_values() {
+        found.extend(Tree::at(unit).fold(work, &mut memory.known, &mut |_: &str, digest: &Digest| {
+            let bytes = work.get(digest)?.ok_or(Error::ContentMissing(*digest))?;
+            let object: Object = serde_json::from_slice(&bytes)
+                .map_err(|source| Error::ContentDamaged { digest: *digest, source })?;
+            Ok::<_, Error>(look(&object, *digest))
+        })?);
+    }
+    memory.keep();
+    Ok(found)
+}
+
+/// What is found in one object.
+fn look(object: &Object, digest: Digest) -> Vec<Find> {
+    let mut found = Vec::new();
+    if let Some(kind) = &object.source_kind {
+        found.push(Find::Source { id: object.id.clone(), name: object.name.clone(), kind: kind.clone(), digest });
+    }
+    for reference in &object.references {
+        found.extend(match &reference.target {
+            Target::Constant(name) => {
+                Some(Find::Constant { object: object.id.clone(), at: reference.at.clone(), name: name.clone() })
+            }
+            Target::Dangling { .. } | Target::Ambiguous { .. } => Some(Find::Unresolved {
+                object: object.id.clone(),
+                name: object.name.clone(),
+                reference: reference.clone(),
+            }),
+            Target::Floating { .. } => {
+                Some(Find::Floating { object: object.id.clone(), reference: reference.clone() })
+            }
+            // Within a unit nothing can be missing: it comes whole.
+            Target::Resolved(to) if crate::state::is_shared_kind(object.kind) || leads_out(reference) => {
+                let _ = to;
+                Some(Find::Needs { object: object.id.clone(), reference: reference.clone() })
+            }
+            Target::Resolved(_) => None,
+        });
+    }
+    found.extend(content::marks(&object.content).into_iter().map(|mark| Find::Mark {
+        object: object.id.clone(),
+        name: object.name.clone(),
+        kind: object.kind,
+        at: mark.at,
+        slot: mark.slot,
+        provisional: mark.provisional,
+    }));
+    found.extend(sluice_policy::scan::personal_data(object).into_iter().map(Find::Personal));
+    found
+}
+
+/// Whether a reference can lead out of its unit.
+fn leads_out(reference: &Reference) -> bool {
+    use sluice_model::ReferenceKind as K;
+    matches!(reference.kind, K::RunsOn | K::Embeds | K::InstanceOf | K::UsesTable | K::LeadsTo)
+}

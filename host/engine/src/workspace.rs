@@ -1,0 +1,584 @@
+//! A workspace: its folder, its keys, its book, and the configuration that counts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use sluice_ledger::key::KeyPair;
+use sluice_ledger::keyfile;
+use sluice_model::{Digest, EnvironmentName};
+use sluice_plugin::{CodeCache, Host, Limits, Registry};
+use sluice_policy::{Pack, Sandbox};
+use sluice_store::{SqliteStore, Store, WorkspaceId, WriterId};
+use sluice_vault::{DerivedKey, Purpose, RootKey, Vault};
+
+use zeroize::Zeroizing;
+
+use crate::act::{Act, What};
+use crate::ambient::Ambient;
+use crate::config::{self, Config};
+use crate::error::{Error, Result};
+use crate::gates::Policies;
+use crate::records::{Actor, Records};
+use crate::state::{EnvironmentState, Work};
+
+/// The configuration's file in a workspace.
+pub const CONFIG_FILE: &str = "sluice.toml";
+
+/// The folder of policy packs in a workspace.
+pub const POLICIES: &str = "policies";
+
+/// The folder of plugins in a workspace.
+pub const PLUGINS: &str = "plugins";
+
+/// The stream of the workspace itself: its making, and each adopted configuration.
+pub const STREAM: &str = "workspace";
+
+/// The variable that may hold a workspace's root key instead of its file.
+pub const ROOT_KEY_VARIABLE: &str = "SLUICE_ROOT_KEY";
+
+/// The variable that may hold the key that signs checkpoints instead of its file.
+pub const LOG_KEY_VARIABLE: &str = "SLUICE_LOG_KEY";
+
+const STORE_FOLDER: &str = ".sluice";
+const STORE_FILE: &str = "store.db";
+
+/// Configuration, policies and plugins as they were adopted, whole: what counts is read from here
+/// and not from the files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopted {
+    /// What `sluice.toml` says.
+    pub config: Config,
+    /// Policy packs by name: each pack's content, whole.
+    pub policies: BTreeMap<String, Digest>,
+    /// Plugins by name: the component's content.
+    pub plugins: BTreeMap<String, Digest>,
+}
+
+/// Where a person's and a workspace's keys lie: never in the workspace's folder.
+#[derive(Debug, Clone)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// The folder of keys.
+    #[must_use]
+    pub const fn at(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// The file of a person's key.
+    #[must_use]
+    pub fn person_key(&self, name: &str) -> PathBuf {
+        self.0.join("keys").join(format!("{name}.key"))
+    }
+
+    /// The folder of people's keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
+    /// The file of a workspace's root key, from which its vault is keyed.
+    #[must_use]
+    pub fn root_key(&self, workspace: &str) -> PathBuf {
+        self.0.join("workspaces").join(workspace).join("root.key")
+    }
+
+    /// The file of the key that signs a workspace's checkpoints.
+    #[must_use]
+    pub fn log_key(&self, workspace: &str) -> PathBuf {
+        self.0.join("workspaces").join(workspace).join("log.key")
+    }
+}
+
+/// An open workspace.
+pub struct Workspace {
+    folder: PathBuf,
+    id: String,
+    records: Records,
+    root_key: RootKey,
+    adopted: Option<(u64, Adopted)>,
+    plugins: OnceLock<Arc<Registry>>,
+    policies: OnceLock<Arc<Policies>>,
+    pub(crate) sandbox: OnceLock<Sandbox>,
+}
+
+/// What `sluice init` puts into a new workspace beside its configuration.
+pub struct Furnishing {
+    /// Policy packs, by path under `policies/`.
+    pub policies: BTreeMap<String, Vec<u8>>,
+    /// Plugins, by file name under `plugins/`.
+    pub plugins: BTreeMap<String, Vec<u8>>,
+}
+
+impl Workspace {
+    /// Makes a workspace in `folder`: `sluice.toml` from the template, policies and plugins, the
+    /// store, and outside the folder its root key and log key.
+    ///
+    /// # Errors
+    /// When there is one already, or a file cannot be written.
+    pub fn init(
+        folder: &Path,
+        name: &str,
+        home: &Home,
+        furnishing: &Furnishing,
+        ambient: Arc<dyn Ambient>,
+    ) -> Result<Self> {
+        let config = folder.join(CONFIG_FILE);
+        let store = folder.join(STORE_FOLDER).join(STORE_FILE);
+        if config.exists() || store.exists() {
+            return Err(Error::WorkspaceExists(folder.display().to_string()));
+        }
+        let template = config::template(name)
+            .map_err(|e| Error::invalid(e.to_string(), "name the workspace with `--name`"))?;
+        let mut id = [0; 8];
+        fill(ambient.as_ref(), &mut id)?;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let log_key = new_key(ambient.as_ref())?;
+        let mut root = Zeroizing::new([0; 32]);
+        fill(ambient.as_ref(), root.as_mut_slice())?;
+        let root_key = RootKey::from_random(root);
+        make_folder(&folder.join(STORE_FOLDER))?;
+        for file in [home.root_key(&id), home.log_key(&id)] {
+            make_folder(file.parent().unwrap_or(folder))?;
+        }
+        root_key.create_file(&home.root_key(&id), folder)?;
+        keyfile::create(&home.log_key(&id), &log_key)?;
+        write_new(&config, template.as_bytes())?;
+        for (path, bytes) in &furnishing.policies {
+            write_under(&folder.join(POLICIES), path, bytes)?;
+        }
+        for (path, bytes) in &furnishing.plugins {
+            write_under(&folder.join(PLUGINS), path, bytes)?;
+        }
+        write_new(&folder.join(STORE_FOLDER).join(".gitignore"), b"*\n")?;
+        let workspace_id = workspace_id(&id)?;
+        SqliteStore::create(&store, workspace_id)?;
+        write_new(&folder.join(STORE_FOLDER).join("workspace"), format!("{id}\n").as_bytes())?;
+        Self::open(folder, home, ambient)
+    }
+
+    /// Opens the workspace in `folder`, finishing what a crash left half done in the ledger.
+    ///
+    /// # Errors
+    /// When there is none, or its store or keys cannot be used.
+    pub fn open(folder: &Path, home: &Home, ambient: Arc<dyn Ambient>) -> Result<Self> {
+        let store = folder.join(STORE_FOLDER).join(STORE_FILE);
+        let id_file = folder.join(STORE_FOLDER).join("workspace");
+        if !store.exists() || !id_file.exists() {
+            return Err(Error::NoWorkspace(folder.display().to_string()));
+        }
+        let id = fs::read_to_string(&id_file).map_err(Error::file(&id_file))?.trim().to_owned();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&store, workspace_id(&id)?)?);
+        let root_key = match std::env::var(ROOT_KEY_VARIABLE) {
+            Ok(text) => RootKey::from_text(ROOT_KEY_VARIABLE, &text)?,
+            Err(_) => RootKey::read_file(&home.root_key(&id), folder)?,
+        };
+        let log_key = match std::env::var(LOG_KEY_VARIABLE) {
+            Ok(text) => keyfile::from_text(LOG_KEY_VARIABLE, &text)?,
+            Err(_) => keyfile::read(&home.log_key(&id))?,
+        };
+        let mut writer = [0; 8];
+        fill(ambient.as_ref(), &mut writer)?;
+        let writer: String = writer.iter().map(|byte| format!("{byte:02x}")).collect();
+        let writer = WriterId::new(format!("w-{writer}")).map_err(|e| Error::invalid(e.to_string(), ""))?;
+        let records = Records::new(store, ambient, id.clone(), writer, Some(log_key));
+        records.sequence()?;
+        let mut workspace =
+            Self {
+                folder: folder.to_owned(),
+                id,
+                records,
+                root_key,
+                adopted: None,
+                plugins: OnceLock::new(),
+                policies: OnceLock::new(),
+                sandbox: OnceLock::new(),
+            };
+        workspace.adopted = workspace.read_adopted()?;
+        Ok(workspace)
+    }
+
+    /// The workspace's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The workspace's id, made at random when it was.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The book.
+    #[must_use]
+    pub const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Content under work over this workspace's store.
+    #[must_use]
+    pub fn work(&self) -> Work<'_> {
+        Work::over(self.records.store())
+    }
+
+    /// The vault of this workspace's secrets.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        Vault::new(&self.root_key, &self.id)
+    }
+
+    /// A key of this workspace for one purpose.
+    #[must_use]
+    pub fn derived_key(&self, purpose: Purpose) -> DerivedKey {
+        self.root_key.derive(&self.id, purpose)
+    }
+
+    fn read_adopted(&self) -> Result<Option<(u64, Adopted)>> {
+        let Some(head) = self.records.head(STREAM)? else { return Ok(None) };
+        match head.act.what {
+            What::ConfigAdopted { adopted, .. } => Ok(Some((head.revision, self.work().json(&adopted)?))),
+            _ => Ok(None),
+        }
+    }
+
+    /// What was adopted.
+    ///
+    /// # Errors
+    /// When nothing was yet.
+    pub fn adopted(&self) -> Result<&Adopted> {
+        self.adopted.as_ref().map(|(_, adopted)| adopted).ok_or_else(|| {
+            Error::invalid("no configuration was adopted yet", "run `sluice config adopt` first")
+        })
+    }
+
+    /// The adopted configuration.
+    ///
+    /// # Errors
+    /// When nothing was adopted yet.
+    pub fn config(&self) -> Result<&Config> {
+        Ok(&self.adopted()?.config)
+    }
+
+    /// Whether some configuration was adopted.
+    #[must_use]
+    pub const fn is_adopted(&self) -> bool {
+        self.adopted.is_some()
+    }
+
+    /// What the files say now, checked: configuration, policies compiled, plugins loaded.
+    ///
+    /// # Errors
+    /// When anything in them is wrong.
+    pub fn proposed(&self) -> Result<Candidate> {
+        let path = self.folder.join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+        let config = Config::parse(&text, CONFIG_FILE)?;
+        let mut content = BTreeMap::new();
+        let mut keep = |bytes: Vec<u8>| {
+            let digest = Digest::of(&bytes);
+            content.insert(digest, bytes);
+            digest
+        };
+        let mut policies = BTreeMap::new();
+        let wanted: std::collections::BTreeSet<&str> = config
+            .transitions
+            .values()
+            .flat_map(|rules| rules.gates.iter().map(|gate| gate.policy.as_str()))
+            .collect();
+        for name in wanted {
+            let folder = self.folder.join(POLICIES).join(name);
+            policies.insert(name.to_owned(), keep(Pack::read(&folder)?.blob()?));
+        }
+        let mut plugins = BTreeMap::new();
+        for (name, plugin) in &config.plugins {
+            let path = self.folder.join(&plugin.path);
+            let bytes = fs::read(&path).map_err(Error::file(&path))?;
+            let digest = keep(bytes);
+            if let Some(pinned) = plugin.digest.filter(|pinned| *pinned != digest) {
+                return Err(Error::invalid(
+                    format!("plugin `{name}` is pinned to {pinned}, and `{}` has {digest}", plugin.path),
+                    "put the right file in place, or change the digest in `sluice.toml`",
+                ));
+            }
+            plugins.insert(name.to_string(), digest);
+        }
+        let adopted = Adopted { config, policies, plugins };
+        let read = |digest: &Digest| Ok(content.get(digest).cloned());
+        self.load_gates_with(&adopted, &read)?;
+        self.load_plugins(&adopted, &read)?;
+        Ok(Candidate { adopted, content })
+    }
+
+    /// What differs between the files and what was adopted, in words; empty when nothing does.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn config_diff(&self, candidate: &Candidate) -> Vec<String> {
+        let Ok(adopted) = self.adopted() else {
+            return vec!["everything: nothing was adopted yet".to_owned()];
+        };
+        let mut changes: Vec<String> =
+            config::diff(&adopted.config, &candidate.adopted.config).iter().map(ToString::to_string).collect();
+        changes.extend(differences("policy", &adopted.policies, &candidate.adopted.policies));
+        changes.extend(differences("plugin", &adopted.plugins, &candidate.adopted.plugins));
+        changes
+    }
+
+    /// Refuses when the files are not what was adopted.
+    ///
+    /// # Errors
+    /// [`Error::NotAdopted`] names what changed.
+    pub fn check_adopted(&self) -> Result<()> {
+        let candidate = self.proposed()?;
+        if candidate.adopted == *self.adopted()? {
+            return Ok(());
+        }
+        let what = self.config_diff(&candidate).into_iter().next().unwrap_or_else(|| CONFIG_FILE.to_owned());
+        Err(Error::NotAdopted { what })
+    }
+
+    /// Makes the files count, signed by an owner of the configuration that counted until now.
+    ///
+    /// # Errors
+    /// When the actor is no owner, or nothing changed.
+    pub fn adopt(&mut self, actor: &Actor, candidate: Candidate) -> Result<Vec<String>> {
+        let judge = self.adopted.as_ref().map_or(&candidate.adopted.config, |(_, adopted)| &adopted.config);
+        let is_owner = config::person(&actor.name).is_some_and(|name| judge.owns_workspace(&name));
+        let key_fits = judge.key_of(&actor.name) == Some(actor.key.public().to_string().as_str());
+        if !is_owner || !key_fits {
+            return Err(Error::NotPermitted {
+                actor: actor.name.clone(),
+                act: "adopt this configuration".into(),
+                who: "an owner of the workspace, with the key that the configuration names".into(),
+            });
+        }
+        let changes = self.config_diff(&candidate);
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        let mut fresh = candidate.content;
+        let bytes = sluice_model::json::canonical_of(&candidate.adopted)?;
+        let digest = Digest::of(&bytes);
+        fresh.insert(digest, bytes);
+        let mut after = self.records.head(STREAM)?.map_or(0, |head| head.revision);
+        if after == 0 {
+            let what = What::Initialised {
+                name: candidate.adopted.config.workspace.to_string(),
+                log_key: self.records.log_key().map(|key| key.to_string()).unwrap_or_default(),
+            };
+            after = self.records.append(actor, STREAM, 0, what, &BTreeMap::new())?;
+        }
+        let what = What::ConfigAdopted { adopted: digest, changes: changes.clone() };
+        self.records.append(actor, STREAM, after, what, &fresh)?;
+        self.adopted = self.read_adopted()?;
+        self.plugins = OnceLock::new();
+        self.policies = OnceLock::new();
+        Ok(changes)
+    }
+
+    /// The plugins that count, loaded when first asked for.
+    ///
+    /// # Errors
+    /// When one of them no longer loads.
+    pub fn plugins(&self) -> Result<Arc<Registry>> {
+        if let Some(registry) = self.plugins.get() {
+            return Ok(registry.clone());
+        }
+        let store = self.records.store();
+        let registry = Arc::new(self.load_plugins(self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
+        Ok(self.plugins.get_or_init(|| registry).clone())
+    }
+
+    fn load_plugins(
+        &self,
+        adopted: &Adopted,
+        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Registry> {
+        let key = self.derived_key(Purpose::CompiledCode);
+        let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join("compiled"), key.expose());
+        let host = Host::new(Limits::default())?.with_cache(cache);
+        let mut plugins = Vec::new();
+        for (name, digest) in &adopted.plugins {
+            let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
+            plugins.push(host.load(name, &bytes)?);
+        }
+        let registry = Registry::new(plugins)?;
+        for kind in &adopted.config.carried {
+            if let Some(plugin) = registry.for_kind(kind) {
+                return Err(Error::invalid(
+                    format!("the kind `{kind}` is declared carried and is also served by plugin `{}`", plugin.name()),
+                    "remove one of the two from `sluice.toml`",
+                ));
+            }
+        }
+        Ok(registry)
+    }
+
+    /// The policies that count, compiled when first asked for.
+    ///
+    /// # Errors
+    /// When one of them no longer compiles.
+    pub fn policies(&self) -> Result<Arc<Policies>> {
+        if let Some(policies) = self.policies.get() {
+            return Ok(policies.clone());
+        }
+        let store = self.records.store();
+        let policies = Arc::new(self.load_policies(self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
+        Ok(self.policies.get_or_init(|| policies).clone())
+    }
+
+    fn load_policies(
+        &self,
+        adopted: &Adopted,
+        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
+    ) -> Result<Policies> {
+        let mut policies = BTreeMap::new();
+        for (name, digest) in &adopted.policies {
+            let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
+            let pack = Pack::from_blob(&format!("{POLICIES}/{name}"), &bytes)?;
+            policies.insert(name.clone(), self.sandbox().compile(pack)?);
+        }
+        Ok(policies)
+    }
+
+    fn load_gates_with(
+        &self,
+        adopted: &Adopted,
+        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
+    ) -> Result<()> {
+        let policies = self.load_policies(adopted, read)?;
+        for rules in adopted.config.transitions.values() {
+            for gate in &rules.gates {
+                crate::gates::gate(gate, &policies)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The environment's state and the revision that carries it; empty and 0 before anything
+    /// happened there.
+    ///
+    /// # Errors
+    /// When the environment is not in the configuration, or its record is damaged.
+    pub fn environment(&self, work: &mut Work<'_>, name: &EnvironmentName) -> Result<(u64, EnvironmentState)> {
+        self.known_environment(name)?;
+        match self.records.head(&environment_stream(name))? {
+            None => Ok((0, EnvironmentState::empty(work)?)),
+            Some(head) => Ok((head.revision, state_in(head.act)?)),
+        }
+    }
+
+    /// Refuses an environment that the configuration does not have.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn known_environment(&self, name: &EnvironmentName) -> Result<()> {
+        let config = self.config()?;
+        if config.environment(name).is_some() {
+            return Ok(());
+        }
+        let known: Vec<_> = config.environments.iter().map(|e| e.name.as_str()).collect();
+        Err(Error::NotFound {
+            what: "environment",
+            named: name.to_string(),
+            help: format!("use one of: {}", known.join(", ")),
+        })
+    }
+
+    /// The environment where versions are cut.
+    ///
+    /// # Errors
+    /// When no configuration was adopted.
+    pub fn first_environment(&self) -> Result<EnvironmentName> {
+        let first = self.config()?.first_environment().map(|e| e.name.clone());
+        first.ok_or_else(|| Error::invalid("the configuration has no environment", "add one to `sluice.toml`"))
+    }
+}
+
+/// Files that were read and checked, ready to be adopted.
+pub struct Candidate {
+    /// What would be adopted.
+    pub adopted: Adopted,
+    content: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// The stream of an environment.
+#[must_use]
+pub fn environment_stream(name: &EnvironmentName) -> String {
+    format!("env/{name}")
+}
+
+/// The state that an act of an environment's stream carries.
+///
+/// # Errors
+/// When it carries none.
+pub fn state_in(act: Act) -> Result<EnvironmentState> {
+    match act.what {
+        What::Imported { state, .. }
+        | What::LeaseTaken { state }
+        | What::LeaseReturned { state }
+        | What::Committed { state, .. } => Ok(*state),
+        _ => Err(Error::RecordDamaged {
+            stream: act.stream,
+            revision: act.revision,
+            what: "it carries no state of an environment".into(),
+        }),
+    }
+}
+
+/// A fresh key pair.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_key(ambient: &dyn Ambient) -> Result<KeyPair> {
+    let mut seed = Zeroizing::new([0; 32]);
+    fill(ambient, seed.as_mut_slice())?;
+    Ok(KeyPair::from_seed(&seed))
+}
+
+fn workspace_id(id: &str) -> Result<WorkspaceId> {
+    WorkspaceId::new(id).map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))
+}
+
+fn fill(ambient: &dyn Ambient, buffer: &mut [u8]) -> Result<()> {
+    ambient.random(buffer).map_err(|source| Error::File { path: "the system's randomness".into(), source })
+}
+
+fn differences<T: PartialEq>(
+    what: &str,
+    before: &BTreeMap<String, T>,
+    after: &BTreeMap<String, T>,
+) -> Vec<String> {
+    let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("{what} `{name}` removed"));
+    let rest = after.iter().filter_map(|(name, value)| match before.get(name) {
+        None => Some(format!("{what} `{name}` added")),
+        Some(old) if old != value => Some(format!("{what} `{name}` changed")),
+        Some(_) => None,
+    });
+    gone.chain(rest).collect()
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(Error::file(path))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::file(path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::file(path))
+}
+
+fn write_under(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+    let file = folder.join(path);
+    if file.exists() {
+        return Ok(());
+    }
+    make_folder(file.parent().unwrap_or(folder))?;
+    write_new(&file, bytes)
+}
