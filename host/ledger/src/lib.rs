@@ -25,7 +25,7 @@ pub mod key;
 pub mod keyfile;
 pub mod merkle;
 pub mod statement;
-mod verify;
+pub mod verify;
 
 pub use checkpoint::{Checkpoint, CheckpointError, LogKey};
 pub use entry::{Entry, Salt};
