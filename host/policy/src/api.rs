@@ -18,26 +18,58 @@ use crate::value::{self, bounded, duration, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
-pub(crate) const FUNCTIONS: [&str; 17] = [
-    "pass", "deny", "undecided", "is_missing", "duration", "moment", "where", "newest", "values", "named", "outside",
-    "quorum", "contains", "join", "to_string", "starts_with", "ends_with",
+pub(crate) const FUNCTIONS: [&str; 18] = [
+    "pass",
+    "deny",
+    "undecided",
+    "is_missing",
+    "duration",
+    "moment",
+    "where",
+    "newest",
+    "values",
+    "named",
+    "outside",
+    "quorum",
+    "contains",
+    "is_empty",
+    "join",
+    "to_string",
+    "starts_with",
+    "ends_with",
 ];
 
 /// What each function does, for reference pages.
-pub(crate) const FUNCTION_DOCS: [(&str, &str); 17] = [
-    ("pass", "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so"),
-    ("deny", "`deny(code, message, #{actual, expected, fix, who, object, at})`: the rule is broken; every member is optional"),
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 18] = [
+    (
+        "pass",
+        "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so",
+    ),
+    (
+        "deny",
+        "`deny(code, message, #{actual, expected, fix, who, object, at})`: the rule is broken; every member is optional",
+    ),
     ("undecided", "`undecided(code, what)`: something is missing, so that the rule cannot be judged"),
     ("is_missing", "`is_missing(value)`: whether there is none"),
     ("duration", "`duration(\"7d\")`: a length of time"),
     ("moment", "`moment(\"2026-01-05T09:00:00Z\")`: a point in time"),
-    ("where", "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)"),
+    (
+        "where",
+        "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)",
+    ),
     ("newest", "`list.newest()`: the one with the lowest age; a fault on an empty list"),
     ("values", "`list.values(field)`: the texts of a field, each once, in order"),
     ("named", "`calendars.named(name)`: the calendar of that name; a fault where there is none"),
-    ("outside", "`scan.personal_data.outside(list)`: those not at an allowed place, written `OBJECT#POINTER`, where `*` is any object"),
-    ("quorum", "`approvals.quorum(#{role: count})`: whether distinct people fill all roles: `#{met, missing, people}`"),
+    (
+        "outside",
+        "`scan.personal_data.outside(list)`: those not at an allowed place, written `OBJECT#POINTER`, where `*` is any object",
+    ),
+    (
+        "quorum",
+        "`approvals.quorum(#{role: count})`: whether distinct people fill all roles: `#{met, missing, people}`",
+    ),
     ("contains", "`list.contains(value)`, `text.contains(part)`, also written `value in list`"),
+    ("is_empty", "`list.is_empty()`, `map.is_empty()`"),
     ("join", "`list.join(\", \")`: the texts of a list as one"),
     ("to_string", "`value.to_string()`: the value as text"),
     ("starts_with", "`text.starts_with(part)`"),
@@ -56,7 +88,7 @@ const TELLS: [&str; 6] = ["actual", "expected", "fix", "who", "object", "at"];
 pub(crate) fn register(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
     calls(engine, cell, names);
     helpers(engine);
-    lists_of_facts(engine);
+    lists_of_facts(engine, names);
 }
 
 fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
@@ -74,31 +106,40 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
             }
         }
         let message = format!("rests on {}", cited.join(", "));
-        let finding = Finding { because: because_of(&because)?, ..finding(&context, &asked, Verdict::Pass, &code, message)? };
+        let finding = Finding {
+            because: because_of(&because)?,
+            ..finding(&context, &asked, Verdict::Pass, &code, message)?
+        };
         asked.say(Finding { fix: None, who: None, ..finding })
     });
 
     let lent = Arc::clone(cell);
-    engine.register_fn("deny", move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
-        let asked = lent.asked()?;
-        only(&told, &TELLS)?;
-        let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
-        let finding = Finding {
-            because: because_of(&told)?,
-            fix: text(&told, "fix")?.or(base.fix.clone()),
-            who: text(&told, "who")?.or(base.who.clone()),
-            place: place(&told)?,
-            ..base
-        };
-        asked.say(finding)
-    });
+    engine.register_fn(
+        "deny",
+        move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
+            let asked = lent.asked()?;
+            only(&told, &TELLS)?;
+            let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
+            let finding = Finding {
+                because: because_of(&told)?,
+                fix: text(&told, "fix")?.or(base.fix.clone()),
+                who: text(&told, "who")?.or(base.who.clone()),
+                place: place(&told)?,
+                ..base
+            };
+            asked.say(finding)
+        },
+    );
 
     let lent = Arc::clone(cell);
-    engine.register_fn("undecided", move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString| {
-        let asked = lent.asked()?;
-        let finding = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
-        asked.say(finding)
-    });
+    engine.register_fn(
+        "undecided",
+        move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString| {
+            let asked = lent.asked()?;
+            let finding = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
+            asked.say(finding)
+        },
+    );
 
     engine.register_type_with_name::<Parameters>("parameters");
     engine.register_indexer_get(|parameters: &mut Parameters, name: ImmutableString| {
@@ -155,13 +196,17 @@ fn only(map: &Map, names: &[&str]) -> Result<(), Fault> {
 
 fn text(map: &Map, name: &str) -> Result<Option<String>, Fault> {
     let Some(value) = map.get(name) else { return Ok(None) };
-    let text = value.as_immutable_string_ref().map_err(|_| fault(format!("`{name}` is {}, not a text", type_word(value))))?;
+    let text = value
+        .as_immutable_string_ref()
+        .map_err(|_| fault(format!("`{name}` is {}, not a text", type_word(value))))?;
     bounded(&text).map(Some).map_err(|problem| fault(format!("`{name}` {problem}")))
 }
 
 fn because_of(map: &Map) -> Result<Option<Because>, Fault> {
     let part = |name: &str| {
-        map.get(name).map_or(Ok(serde_json::Value::Null), value::json).map_err(|problem| fault(format!("`{name}` {problem}")))
+        map.get(name)
+            .map_or(Ok(serde_json::Value::Null), value::json)
+            .map_err(|problem| fault(format!("`{name}` {problem}")))
     };
     let said = map.contains_key("actual") || map.contains_key("expected");
     Ok(if said { Some(Because { actual: part("actual")?, expected: part("expected")? }) } else { None })
@@ -183,7 +228,8 @@ fn place(map: &Map) -> Result<Option<Place>, Fault> {
 fn cited(because: &Map) -> Result<Vec<String>, Fault> {
     let wrong = || fault("`pass` must cite a fact that was read: write `#{fact: \"evidence.executed\", …}`");
     let fact = because.get("fact").ok_or_else(wrong)?;
-    let name = |value: &Dynamic| value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| wrong());
+    let name =
+        |value: &Dynamic| value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| wrong());
     let cited = match fact.as_array_ref() {
         Ok(list) => list.iter().map(name).collect::<Result<Vec<_>, _>>()?,
         Err(_) => vec![name(fact)?],
@@ -196,49 +242,91 @@ fn helpers(engine: &mut Engine) {
         .register_fn("is_missing", |value: Dynamic| value.is_unit())
         .register_fn("duration", |text: ImmutableString| duration(&text).map_err(fault))
         .register_fn("moment", |text: ImmutableString| {
-            text.parse::<Timestamp>().map_err(|_| fault(format!("`{text}` is not a moment: write it like `2026-01-05T09:00:00Z`")))
+            text.parse::<Timestamp>()
+                .map_err(|_| fault(format!("`{text}` is not a moment: write it like `2026-01-05T09:00:00Z`")))
         })
         .register_fn("to_string", |moment: &mut Timestamp| moment.to_string())
         .register_fn("to_string", |length: &mut SignedDuration| in_words(*length))
         .register_fn("to_string", |number: i64| number.to_string())
         .register_fn("to_string", |truth: bool| truth.to_string())
         .register_fn("-", |a: Timestamp, b: Timestamp| a.duration_since(b))
-        .register_fn("-", |a: Timestamp, b: SignedDuration| a.checked_sub(b).map_err(|_| fault("the moment is out of range")))
-        .register_fn("+", |a: Timestamp, b: SignedDuration| a.checked_add(b).map_err(|_| fault("the moment is out of range")))
-        .register_fn("+", |a: SignedDuration, b: SignedDuration| a.checked_add(b).ok_or_else(|| fault("the duration is out of range")))
-        .register_fn("-", |a: SignedDuration, b: SignedDuration| a.checked_sub(b).ok_or_else(|| fault("the duration is out of range")))
+        .register_fn("-", |a: Timestamp, b: SignedDuration| {
+            a.checked_sub(b).map_err(|_| fault("the moment is out of range"))
+        })
+        .register_fn("+", |a: Timestamp, b: SignedDuration| {
+            a.checked_add(b).map_err(|_| fault("the moment is out of range"))
+        })
+        .register_fn("+", |a: SignedDuration, b: SignedDuration| {
+            a.checked_add(b).ok_or_else(|| fault("the duration is out of range"))
+        })
+        .register_fn("-", |a: SignedDuration, b: SignedDuration| {
+            a.checked_sub(b).ok_or_else(|| fault("the duration is out of range"))
+        })
         .register_fn("!", |truth: bool| !truth)
-        .register_fn("-", |number: i64| number.checked_neg().ok_or_else(|| fault("the number is out of range")))
-        .register_fn("starts_with", |text: ImmutableString, part: ImmutableString| text.starts_with(part.as_str()))
-        .register_fn("ends_with", |text: ImmutableString, part: ImmutableString| text.ends_with(part.as_str()))
+        .register_fn("-", |number: i64| {
+            number.checked_neg().ok_or_else(|| fault("the number is out of range"))
+        })
+        .register_fn("starts_with", |text: ImmutableString, part: ImmutableString| {
+            text.starts_with(part.as_str())
+        })
+        .register_fn("ends_with", |text: ImmutableString, part: ImmutableString| {
+            text.ends_with(part.as_str())
+        })
         .register_fn("join", |list: &mut Array, between: ImmutableString| {
-            let texts: Vec<_> = list.iter().map(|item| item.as_immutable_string_ref().map(|text| text.to_string())).collect::<Result<_, _>>().map_err(|_| fault("`join` is for lists of texts"))?;
+            let texts: Vec<_> = list
+                .iter()
+                .map(|item| item.as_immutable_string_ref().map(|text| text.to_string()))
+                .collect::<Result<_, _>>()
+                .map_err(|_| fault("`join` is for lists of texts"))?;
             bounded(&texts.join(&between)).map_err(|problem| fault(format!("`join` {problem}")))
         })
         .register_get("count", |list: &mut Array| i64::try_from(list.len()).unwrap_or(i64::MAX))
-        .register_get("count", |map: &mut Map| i64::try_from(map.len()).unwrap_or(i64::MAX))
+        .register_fn("is_empty", |list: &mut Array| list.is_empty())
+        .register_fn("is_empty", |map: &mut Map| map.is_empty())
         .register_iterator::<Array>()
         .register_iterator::<std::ops::Range<i64>>();
 }
 
-fn lists_of_facts(engine: &mut Engine) {
+fn lists_of_facts(engine: &mut Engine, names: &[String]) {
+    // The fields that a helper reads count as read by the policy.
+    let places = |wanted: &[&str]| -> Vec<usize> {
+        wanted.iter().filter_map(|wanted| names.iter().position(|name| name == wanted)).collect()
+    };
+    let by_quorum = places(&["approvals", "approvals.person", "approvals.roles"]);
+    let by_outside = places(&["scan.personal_data", "scan.personal_data.object", "scan.personal_data.at"]);
+    let by_named = places(&["calendars", "calendars.name"]);
+    let note = |asked: &Evaluation, names: &[usize]| names.iter().for_each(|name| asked.reads.note(*name));
     engine
-        .register_get("from", |of: &mut Record<v::TransitionFact>| Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 0))
-        .register_get("to", |of: &mut Record<v::TransitionFact>| Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 1))
+        .register_get("from", |of: &mut Record<v::TransitionFact>| {
+            Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 0)
+        })
+        .register_get("to", |of: &mut Record<v::TransitionFact>| {
+            Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 1)
+        })
         .register_get("changes", |of: &mut Record<v::PlanFact>| Rows::<v::ChangeFact>::all(of.asked()))
         .register_get("sources", |of: &mut Record<v::PlanFact>| Rows::<v::SourceFact>::all(of.asked()))
-        .register_get("still_pointing_at_source", |of: &mut Record<v::PlanFact>| Rows::<v::LeftoverFact>::all(of.asked()))
-        .register_get("secrets", |of: &mut Record<v::ScanFact>| Rows::<v::SecretFact>::all(of.asked()))
-        .register_get("personal_data", |of: &mut Record<v::ScanFact>| Rows::<v::PersonalFact>::all(of.asked()))
-        .register_fn("named", |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
-            let found = calendars.items().find(|(_, calendar)| calendar.name == name.as_str()).map(|(row, _)| row);
-            found.map(|row| Record::<v::CalendarFact>::new(Arc::clone(calendars.asked()), row)).ok_or_else(|| {
-                let known: Vec<_> = calendars.items().map(|(_, calendar)| format!("`{}`", calendar.name)).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                fault(format!("there is no calendar `{name}`; the configuration has {known}"))
-            })
+        .register_get("still_pointing_at_source", |of: &mut Record<v::PlanFact>| {
+            Rows::<v::LeftoverFact>::all(of.asked())
         })
-        .register_fn("outside", |found: &mut Rows<v::PersonalFact>, places: Array| {
+        .register_get("secrets", |of: &mut Record<v::ScanFact>| Rows::<v::SecretFact>::all(of.asked()))
+        .register_get("personal_data", |of: &mut Record<v::ScanFact>| {
+            Rows::<v::PersonalFact>::all(of.asked())
+        })
+        .register_fn("named", move |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
+            note(calendars.asked(), &by_named);
+            let found =
+                calendars.items().find(|(_, calendar)| calendar.name == name.as_str()).map(|(row, _)| row);
+            found.map(|row| Record::<v::CalendarFact>::new(Arc::clone(calendars.asked()), row)).ok_or_else(
+                || {
+                    let known: Vec<_> =
+                        calendars.items().map(|(_, calendar)| format!("`{}`", calendar.name)).collect();
+                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                    fault(format!("there is no calendar `{name}`; the configuration has {known}"))
+                },
+            )
+        })
+        .register_fn("outside", move |found: &mut Rows<v::PersonalFact>, places: Array| {
+            note(found.asked(), &by_outside);
             let places = allowed(&places)?;
             let kept: Vec<u32> = found
                 .items()
@@ -251,7 +339,8 @@ fn lists_of_facts(engine: &mut Engine) {
                 .collect();
             Ok::<_, Fault>(found.keep(kept))
         })
-        .register_fn("quorum", |approvals: &mut Rows<v::ApprovalFact>, roles: Map| {
+        .register_fn("quorum", move |approvals: &mut Rows<v::ApprovalFact>, roles: Map| {
+            note(approvals.asked(), &by_quorum);
             let wanted = roles
                 .iter()
                 .map(|(role, count)| match count.as_int() {
@@ -259,9 +348,12 @@ fn lists_of_facts(engine: &mut Engine) {
                     _ => Err(fault(format!("the role `{role}` needs a whole number of 1 or more"))),
                 })
                 .collect::<Result<BTreeMap<_, _>, Fault>>()?;
-            let people = approvals.items().map(|(_, approval)| (approval.person.as_str(), approval.roles.as_slice()));
+            let people =
+                approvals.items().map(|(_, approval)| (approval.person.as_str(), approval.roles.as_slice()));
             let filled = quorum::fill(&wanted, people);
-            let texts = |texts: Vec<String>| texts.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>();
+            let texts = |texts: Vec<String>| {
+                texts.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>()
+            };
             Ok::<Map, Fault>(Map::from([
                 ("met".into(), filled.missing.is_empty().into()),
                 ("missing".into(), texts(filled.missing).into()),
@@ -275,12 +367,17 @@ fn allowed(places: &[Dynamic]) -> Result<Vec<(String, Pointer)>, Fault> {
     places
         .iter()
         .map(|place| {
-            let text = place.as_immutable_string_ref().map_err(|_| fault(format!("an allowed place is {}", type_word(place))))?;
+            let text = place
+                .as_immutable_string_ref()
+                .map_err(|_| fault(format!("an allowed place is {}", type_word(place))))?;
             // The pointer begins at the last `#/`, or the entry ends in `#` for the whole object.
             let split = text.rfind("#/").or_else(|| text.ends_with('#').then(|| text.len() - 1));
             let parts = split.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
             let (object, pointer) = parts.filter(|(object, _)| !object.is_empty()).ok_or_else(|| {
-                fault(format!("`{}` is not an allowed place: write `OBJECT#/POINTER`, or `*#/POINTER` for any object", text.as_str()))
+                fault(format!(
+                    "`{}` is not an allowed place: write `OBJECT#/POINTER`, or `*#/POINTER` for any object",
+                    text.as_str()
+                ))
             })?;
             let pointer = pointer.parse().map_err(|error| fault(format!("`{}`: {error}", text.as_str())))?;
             Ok((object.to_owned(), pointer))

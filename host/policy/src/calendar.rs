@@ -161,7 +161,10 @@ impl Calendar {
             if rules.len() > MOST_RULES {
                 return Err(CalendarError {
                     place: list.to_owned(),
-                    problem: format!("{} rules are more than {MOST_RULES}; join some by a rule that repeats", rules.len()),
+                    problem: format!(
+                        "{} rules are more than {MOST_RULES}; join some by a rule that repeats",
+                        rules.len()
+                    ),
                 });
             }
             for (index, rule) in rules.iter().enumerate() {
@@ -206,7 +209,10 @@ impl Calendar {
         // The data that is compiled in, never the machine's: a decision names its release.
         TimeZoneDatabase::bundled().get(&self.time_zone).map_err(|_| CalendarError {
             place: "time_zone".to_owned(),
-            problem: format!("`{}` is not a time zone: write an IANA name such as `Europe/Berlin`", self.time_zone),
+            problem: format!(
+                "`{}` is not a time zone: write an IANA name such as `Europe/Berlin`",
+                self.time_zone
+            ),
         })
     }
 }
@@ -227,7 +233,8 @@ enum Lasts {
 
 impl<'c> Parsed<'c> {
     fn of(rule: &Rule, zone: &'c TimeZone, place: &str) -> Result<Self, CalendarError> {
-        let wrong = |member: &str, problem: String| CalendarError { place: format!("{place}.{member}"), problem };
+        let wrong =
+            |member: &str, problem: String| CalendarError { place: format!("{place}.{member}"), problem };
         let local = |member: &str, text: &str| {
             text.parse::<civil::DateTime>().ok().filter(|_| !text.ends_with(['Z', 'z'])).ok_or_else(|| {
                 wrong(member, format!("`{text}` is not a wall-clock time: write it like `2026-01-05T09:00:00`, without an offset"))
@@ -242,7 +249,9 @@ impl<'c> Parsed<'c> {
                 }
                 Lasts::Until(end)
             }
-            (None, Some(duration), _) => Lasts::For(span(duration).map_err(|problem| wrong("duration", problem))?),
+            (None, Some(duration), _) => {
+                Lasts::For(span(duration).map_err(|problem| wrong("duration", problem))?)
+            }
             (Some(_), _, Some(_)) => {
                 return Err(wrong("end", "does not go with `repeat`: write `duration`".to_owned()));
             }
@@ -264,11 +273,15 @@ impl<'c> Parsed<'c> {
             if count >= MOST_OCCURRENCES {
                 return Err(CalendarError {
                     place: format!("{}.repeat", self.place),
-                    problem: format!("starts more than {MOST_OCCURRENCES} times: move `start` nearer or repeat less often"),
+                    problem: format!(
+                        "starts more than {MOST_OCCURRENCES} times: move `start` nearer or repeat less often"
+                    ),
                 });
             }
             let local = civil_of(occurrence.naive_utc());
-            let Some(interval) = local.map(|local| self.interval(local)).transpose()?.flatten() else { break };
+            let Some(interval) = local.map(|local| self.interval(local)).transpose()?.flatten() else {
+                break;
+            };
             if interval.from >= within.until {
                 break;
             }
@@ -332,7 +345,9 @@ fn recurrence(text: &str, start: civil::DateTime, zone: &TimeZone) -> Result<RRu
         };
         match name {
             "FREQ" if !matches!(value, "DAILY" | "WEEKLY" | "MONTHLY" | "YEARLY") => {
-                return Err(format!("`{part}`: use DAILY, WEEKLY, MONTHLY or YEARLY; times of a day are separate rules"));
+                return Err(format!(
+                    "`{part}`: use DAILY, WEEKLY, MONTHLY or YEARLY; times of a day are separate rules"
+                ));
             }
             "BYMINUTE" | "BYSECOND" | "BYEASTER" => {
                 return Err(format!("`{name}` is not supported: give the time in `start`"));
@@ -348,7 +363,9 @@ fn recurrence(text: &str, start: civil::DateTime, zone: &TimeZone) -> Result<RRu
     }
     let rule = format!("DTSTART:{}Z\nRRULE:{}", start.strftime("%Y%m%dT%H%M%S"), parts.join(";"));
     // The parser is not ours and has had panics on odd numbers.
-    match catch_unwind(AssertUnwindSafe(|| rule.parse::<RRuleSet>().map(|set| (set.clone().limit().into_iter().next(), set)))) {
+    match catch_unwind(AssertUnwindSafe(|| {
+        rule.parse::<RRuleSet>().map(|set| (set.clone().limit().into_iter().next(), set))
+    })) {
         Ok(Ok((Some(_), set))) => Ok(set),
         Ok(Ok((None, _))) => Err(format!("`{text}` never occurs")),
         Ok(Err(error)) => Err(format!("`{text}` is not a rule: {error}; {example}")),

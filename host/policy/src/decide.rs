@@ -175,7 +175,8 @@ impl Sandbox {
     ) -> Decided {
         let facts = ready.facts();
         let counting = Counting::of(reliefs, facts);
-        let (asked, left_out): (Vec<_>, Vec<_>) = gates.iter().partition(|gate| gate.spec().selector.selects(&facts.app));
+        let (asked, left_out): (Vec<_>, Vec<_>) =
+            gates.iter().partition(|gate| gate.spec().selector.selects(&facts.app));
         let mut used = BTreeMap::new();
         let mut replayable = true;
         let mut decisions = Vec::with_capacity(asked.len());
@@ -335,3 +336,6 @@ impl<'r> Counting<'r> {
         not
     }
 }
+
+#[cfg(test)]
+mod tests;

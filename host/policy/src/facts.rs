@@ -518,7 +518,11 @@ impl ReadyFacts {
         self.digest
     }
 
-    pub(crate) fn index(&self, key: (&'static str, &'static str), make: impl FnOnce() -> Index) -> Arc<Index> {
+    pub(crate) fn index(
+        &self,
+        key: (&'static str, &'static str),
+        make: impl FnOnce() -> Index,
+    ) -> Arc<Index> {
         let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(indexes.entry(key).or_insert_with(|| Arc::new(make())))
     }

@@ -58,7 +58,8 @@ impl Selector {
     /// Whether this app is meant.
     #[must_use]
     pub fn selects(&self, app: &App) -> bool {
-        self.apps.is_empty() || self.apps.iter().any(|wanted| wanted == app.id.as_str() || *wanted == app.name)
+        self.apps.is_empty()
+            || self.apps.iter().any(|wanted| wanted == app.id.as_str() || *wanted == app.name)
     }
 
     /// Whether every app is meant.
@@ -207,7 +208,8 @@ impl Sandbox {
     }
 
     fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> Asked {
-        let evaluation = Evaluation::new(Arc::clone(ready), Arc::clone(&gate.policy), Arc::clone(&gate.parameters));
+        let evaluation =
+            Evaluation::new(Arc::clone(ready), Arc::clone(&gate.policy), Arc::clone(&gate.parameters));
         let (ended, used) = self.run(&evaluation);
         let mut findings = evaluation.take_said();
         let mut transient = false;

@@ -37,6 +37,9 @@ mod strict;
 mod value;
 mod vocabulary;
 
+#[cfg(test)]
+mod samples;
+
 pub use calendar::{Calendar, CalendarError, Windows};
 pub use decide::{Decided, Decision, GateDecision, Input, ReplayError};
 pub use facts::{Facts, FactsError, ReadyFacts};

@@ -21,11 +21,13 @@ pub(crate) fn check(pack: &Pack, ast: &AST) -> Result<(), PackError> {
     };
     let mut own = Vec::new();
     for function in ast.iter_functions() {
-        let line = pack.source().lines().position(|line| {
-            line.contains("fn ") && line.contains(function.name)
-        });
+        let line =
+            pack.source().lines().position(|line| line.contains("fn ") && line.contains(function.name));
         let position = line.map(|line| (line + 1, 1));
-        if let Some(name) = std::iter::once(function.name).chain(function.params.iter().copied()).find(|n| belongs_to_the_api(n)) {
+        if let Some(name) = std::iter::once(function.name)
+            .chain(function.params.iter().copied())
+            .find(|n| belongs_to_the_api(n))
+        {
             return Err(taken(name, position));
         }
         own.push(function.name.to_owned());
@@ -59,7 +61,8 @@ fn problem(node: &ASTNode<'_>, own: &[String]) -> Option<(String, Position)> {
         ASTNode::Stmt(Stmt::Var(var, _, position)) => defined(var.0.as_str(), *position),
         ASTNode::Stmt(Stmt::For(each, position)) => defined(each.0.as_str(), *position)
             .or_else(|| each.1.as_ref().and_then(|counter| defined(counter.as_str(), *position))),
-        ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position)) => {
+        ASTNode::Stmt(Stmt::FnCall(call, position))
+        | ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position)) => {
             called(&call.name, call.op_token.is_some(), call.is_qualified(), *position)
         }
         _ => None,

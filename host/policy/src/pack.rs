@@ -146,8 +146,9 @@ impl Pack {
             if bytes.len() > most {
                 return Err(wrong(&name, format!("has {} bytes, more than {most}", bytes.len())));
             }
-            let text = String::from_utf8(bytes)
-                .map_err(|error| wrong(&name, format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                wrong(&name, format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+            })?;
             texts.insert(name, text);
         }
         for needed in [MANIFEST_FILE, SOURCE_FILE, README_FILE] {
@@ -173,8 +174,10 @@ impl Pack {
         let place = folder.display().to_string();
         let mut files = BTreeMap::new();
         let mut bytes_left = MOST_PACK_BYTES as u64;
-        collect(folder, "", &mut files, &mut bytes_left)
-            .map_err(|(file, problem)| PackError { at: Place { file: format!("{place}/{file}"), position: None }, problem })?;
+        collect(folder, "", &mut files, &mut bytes_left).map_err(|(file, problem)| PackError {
+            at: Place { file: format!("{place}/{file}"), position: None },
+            problem,
+        })?;
         Self::new(&place, files)
     }
 
@@ -191,7 +194,8 @@ impl Pack {
     /// # Errors
     /// As [`Pack::new`].
     pub fn from_blob(place: &str, bytes: &[u8]) -> Result<Self, PackError> {
-        let wrong = |problem: String| PackError { at: Place { file: place.to_owned(), position: None }, problem };
+        let wrong =
+            |problem: String| PackError { at: Place { file: place.to_owned(), position: None }, problem };
         let value = json::read(bytes, 2 * MOST_PACK_BYTES).map_err(|error| wrong(error.to_string()))?;
         let texts: BTreeMap<String, String> =
             serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
@@ -223,7 +227,10 @@ impl Pack {
     }
 
     pub(crate) fn error(&self, position: Option<(usize, usize)>, problem: impl Into<String>) -> PackError {
-        PackError { at: Place { file: format!("{}/{SOURCE_FILE}", self.place), position }, problem: problem.into() }
+        PackError {
+            at: Place { file: format!("{}/{SOURCE_FILE}", self.place), position },
+            problem: problem.into(),
+        }
     }
 }
 
@@ -243,10 +250,13 @@ fn collect(
             collect(&entry.path(), &format!("{name}/"), files, bytes_left)?;
         } else if kind.is_file() {
             let bytes = entry.metadata().map_err(failed)?.len();
-            *bytes_left = bytes_left
-                .checked_sub(bytes)
-                .filter(|_| files.len() <= MOST_FILES)
-                .ok_or_else(|| (name.clone(), format!("makes the pack larger than {MOST_PACK_BYTES} bytes or {MOST_FILES} files")))?;
+            *bytes_left =
+                bytes_left.checked_sub(bytes).filter(|_| files.len() <= MOST_FILES).ok_or_else(|| {
+                    (
+                        name.clone(),
+                        format!("makes the pack larger than {MOST_PACK_BYTES} bytes or {MOST_FILES} files"),
+                    )
+                })?;
             files.insert(name.clone(), std::fs::read(entry.path()).map_err(failed)?);
         } else {
             return Err((name, "is neither a file nor a folder: a pack holds no links".to_owned()));
@@ -259,7 +269,10 @@ fn collect(
 fn position(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before.chars().count() - text.get(..line_start).map_or(0, |t| t.chars().count()) + 1)
+    (
+        before.matches('\n').count() + 1,
+        before.chars().count() - text.get(..line_start).map_or(0, |t| t.chars().count()) + 1,
+    )
 }
 
 impl Manifest {
@@ -268,7 +281,10 @@ impl Manifest {
             return Err(format!("`api = {}` is not known: this Sluice has `api = {API}`", self.api));
         }
         if sluice_model::EnvironmentName::new(self.name.as_str()).is_err() {
-            return Err(format!("`name = {:?}`: use lower-case letters, digits and single hyphens", self.name));
+            return Err(format!(
+                "`name = {:?}`: use lower-case letters, digits and single hyphens",
+                self.name
+            ));
         }
         if let Some(unknown) = self.facts.iter().find(|fact| !FACTS.contains(&fact.as_str())) {
             return Err(format!("`facts`: there is no fact `{unknown}`; there are {}", FACTS.join(", ")));
@@ -283,14 +299,18 @@ impl Manifest {
             }
         }
         if let Some(taken) = self.parameters.keys().find(|name| {
-            name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            name.is_empty()
+                || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         }) {
-            return Err(format!("`parameters`: `{taken}` is not a name: use lower-case letters, digits and `_`"));
+            return Err(format!(
+                "`parameters`: `{taken}` is not a name: use lower-case letters, digits and `_`"
+            ));
         }
         let with_default = self.parameters.iter().filter(|(_, declared)| declared.default.is_some());
         let with_default: BTreeMap<_, _> =
             with_default.map(|(name, declared)| (name.clone(), declared.clone())).collect();
-        parameter::check(&with_default, &BTreeMap::new()).map(|_| ()).map_err(|error| format!("`parameters`: {error}"))
+        parameter::check(&with_default, &BTreeMap::new())
+            .map(|_| ())
+            .map_err(|error| format!("`parameters`: {error}"))
     }
 }
-

@@ -123,7 +123,10 @@ fn parse(kind: ParameterType, value: &Value) -> Option<Parameter> {
         ParameterType::Counts => {
             let table = value.as_object().filter(|table| table.len() <= MOST_ENTRIES)?;
             Parameter::Counts(
-                table.iter().map(|(name, count)| Some((name.clone(), whole(count, 1)?))).collect::<Option<_>>()?,
+                table
+                    .iter()
+                    .map(|(name, count)| Some((name.clone(), whole(count, 1)?)))
+                    .collect::<Option<_>>()?,
             )
         }
     })
@@ -173,7 +176,8 @@ impl Parameter {
             Self::Moment(value) => Dynamic::from(*value),
             Self::Texts(values) => values.iter().map(text).collect::<Vec<_>>().into(),
             Self::Counts(counts) => {
-                let entries = counts.iter().map(|(name, count)| (name.as_str().into(), Dynamic::from_int(*count)));
+                let entries =
+                    counts.iter().map(|(name, count)| (name.as_str().into(), Dynamic::from_int(*count)));
                 Dynamic::from_map(entries.collect::<Map>())
             }
         }
@@ -216,7 +220,8 @@ mod tests {
     #[test]
     fn unknown_and_missing_parameters_are_errors_and_defaults_count() {
         let declared_one = declared(ParameterType::Integer, None);
-        let error = check(&declared_one, &BTreeMap::from([("q".to_owned(), json!(1))])).unwrap_err().to_string();
+        let error =
+            check(&declared_one, &BTreeMap::from([("q".to_owned(), json!(1))])).unwrap_err().to_string();
         assert_eq!(error, "the policy has no parameter `q`; it has `p`");
         let error = check(&declared_one, &BTreeMap::new()).unwrap_err().to_string();
         assert_eq!(error, "the parameter `p` must be given: write a whole number of 0 or more");

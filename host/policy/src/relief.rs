@@ -108,9 +108,8 @@ impl Relief {
             return Some(format!("it is dated {at}, which is after now ({})", facts.now));
         }
         match self {
-            Self::Override(over) => {
-                (over.plan != facts.plan.digest).then(|| format!("it is for another plan, {}", over.plan.short()))
-            }
+            Self::Override(over) => (over.plan != facts.plan.digest)
+                .then(|| format!("it is for another plan, {}", over.plan.short())),
             Self::Waiver(waiver) => waiver.problem(facts, is_known),
         }
     }
@@ -122,7 +121,9 @@ impl Waiver {
             return Some(format!("it expired at {}", self.expires));
         }
         match &self.subject {
-            Subject::App(app) if *app != facts.app.id => return Some(format!("it is for another app, `{app}`")),
+            Subject::App(app) if *app != facts.app.id => {
+                return Some(format!("it is for another app, `{app}`"));
+            }
             Subject::Bundle(bundle) if *bundle != facts.plan.bundle => {
                 return Some(format!("it is for another bundle, {}", bundle.short()));
             }
@@ -160,8 +161,15 @@ pub(crate) const fn kind(relief: &Relief) -> sluice_model::verdict::Relief {
 pub(crate) fn not_by_the_table(relief: &Relief, gate: &GateSpec, finding: &Finding) -> String {
     let Finding { verdict, code, .. } = finding;
     match (relief, gate.level) {
-        (Relief::Override(_), Level::Hard) => format!("gate `{}` is hard: an override lifts soft gates only", gate.name),
-        (Relief::Waiver(_), Level::Hard) if !gate.waivable => format!("gate `{}` is hard and not waivable", gate.name),
-        _ => format!("nothing lifts `{code}` of gate `{}`, which is {verdict} at level {}", gate.name, gate.level),
+        (Relief::Override(_), Level::Hard) => {
+            format!("gate `{}` is hard: an override lifts soft gates only", gate.name)
+        }
+        (Relief::Waiver(_), Level::Hard) if !gate.waivable => {
+            format!("gate `{}` is hard and not waivable", gate.name)
+        }
+        _ => format!(
+            "nothing lifts `{code}` of gate `{}`, which is {verdict} at level {}",
+            gate.name, gate.level
+        ),
     }
 }

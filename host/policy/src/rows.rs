@@ -95,9 +95,11 @@ fn dynamic(cell: Cell<'_>) -> Result<Dynamic, Fault> {
         Cell::Truth(truth) => truth.into(),
         Cell::Moment(moment) => Dynamic::from(moment),
         Cell::Length(length) => Dynamic::from(length),
-        Cell::Texts(texts) => {
-            texts.iter().map(|text| Dynamic::from(ImmutableString::from(text.as_str()))).collect::<Vec<_>>().into()
-        }
+        Cell::Texts(texts) => texts
+            .iter()
+            .map(|text| Dynamic::from(ImmutableString::from(text.as_str())))
+            .collect::<Vec<_>>()
+            .into(),
         Cell::Fault(reason) => return Err(fault(reason)),
     })
 }
@@ -139,8 +141,9 @@ impl Test {
             },
             (Self::Order(comparison), cell) => strict::compare(comparison, &dynamic(cell)?, wanted),
             (Self::In, cell) => {
-                let list =
-                    wanted.as_array_ref().map_err(|_| fault(format!("`in` takes a list, not {}", type_word(wanted))))?;
+                let list = wanted
+                    .as_array_ref()
+                    .map_err(|_| fault(format!("`in` takes a list, not {}", type_word(wanted))))?;
                 strict::contains(&list, &dynamic(cell)?)
             }
             (Self::Has, Cell::Texts(texts)) => match wanted.as_immutable_string_ref() {
@@ -155,8 +158,9 @@ impl Test {
 impl<F: Fact> Rows<F> {
     /// All facts of the list; a fault where they were not gathered.
     pub(crate) fn all(asked: &Arc<Evaluation>) -> Result<Self, Fault> {
-        let count = F::count(asked.ready.facts())
-            .ok_or_else(|| fault(format!("the facts hold nothing about any {}: they were not gathered", F::NAME)))?;
+        let count = F::count(asked.ready.facts()).ok_or_else(|| {
+            fault(format!("the facts hold nothing about any {}: they were not gathered", F::NAME))
+        })?;
         let count = u32::try_from(count).map_err(|_| fault(format!("there are too many of {}", F::NAME)))?;
         Ok(Self { asked: Arc::clone(asked), picked: Picked::All(count), fact: PhantomData })
     }
@@ -201,7 +205,8 @@ impl<F: Fact> Rows<F> {
         let facts = self.asked.ready.facts();
         let mut found = Vec::new();
         for row in self.picked.iter() {
-            let item = F::item(facts, row as usize).ok_or_else(|| fault(format!("there is no such {}", F::NAME)))?;
+            let item =
+                F::item(facts, row as usize).ok_or_else(|| fault(format!("there is no such {}", F::NAME)))?;
             if test.holds((field.get)(item, facts), wanted)? {
                 found.push(row);
             }
@@ -234,7 +239,9 @@ impl<F: Fact> Rows<F> {
         let facts = self.asked.ready.facts();
         for (row, item) in self.items() {
             match (field.get)(item, facts) {
-                Cell::Length(age) if best.is_none_or(|(_, youngest)| age < youngest) => best = Some((row, age)),
+                Cell::Length(age) if best.is_none_or(|(_, youngest)| age < youngest) => {
+                    best = Some((row, age))
+                }
                 Cell::Length(_) => {}
                 Cell::Fault(reason) => return Err(fault(reason)),
                 _ => return Err(fault(format!("a {} has no age", F::NAME))),
@@ -249,14 +256,21 @@ impl<F: Fact> Rows<F> {
         let mut seen = Vec::new();
         for (_, item) in self.items() {
             let Cell::Text(text) = (field.get)(item, facts) else {
-                return Err(fault(format!("`values` is for texts, and `{}` of some {} is none", field.name, F::NAME)));
+                return Err(fault(format!(
+                    "`values` is for texts, and `{}` of some {} is none",
+                    field.name,
+                    F::NAME
+                )));
             };
             seen.push(text.into_owned());
         }
         seen.sort();
         seen.dedup();
         if seen.len() > MOST_LISTED {
-            return Err(fault(format!("`{}` has more than {MOST_LISTED} values: narrow it by `where`", field.name)));
+            return Err(fault(format!(
+                "`{}` has more than {MOST_LISTED} values: narrow it by `where`",
+                field.name
+            )));
         }
         Ok(seen.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>().into())
     }
@@ -334,4 +348,3 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
     });
     engine.register_iterator::<Rows<F>>();
 }
-

@@ -151,12 +151,14 @@ impl Sandbox {
             scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
         }
         let runner = self.take();
-        let compiled = catch_unwind(AssertUnwindSafe(|| runner.engine.compile_with_scope(&scope, pack.source())));
+        let compiled =
+            catch_unwind(AssertUnwindSafe(|| runner.engine.compile_with_scope(&scope, pack.source())));
         let Ok(compiled) = compiled else {
             return Err(pack.error(None, "cannot be parsed: the parser broke on it; simplify the policy"));
         };
         self.give_back(runner);
-        let ast = compiled.map_err(|error| pack.error(line_column(error.position()), parse_problem(&error)))?;
+        let ast =
+            compiled.map_err(|error| pack.error(line_column(error.position()), parse_problem(&error)))?;
         names::check(&pack, &ast)?;
         Ok(Arc::new(Policy { pack, ast }))
     }
@@ -168,7 +170,8 @@ impl Sandbox {
         runner.cell.begin(Arc::clone(asked), begun.saturating_add(self.limits.time));
         let policy = Arc::clone(&asked.policy);
         let mut scope = Scope::new();
-        let ended = catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
         let overrun = runner.cell.overrun.load(Ordering::Relaxed);
         let operations = runner.cell.operations.load(Ordering::Relaxed);
         let took = (self.stopwatch)().saturating_sub(begun);
@@ -180,7 +183,8 @@ impl Sandbox {
                 drop(panic as Box<dyn Any>);
                 return (
                     Ended::Broke {
-                        reason: "the policy broke the engine that runs it: report this as a bug of Sluice".to_owned(),
+                        reason: "the policy broke the engine that runs it: report this as a bug of Sluice"
+                            .to_owned(),
                         position: None,
                         transient: false,
                     },
@@ -268,11 +272,35 @@ const STEPS_BETWEEN_LOOKS: u64 = 32;
 /// without faulting on other types; closures capture by shared values, on which the size limits
 /// panic; the rest reaches code that was not reviewed, or the outside, or other functions' names.
 const ABSENT: [&str; 23] = [
-    "??", "?.", "?[", "switch", "|", "||=", "eval", "import", "export", "as", "Fn", "call", "curry", "try", "catch",
-    "print", "debug", "sleep", "is_def_var", "is_def_fn", "is_shared", "type_of", "this",
+    "??",
+    "?.",
+    "?[",
+    "switch",
+    "|",
+    "||=",
+    "eval",
+    "import",
+    "export",
+    "as",
+    "Fn",
+    "call",
+    "curry",
+    "try",
+    "catch",
+    "print",
+    "debug",
+    "sleep",
+    "is_def_var",
+    "is_def_fn",
+    "is_shared",
+    "type_of",
+    "this",
 ];
 
-#[expect(deprecated, reason = "rhai marks `on_var` as volatile, not as deprecated; there is no other way to lend facts")]
+#[expect(
+    deprecated,
+    reason = "rhai marks `on_var` as volatile, not as deprecated; there is no other way to lend facts"
+)]
 fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, Vec<String>) {
     let mut engine = Engine::new_raw();
     // Above `None`, values that a scope holds at compile time are baked into the policy.
@@ -299,7 +327,8 @@ fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, 
     let (watched, clock) = (Arc::clone(cell), Arc::clone(stopwatch));
     engine.on_progress(move |operations| {
         watched.operations.store(operations, Ordering::Relaxed);
-        if operations % STEPS_BETWEEN_LOOKS == 0 && nanos(clock()) > watched.deadline.load(Ordering::Relaxed) {
+        if operations % STEPS_BETWEEN_LOOKS == 0 && nanos(clock()) > watched.deadline.load(Ordering::Relaxed)
+        {
             watched.overrun.store(true, Ordering::Relaxed);
             return Some(Dynamic::UNIT);
         }
@@ -386,10 +415,16 @@ fn explain(error: &EvalAltResult, limits: &Limits) -> (String, Position) {
         },
         E::ErrorFunctionNotFound(signature, _) => format!("there is no function {}", in_words(signature)),
         E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),
-        E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => format!("there is no such member: {}", in_words(text)),
+        E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => {
+            format!("there is no such member: {}", in_words(text))
+        }
         E::ErrorIndexNotFound(index, _) => format!("there is no member `{index}`"),
-        E::ErrorArrayBounds(count, index, _) => format!("element {index} of a list of {count} does not exist"),
-        E::ErrorMismatchDataType(wanted, found, _) => format!("found {}, wanted {}", in_words(found), in_words(wanted)),
+        E::ErrorArrayBounds(count, index, _) => {
+            format!("element {index} of a list of {count} does not exist")
+        }
+        E::ErrorMismatchDataType(wanted, found, _) => {
+            format!("found {}, wanted {}", in_words(found), in_words(wanted))
+        }
         E::ErrorAssignmentToConstant(name, _) => format!("`{name}` cannot be changed"),
         E::ErrorArithmetic(text, _) => format!("arithmetic: {}", text.to_lowercase()),
         E::ErrorTooManyOperations(_) => format!("took more than {} steps", limits.operations),

@@ -30,7 +30,8 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
 /// A length of time in words, such as `7d`, `1h 30m`.
 pub(crate) fn in_words(length: SignedDuration) -> String {
     let seconds = length.as_secs();
-    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts =
+        [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let words: Vec<String> =
         parts.iter().filter(|(n, _)| *n != 0).map(|(n, unit)| format!("{n}{unit}")).take(2).collect();
     if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
@@ -80,7 +81,9 @@ fn convert(value: &Dynamic, depth: usize, left: &mut usize) -> Result<Value, Str
     } else if let Ok(int) = value.as_int() {
         Ok(Value::from(int))
     } else if let Ok(float) = value.as_float() {
-        sluice_model::json::number(float).map(Value::Number).ok_or_else(|| "holds a number that is not finite".to_owned())
+        sluice_model::json::number(float)
+            .map(Value::Number)
+            .ok_or_else(|| "holds a number that is not finite".to_owned())
     } else if let Ok(text) = value.as_immutable_string_ref() {
         bounded(&text).map(Value::String)
     } else if let Ok(list) = value.as_array_ref() {
@@ -115,9 +118,13 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, seconds, words) in
-            [("7d", 604_800, "7d"), ("90m", 5_400, "1h 30m"), ("PT8H", 28_800, "8h"), ("1w", 604_800, "7d"), ("0s", 0, "0s")]
-        {
+        for (text, seconds, words) in [
+            ("7d", 604_800, "7d"),
+            ("90m", 5_400, "1h 30m"),
+            ("PT8H", 28_800, "8h"),
+            ("1w", 604_800, "7d"),
+            ("0s", 0, "0s"),
+        ] {
             let length = duration(text).unwrap();
             assert_eq!(length.as_secs(), seconds, "{text}");
             assert_eq!(in_words(length), words, "{text}");

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{
-    App, Approval, Change, Environment, Evidence, Facts, Leftover, NamedWindows, Payload, Person, PersonalDatum,
-    Plan, Scan, SecretFound, Source, Transition, Workspace,
+    App, Approval, Change, Environment, Evidence, Facts, Leftover, NamedWindows, Payload, Person,
+    PersonalDatum, Plan, Scan, SecretFound, Source, Transition, Workspace,
 };
 
 /// The version of the names in this module.
@@ -347,7 +347,11 @@ fact! {
 pub fn reference() -> Vec<Documented> {
     fn of<F: Fact>(all: &mut Vec<Documented>) {
         all.push(Documented { of: F::NAME, name: "", doc: F::DOC.trim() });
-        all.extend(F::FIELDS.iter().map(|field| Documented { of: F::NAME, name: field.name, doc: field.doc }));
+        all.extend(F::FIELDS.iter().map(|field| Documented {
+            of: F::NAME,
+            name: field.name,
+            doc: field.doc,
+        }));
     }
     let mut all = Vec::new();
     of::<WorkspaceFact>(&mut all);
