@@ -82,7 +82,10 @@ impl CodeCache {
             tracing::warn!(entry = %path.display(), "compiled plugin is damaged or not from here; compiling again");
             return None;
         };
-        #[allow(unsafe_code, reason = "the bytes are an earlier result of `Component::serialize`: the MAC proves it")]
+        #[allow(
+            unsafe_code,
+            reason = "the bytes are an earlier result of `Component::serialize`: the MAC proves it"
+        )]
         // SAFETY: `code` was authenticated just above with a key that only this host derives; it
         // is the same memory, not a file that could change in between.
         let component = unsafe { Component::deserialize(engine, code) };

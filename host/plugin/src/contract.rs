@@ -33,13 +33,13 @@ mod generated {
 }
 
 pub(crate) use generated::exports::sluice::plugin::transforming::{Assignment, Traits, Transformed};
-pub(crate) use generated::sluice::plugin::types::{
-    DataSource, Environment, Failure, Finding, KindDescription, OptionLeaf, OptionType, Part, Sameness, Scalar,
-    SecretShape, Severity, SlotDescription, OptionDescription, Value,
-};
 pub(crate) use generated::sluice::plugin::types::Kind as WireKind;
-pub(crate) use generated::{DataSourcePlugin, DataSourcePluginPre};
+pub(crate) use generated::sluice::plugin::types::{
+    DataSource, Environment, Failure, Finding, KindDescription, OptionDescription, OptionLeaf, OptionType,
+    Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
+};
 use generated::sluice::plugin::{log, secrets, types};
+pub(crate) use generated::{DataSourcePlugin, DataSourcePluginPre};
 
 /// The interfaces that a plugin may import.
 pub(crate) const IMPORTS: [&str; 3] =
@@ -47,7 +47,8 @@ pub(crate) const IMPORTS: [&str; 3] =
 
 /// The secrets offered to one data source, as a plugin sees them.
 #[derive(Debug)]
-pub(crate) struct Offered(Vec<(String, u32)>);
+#[allow(unreachable_pub, reason = "the generated module exports it again")]
+pub struct Offered(Vec<(String, u32)>);
 
 /// What a store holds for one call.
 pub(crate) struct State {
@@ -149,7 +150,12 @@ pub(crate) fn exceeded(limit: Limit, most: usize) -> Reason {
 /// Counts memory and tables in total, not each by itself, and ends the call instead of letting the
 /// guest go on without what it asked for.
 impl ResourceLimiter for State {
-    fn memory_growing(&mut self, current: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.memory = self.memory.saturating_add(desired.saturating_sub(current));
         if self.memory > self.limits.memory_bytes {
             return Err(stop(Limit::Memory, self.limits.memory_bytes));
@@ -157,7 +163,12 @@ impl ResourceLimiter for State {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.table_elements = self.table_elements.saturating_add(desired.saturating_sub(current));
         if self.table_elements > self.limits.table_elements {
             return Err(stop(Limit::TableElements, self.limits.table_elements));

@@ -102,12 +102,13 @@ impl KindDescription {
     /// a `*`.
     pub(crate) fn option(&self, leaf: &str) -> Option<&OptionDescription> {
         let ends = leaf.match_indices('/').map(|(at, _)| at).skip(1).chain([leaf.len()]);
-        let exact = ends.enumerate().filter_map(|(depth, end)| {
-            Some((depth + 1, true, *self.places.exact.get(leaf.get(..end)?)?))
-        });
+        let exact = ends
+            .enumerate()
+            .filter_map(|(depth, end)| Some((depth + 1, true, *self.places.exact.get(leaf.get(..end)?)?)));
         let pattern = self.places.patterns.iter().filter_map(|(tokens, index)| {
             let mut of_leaf = leaf.split('/').skip(1);
-            let covers = tokens.iter().all(|t| of_leaf.next().is_some_and(|of_leaf| t == "*" || t == of_leaf));
+            let covers =
+                tokens.iter().all(|t| of_leaf.next().is_some_and(|of_leaf| t == "*" || t == of_leaf));
             covers.then_some((tokens.len(), false, *index))
         });
         let (_, _, index) = exact.chain(pattern).max()?;
@@ -210,7 +211,9 @@ fn slot(described: contract::SlotDescription) -> Result<SlotDescription, String>
             return Err(format!("the slot `{name}` names no key"));
         }
         contract::SecretShape::KeyValue(key) => SecretShape::KeyValue(key),
-        contract::SecretShape::JsonMember(at) => SecretShape::JsonMember(at.parse().map_err(|e| format!("{e}"))?),
+        contract::SecretShape::JsonMember(at) => {
+            SecretShape::JsonMember(at.parse().map_err(|e| format!("{e}"))?)
+        }
         contract::SecretShape::HeaderValue => SecretShape::HeaderValue,
     };
     let name = SlotName::new(name).map_err(|e| e.to_string())?;
@@ -257,7 +260,14 @@ mod tests {
 
     fn wire_option(at: &str, across_environments: contract::Sameness) -> WireOption {
         let ty = contract::OptionType::Text;
-        WireOption { at: at.into(), ty, choices: vec![], required: false, across_environments, doc: String::new() }
+        WireOption {
+            at: at.into(),
+            ty,
+            choices: vec![],
+            required: false,
+            across_environments,
+            doc: String::new(),
+        }
     }
 
     fn wire_slot(name: &str, at: &str, shape: contract::SecretShape) -> WireSlot {
@@ -327,9 +337,15 @@ mod tests {
             (vec![wire(vec![], vec![]), wire(vec![], vec![])], "occurs twice"),
             (vec![wire(vec![], vec![wire_option("host", MayDiffer)])], "not a JSON pointer"),
             (vec![wire(vec![], vec![wire_option("", MayDiffer)])], "all options at once"),
-            (vec![wire(vec![], vec![wire_option("/a", MayDiffer), wire_option("/a", MayDiffer)])], "`/a` occurs twice"),
+            (
+                vec![wire(vec![], vec![wire_option("/a", MayDiffer), wire_option("/a", MayDiffer)])],
+                "`/a` occurs twice",
+            ),
             (vec![wire(vec![], vec![choice])], "must have choices"),
-            (vec![wire(vec![wire_slot("p", "/a", Whole), wire_slot("p", "/b", Whole)], vec![])], "`p` occurs twice"),
+            (
+                vec![wire(vec![wire_slot("p", "/a", Whole), wire_slot("p", "/b", Whole)], vec![])],
+                "`p` occurs twice",
+            ),
             (vec![wire(vec![wire_slot("", "/a", Whole)], vec![])], "slot's name"),
             (vec![wire(vec![wire_slot("p", "/a~", Whole)], vec![])], "not a JSON pointer"),
             (vec![wire(vec![wire_slot("p", "/a", JsonMember("x".into()))], vec![])], "not a JSON pointer"),

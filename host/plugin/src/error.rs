@@ -133,7 +133,9 @@ pub enum Reason {
         at: String,
     },
     /// Binding and bundle cannot be put together.
-    #[error("the binding and the bundle do not fit at `{at}`: the one has a value there, the other has members")]
+    #[error(
+        "the binding and the bundle do not fit at `{at}`: the one has a value there, the other has members"
+    )]
     Clash {
         /// Where.
         at: String,

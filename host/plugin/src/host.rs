@@ -49,7 +49,10 @@ impl Host {
         let mut linker = Linker::new(&engine);
         contract::link(&mut linker)?;
         let permits = Permits::new(limits.concurrent_calls);
-        Ok(Self { shared: Arc::new(Shared { engine, linker, limits: Arc::new(limits), permits }), cache: None })
+        Ok(Self {
+            shared: Arc::new(Shared { engine, linker, limits: Arc::new(limits), permits }),
+            cache: None,
+        })
     }
 
     /// This host with a cache of compiled code: loading a plugin again then takes about a

@@ -35,7 +35,13 @@ impl<'v> Leaves<'v> {
         Ok(leaves)
     }
 
-    fn add(&mut self, value: &'v Value, at: &mut String, depth: usize, limits: &Limits) -> Result<(), Reason> {
+    fn add(
+        &mut self,
+        value: &'v Value,
+        at: &mut String,
+        depth: usize,
+        limits: &Limits,
+    ) -> Result<(), Reason> {
         let too_large = |limit, most: usize| Reason::InputTooLarge { limit, most: most as u64 };
         if depth > MOST_NESTED {
             return Err(too_large(Limit::Options, limits.options));
@@ -93,7 +99,10 @@ impl<'v> Leaves<'v> {
 }
 
 /// Whether some pointer lies inside `at`.
-pub(crate) fn has_members<K: Ord + std::borrow::Borrow<str>, V>(by_pointer: &BTreeMap<K, V>, at: &str) -> bool {
+pub(crate) fn has_members<K: Ord + std::borrow::Borrow<str>, V>(
+    by_pointer: &BTreeMap<K, V>,
+    at: &str,
+) -> bool {
     let inside = format!("{at}/");
     let from = (std::ops::Bound::Included(inside.as_str()), std::ops::Bound::Unbounded);
     by_pointer.range::<str, _>(from).next().is_some_and(|(next, _)| next.borrow().starts_with(&inside))
@@ -198,7 +207,9 @@ fn size(wire: &Wire) -> usize {
         Wire::Composed(parts) => parts
             .iter()
             .map(|part| match part {
-                WirePart::Literal(text) | WirePart::Slot(text) | WirePart::Expression(text) => text.len() + 16,
+                WirePart::Literal(text) | WirePart::Slot(text) | WirePart::Expression(text) => {
+                    text.len() + 16
+                }
             })
             .sum(),
     }
@@ -356,7 +367,7 @@ mod tests {
             let joined: String = parts.iter().map(|part| match part {
                 WirePart::Literal(text) => text.clone(),
                 WirePart::Expression(inner) => format!("{{{{{inner}}}}}"),
-                WirePart::Slot(_) => unreachable!(),
+                WirePart::Slot(name) => panic!("no slot stands in `{text}`, and yet `{name}`"),
             }).collect();
             prop_assert_eq!(joined, text);
         }

@@ -28,14 +28,18 @@ struct Inner {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.name()).field("digest", &self.digest()).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("name", &self.name())
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
     }
 }
 
 impl Plugin {
     pub(crate) fn load(host: Host, name: &str, bytes: &[u8]) -> Result<Self, PluginError> {
         let name: Arc<str> = shown(name).into();
-        let failed = |reason| PluginError { plugin: name.to_string(), data_source: None, reason: Box::new(reason) };
+        let failed =
+            |reason| PluginError { plugin: name.to_string(), data_source: None, reason: Box::new(reason) };
         let limit = host.limits().component_bytes;
         if bytes.len() > limit {
             return Err(failed(Reason::TooLarge { bytes: bytes.len(), limit }));
@@ -73,6 +77,15 @@ impl Plugin {
     #[must_use]
     pub fn description(&self, kind: &Kind) -> Option<&KindDescription> {
         self.inner.kinds.iter().find(|description| description.kind == *kind)
+    }
+
+    /// Makes an instance and drops it: what a call costs before it does anything.
+    ///
+    /// # Errors
+    /// When the instance cannot be made within the limits.
+    #[doc(hidden)]
+    pub fn instantiate(&self) -> Result<(), Reason> {
+        self.call(|_, _| Ok(())).map(drop)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

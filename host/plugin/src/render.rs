@@ -288,8 +288,8 @@ fn slots(description: &KindDescription, options: &Value) -> Vec<(SlotName, bool)
 
 fn notes(findings: impl IntoIterator<Item = contract::Finding>, most: usize) -> Result<Vec<Note>, Reason> {
     let mut notes = Vec::new();
-    for finding in findings {
-        if notes.len() == most {
+    for (count, finding) in findings.into_iter().enumerate() {
+        if count == most {
             return Err(contract::exceeded(Limit::Findings, most));
         }
         let note = Note {

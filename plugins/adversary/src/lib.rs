@@ -75,7 +75,9 @@ impl Guest for Plugin {
             "loop" => acts::run_for_ever(),
             "allocate" => acts::allocate_without_end(),
             "grow" => acts::grow_in_steps(),
-            "recurse" => drop(acts::recurse(1)),
+            "recurse" => {
+                std::hint::black_box(acts::recurse(1));
+            }
             "log-many" => (0..1_000_000).for_each(|_| log::write(log::Level::Info, "x")),
             "log-long" => (0..100).for_each(|_| log::write(log::Level::Info, &"x".repeat(10_000))),
             "findings" => {
@@ -87,7 +89,13 @@ impl Guest for Plugin {
             "answer-long" => return acts::answer(1, 6 << 20),
             "invalid" => {
                 let at = Some("/host");
-                return Err(Failure::Invalid(vec![finding(Severity::Error, "x", at, "the host is bad\u{1b}[31m", "")]));
+                return Err(Failure::Invalid(vec![finding(
+                    Severity::Error,
+                    "x",
+                    at,
+                    "the host is bad\u{1b}[31m",
+                    "",
+                )]));
             }
             "unsupported" => return Err(Failure::UnsupportedKind),
             "search" => {
@@ -116,7 +124,8 @@ impl Guest for Plugin {
         let options = &mut answer.source.options;
         match name.as_str() {
             "wrong-kind" => {
-                answer.source.kind = wire::Kind { platform: "lowcoder".to_owned(), name: "postgres".to_owned() };
+                answer.source.kind =
+                    wire::Kind { platform: "lowcoder".to_owned(), name: "postgres".to_owned() };
             }
             "wrong-name" => answer.source.name = "other".to_owned(),
             "wrong-id" => answer.source.logical_id = "other".to_owned(),
@@ -129,7 +138,9 @@ impl Guest for Plugin {
             "own-host" => set(options, "/host", Value::Plain(Scalar::Text("evil".to_owned()))),
             "no-host" => options.retain(|leaf| leaf.at != "/host"),
             "made-up" => options.push(text("/extra", "x")),
-            "made-up-slot" => set(options, "/token", Value::Composed(vec![wire::Part::Slot("other".to_owned())])),
+            "made-up-slot" => {
+                set(options, "/token", Value::Composed(vec![wire::Part::Slot("other".to_owned())]))
+            }
             "twice" => options.push(text("/host", "x")),
             "object-and-value" => options.push(text("/host/inner", "x")),
             "dialect" => set(options, "/dialect", Value::Plain(Scalar::Text("other".to_owned()))),

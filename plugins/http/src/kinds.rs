@@ -10,10 +10,30 @@ use sluice_guest::spec::{
 };
 
 pub(crate) const KINDS: &[KindSpec] = &[
-    KindSpec { platform: Platform::ToolJet, name: "restapi", options: &[URL, AUTH, OAUTH, REST], slots: &[URL_SECRET, AUTH_SECRETS] },
-    KindSpec { platform: Platform::ToolJet, name: "graphql", options: &[URL, AUTH, OAUTH, GRAPHQL], slots: &[URL_SECRET, AUTH_SECRETS] },
-    KindSpec { platform: Platform::Lowcoder, name: "restApi", options: &[LOWCODER], slots: &[URL_SECRET, LOWCODER_SECRETS] },
-    KindSpec { platform: Platform::Lowcoder, name: "graphql", options: &[LOWCODER], slots: &[URL_SECRET, LOWCODER_SECRETS] },
+    KindSpec {
+        platform: Platform::ToolJet,
+        name: "restapi",
+        options: &[URL, AUTH, OAUTH, REST],
+        slots: &[URL_SECRET, AUTH_SECRETS],
+    },
+    KindSpec {
+        platform: Platform::ToolJet,
+        name: "graphql",
+        options: &[URL, AUTH, OAUTH, GRAPHQL],
+        slots: &[URL_SECRET, AUTH_SECRETS],
+    },
+    KindSpec {
+        platform: Platform::Lowcoder,
+        name: "restApi",
+        options: &[LOWCODER],
+        slots: &[URL_SECRET, LOWCODER_SECRETS],
+    },
+    KindSpec {
+        platform: Platform::Lowcoder,
+        name: "graphql",
+        options: &[LOWCODER],
+        slots: &[URL_SECRET, LOWCODER_SECRETS],
+    },
 ];
 
 /// The options that hold addresses.
@@ -53,7 +73,11 @@ const OAUTH: &[OptionSpec] = &[
 ];
 
 const REST: &[OptionSpec] = &[
-    choice("ssl_certificate", &["none", "ca_certificate", "self_signed", "client_certificate"], "Which certificates are checked"),
+    choice(
+        "ssl_certificate",
+        &["none", "ca_certificate", "self_signed", "client_certificate"],
+        "Which certificates are checked",
+    ),
     fixed("retry_network_errors", Flag, "Whether a request is repeated when the network fails"),
 ];
 

@@ -39,7 +39,13 @@ impl Family for Http {
             .filter(|at| options.text(at).is_some_and(|url| encrypted(&url) == Some(false)))
             .map(|at| {
                 let message = format!("requests from {} are not encrypted", target.name);
-                finding(Severity::Warning, "tls.off", Some(&at), &message, "bind a URL that begins with `https`")
+                finding(
+                    Severity::Warning,
+                    "tls.off",
+                    Some(&at),
+                    &message,
+                    "bind a URL that begins with `https`",
+                )
             })
             .collect()
     }

@@ -5,17 +5,35 @@
 
 use sluice_guest::OptionType::{Flag, Number, Text, Url};
 use sluice_guest::options::Options;
-use sluice_guest::spec::{
-    KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, owned, place, secret,
-};
+use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, owned, place, secret};
 
 pub(crate) const KINDS: &[KindSpec] = &[
     KindSpec { platform: Platform::ToolJet, name: "s3", options: &[TOOLJET_S3], slots: &[SECRET_KEY] },
     KindSpec { platform: Platform::ToolJet, name: "gcs", options: &[], slots: &[PRIVATE_KEY] },
-    KindSpec { platform: Platform::ToolJet, name: "minio", options: &[TOOLJET_MINIO], slots: &[SECRET_KEY_REQUIRED] },
-    KindSpec { platform: Platform::Lowcoder, name: "s3", options: &[LOWCODER_S3], slots: &[LOWCODER_SECRET_KEY] },
-    KindSpec { platform: Platform::Lowcoder, name: "googleCloudStorage", options: &[LOWCODER_GCS], slots: &[LOWCODER_PRIVATE_KEY] },
-    KindSpec { platform: Platform::Lowcoder, name: "minio", options: &[LOWCODER_MINIO], slots: &[LOWCODER_SECRET_KEY] },
+    KindSpec {
+        platform: Platform::ToolJet,
+        name: "minio",
+        options: &[TOOLJET_MINIO],
+        slots: &[SECRET_KEY_REQUIRED],
+    },
+    KindSpec {
+        platform: Platform::Lowcoder,
+        name: "s3",
+        options: &[LOWCODER_S3],
+        slots: &[LOWCODER_SECRET_KEY],
+    },
+    KindSpec {
+        platform: Platform::Lowcoder,
+        name: "googleCloudStorage",
+        options: &[LOWCODER_GCS],
+        slots: &[LOWCODER_PRIVATE_KEY],
+    },
+    KindSpec {
+        platform: Platform::Lowcoder,
+        name: "minio",
+        options: &[LOWCODER_MINIO],
+        slots: &[LOWCODER_SECRET_KEY],
+    },
 ];
 
 const TOOLJET_S3: &[OptionSpec] = &[
@@ -56,10 +74,12 @@ const LOWCODER_GCS: &[OptionSpec] = &[
 ];
 
 const SECRET_KEY: &[SlotSpec] = &[secret("secret-key", "secret_key", "The account's secret key")];
-const SECRET_KEY_REQUIRED: &[SlotSpec] = &[secret("secret-key", "secret_key", "The account's secret key").required()];
+const SECRET_KEY_REQUIRED: &[SlotSpec] =
+    &[secret("secret-key", "secret_key", "The account's secret key").required()];
 const PRIVATE_KEY: &[SlotSpec] =
     &[secret("private-key", "private_key", "The service account's JSON with its private key").required()];
-const LOWCODER_SECRET_KEY: &[SlotSpec] = &[secret("secret-key", "secretKey", "The account's secret key").required()];
+const LOWCODER_SECRET_KEY: &[SlotSpec] =
+    &[secret("secret-key", "secretKey", "The account's secret key").required()];
 const LOWCODER_PRIVATE_KEY: &[SlotSpec] =
     &[secret("private-key", "privateKey", "The service account's JSON with its private key").required()];
 

@@ -40,10 +40,17 @@ impl Family for ObjectStorage {
         let mut notes = Vec::new();
         if traits.tls == Some(false) {
             let message = format!("the connection to the store in {} is not encrypted", target.name);
-            notes.push(finding(Severity::Warning, "tls.off", None, &message, "bind an endpoint that encrypts"));
+            notes.push(finding(
+                Severity::Warning,
+                "tls.off",
+                None,
+                &message,
+                "bind an endpoint that encrypts",
+            ));
         }
         if traits.privileged == Some(true) {
-            let message = format!("the data source uses the account that every server in {} comes with", target.name);
+            let message =
+                format!("the data source uses the account that every server in {} comes with", target.name);
             let fix = "bind an account that may do only what the app needs";
             notes.push(finding(Severity::Warning, "account.privileged", None, &message, fix));
         }

@@ -32,19 +32,20 @@ pub fn passed(findings: Vec<Finding>) -> Result<Vec<Finding>, Failure> {
 #[must_use]
 pub fn options(spec: &KindSpec, options: &Options) -> Vec<Finding> {
     let described = spec.described();
-    let unknown = options
-        .iter()
-        .filter(|(at, _)| !at.is_empty() && !spec.knows(&described, at))
-        .map(|(at, _)| finding(
-            Severity::Note,
-            "option.unknown",
-            Some(at),
-            "this option is not known for the kind; the environment owns it",
-            "",
-        ));
+    let unknown =
+        options.iter().filter(|(at, _)| !at.is_empty() && !spec.knows(&described, at)).map(|(at, _)| {
+            finding(
+                Severity::Note,
+                "option.unknown",
+                Some(at),
+                "this option is not known for the kind; the environment owns it",
+                "",
+            )
+        });
     let ill_typed = spec.options().flat_map(|option| {
         let at = spec.at(option.key);
-        let found: Vec<_> = options.within(&at).filter_map(|(leaf, value)| ill_typed(option, &at, leaf, value)).collect();
+        let found: Vec<_> =
+            options.within(&at).filter_map(|(leaf, value)| ill_typed(option, &at, leaf, value)).collect();
         found
     });
     unknown.chain(ill_typed).collect()
@@ -73,7 +74,10 @@ fn ill_typed(option: &OptionSpec, at: &str, leaf: &str, value: &Value) -> Option
                 let text = text.trim();
                 (text.is_empty() || text.parse::<f64>().is_ok_and(f64::is_finite), "a number")
             }
-            other => (matches!(other, None | Some(Scalar::Number(_) | Scalar::Digits(_) | Scalar::None)), "a number"),
+            other => (
+                matches!(other, None | Some(Scalar::Number(_) | Scalar::Digits(_) | Scalar::None)),
+                "a number",
+            ),
         },
         OptionType::Flag => match scalar {
             Some(Scalar::Text(text)) => (text.is_empty() || flag_of(text).is_some(), "true or false"),
@@ -119,9 +123,7 @@ pub fn missing(spec: &KindSpec, options: &Options) -> Vec<String> {
 pub fn same_place(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Option<Finding> {
     let keys: Vec<_> = spec.options().filter(|o| o.across == Sameness::MustDiffer).map(|o| o.key).collect();
     let at: Vec<_> = keys.iter().map(|key| spec.at(key)).collect();
-    let is_expression = |value: &Value| {
-        matches!(value, Value::Composed(parts) if parts.iter().any(|part| matches!(part, Part::Expression(_))))
-    };
+    let is_expression = |value: &Value| matches!(value, Value::Composed(parts) if parts.iter().any(|part| matches!(part, Part::Expression(_))));
     let mut said = false;
     for at in &at {
         match (bundle.get(at).filter(|v| !is_blank(v)), rendered.get(at).filter(|v| !is_blank(v))) {
@@ -131,7 +133,10 @@ pub fn same_place(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Opti
         }
     }
     said.then(|| {
-        let message = format!("the target would connect to the same place as the source environment: `{}` equal its options", keys.join("`, `"));
+        let message = format!(
+            "the target would connect to the same place as the source environment: `{}` equal its options",
+            keys.join("`, `")
+        );
         let fix = "bind the target's own place";
         finding(Severity::Error, "option.must-differ", at.first().map(String::as_str), &message, fix)
     })

@@ -44,8 +44,8 @@ use std::marker::PhantomData;
 pub use bindings::exports::sluice::plugin::transforming::{Assignment, Guest, Traits, Transformed};
 pub use bindings::sluice::plugin::secrets::Candidates;
 pub use bindings::sluice::plugin::types::{
-    DataSource, Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf, OptionType,
-    Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
+    DataSource, Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf,
+    OptionType, Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
 };
 
 use crate::options::Options;

@@ -12,7 +12,11 @@ use crate::{Failure, Finding, Part, Scalar, Severity, Value};
 ///
 /// # Errors
 /// When the two do not fit together: the one has a value where the other has members.
-pub fn merge(spec: &KindSpec, bundle: &Options, binding: &Options) -> Result<(Options, Vec<Finding>), Failure> {
+pub fn merge(
+    spec: &KindSpec,
+    bundle: &Options,
+    binding: &Options,
+) -> Result<(Options, Vec<Finding>), Failure> {
     let fixed = spec.fixed();
     let is_fixed = |leaf: &str| fixed.iter().any(|at| covers(at, leaf));
     let whole: Vec<_> = spec.slots().filter(|s| s.shape == Shape::Whole).map(|s| spec.at(s.key)).collect();
@@ -28,8 +32,15 @@ pub fn merge(spec: &KindSpec, bundle: &Options, binding: &Options) -> Result<(Op
         if !is_fixed(at) {
             rendered.insert(at, value.clone());
         } else if !bundle.get(at).is_some_and(|of_bundle| same(of_bundle, value)) {
-            let message = "the binding sets an option that must be the same in every environment; the bundle's is used";
-            notes.push(finding(Severity::Warning, "option.must-match", Some(at), message, "remove it from the binding"));
+            let message =
+                "the binding sets an option that must be the same in every environment; the bundle's is used";
+            notes.push(finding(
+                Severity::Warning,
+                "option.must-match",
+                Some(at),
+                message,
+                "remove it from the binding",
+            ));
         }
     }
     unfold(rendered).map(|rendered| (rendered, notes))
@@ -44,8 +55,15 @@ fn unfold(options: Options) -> Result<Options, Failure> {
             (false, _) => unfolded.insert(at, value.clone()),
             (true, Value::Plain(Scalar::EmptyObject | Scalar::EmptyList)) => {}
             (true, _) => {
-                let message = "the binding and the bundle do not fit: the one has a value here, the other has members";
-                clashes.push(finding(Severity::Error, "option.clash", Some(at), message, "set the option in the binding as the bundle has it"));
+                let message =
+                    "the binding and the bundle do not fit: the one has a value here, the other has members";
+                clashes.push(finding(
+                    Severity::Error,
+                    "option.clash",
+                    Some(at),
+                    message,
+                    "set the option in the binding as the bundle has it",
+                ));
             }
         }
     }

@@ -1,9 +1,7 @@
 //! Kinds as data.
 
 use crate::options::covers;
-use crate::{
-    Kind, KindDescription, OptionDescription, OptionType, Sameness, SecretShape, SlotDescription,
-};
+use crate::{Kind, KindDescription, OptionDescription, OptionType, Sameness, SecretShape, SlotDescription};
 
 /// A platform's way to write options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +194,8 @@ impl KindSpec {
     /// Whether something in the table covers a leaf.
     #[must_use]
     pub fn knows(&self, described: &[String], leaf: &str) -> bool {
-        (self.platform == Platform::ToolJet && covers(ENVELOPE, leaf)) || described.iter().any(|at| covers(at, leaf))
+        (self.platform == Platform::ToolJet && covers(ENVELOPE, leaf))
+            || described.iter().any(|at| covers(at, leaf))
     }
 
     /// The pointers of all options and slots.

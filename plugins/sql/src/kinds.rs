@@ -10,7 +10,11 @@ use sluice_guest::spec::{
 };
 
 pub(crate) const KINDS: &[KindSpec] = &[
-    tooljet("postgresql", &[PLACE_OR_STRING, USERNAME, SSL, CONNECTION, SSH], &[PASSWORD, SSL_FILES, STRING, SSH_SECRETS]),
+    tooljet(
+        "postgresql",
+        &[PLACE_OR_STRING, USERNAME, SSL, CONNECTION, SSH],
+        &[PASSWORD, SSL_FILES, STRING, SSH_SECRETS],
+    ),
     tooljet("mysql", &[PLACE, USERNAME, SSL, SOCKET, SSH], &[PASSWORD, SSL_FILES, SSH_SECRETS]),
     tooljet("mariadb", &[PLACE, USER, SSL, MARIADB], &[PASSWORD, MARIADB_FILES]),
     tooljet("mssql", &[PLACE, USERNAME, MSSQL], &[PASSWORD]),
@@ -50,17 +54,29 @@ const USER: &[OptionSpec] = &[owned("user", Text, "The account to connect as")];
 
 const SSL: &[OptionSpec] = &[
     fixed("ssl_enabled", Flag, "Whether the connection is encrypted"),
-    choice("ssl_certificate", &["none", "ca_certificate", "self_signed", "client_certificate"], "Which certificates are checked"),
+    choice(
+        "ssl_certificate",
+        &["none", "ca_certificate", "self_signed", "client_certificate"],
+        "Which certificates are checked",
+    ),
 ];
 
 const CONNECTION: &[OptionSpec] = &[
-    choice("connection_type", &["manual", "string"], "Whether the connection is given in parts or as one URL"),
+    choice(
+        "connection_type",
+        &["manual", "string"],
+        "Whether the connection is given in parts or as one URL",
+    ),
     owned("connection_options", ListOfPairs, "Further parameters of the connection"),
     fixed("allow_dynamic_connection_parameters", Flag, "Whether queries may name another host or database"),
 ];
 
 const SOCKET: &[OptionSpec] = &[
-    choice("connection_type", &["hostname", "socket_path"], "Whether the server is named by host or by socket"),
+    choice(
+        "connection_type",
+        &["hostname", "socket_path"],
+        "Whether the server is named by host or by socket",
+    ),
     place("socket_path", Text, "The server's socket"),
     choice("protocol", &["hostname", "socket_path"], "Whether the server is named by host or by socket"),
     owned("connection_options", ListOfPairs, "Further parameters of the connection"),
@@ -110,7 +126,8 @@ const MARIADB_FILES: &[SlotSpec] = &[
     secret("key", "key", "The client's private key"),
 ];
 
-const STRING: &[SlotSpec] = &[url_secret("connection-password", "connection_string", "The password in the URL")];
+const STRING: &[SlotSpec] =
+    &[url_secret("connection-password", "connection_string", "The password in the URL")];
 
 const SSH_SECRETS: &[SlotSpec] = &[
     secret("ssh-private-key", "ssh_private_key", "The tunnel's private key"),
@@ -125,7 +142,10 @@ pub(crate) fn account(spec: &KindSpec, options: &Options) -> Option<String> {
 
 /// Where the kind says whether the connection is encrypted.
 pub(crate) fn tls_at(spec: &KindSpec) -> Option<String> {
-    spec.options().map(|o| o.key).find(|key| matches!(*key, "ssl_enabled" | "usingSsl" | "azure")).map(|key| spec.at(key))
+    spec.options()
+        .map(|o| o.key)
+        .find(|key| matches!(*key, "ssl_enabled" | "usingSsl" | "azure"))
+        .map(|key| spec.at(key))
 }
 
 /// The database's port where the options name none.

@@ -43,7 +43,8 @@ impl<'d, 'v> Expected<'d, 'v> {
     ) -> Result<Self, Reason> {
         let mut leaves = BTreeMap::new();
         for (at, wire, json) in source.iter() {
-            let is_slot = matches!(wire, Wire::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
+            let is_slot =
+                matches!(wire, Wire::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
             let origin = if !description.is_owned(at) {
                 Origin::Bundle
             } else if is_slot && description.is_whole_slot(at) && !binding.any_within(at) {

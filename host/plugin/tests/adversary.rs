@@ -1,0 +1,231 @@
+//! Plugins that misbehave: each ends with an error that names plugin, data source and limit, and
+//! harms nobody else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail as tests do"
+)]
+
+mod built;
+
+use std::time::Duration;
+
+use built::{act, adversary, bytes, slot};
+use serde_json::json;
+use sluice_plugin::{Host, Limit, Limits, Plugin, Reason};
+
+fn refusal(plugin: &Plugin, name: &str) -> Reason {
+    let error = plugin.render(&act(name)).expect_err(name);
+    let text = error.to_string();
+    let shown: String = name.chars().take(20).collect();
+    assert!(text.starts_with(&format!("plugin `adversary`, data source `{shown}")), "{text}");
+    assert!(text.contains("(source-1): "), "{text}");
+    *error.reason
+}
+
+fn with(limits: Limits) -> Plugin {
+    Host::new(limits).unwrap().load("adversary", &bytes("test/adversary.wasm")).unwrap()
+}
+
+/// The neighbour that goes on working, and works for its own.
+fn behaves(plugin: &Plugin) {
+    let rendered = plugin.render(&act("decent")).unwrap();
+    let expected = json!({
+        "host": "db.staging.example", "tls": false, "mode": "lax", "dialect": "old",
+        "password": slot("password"), "token": slot("token"),
+    });
+    assert_eq!(rendered.options, expected);
+    let filled: Vec<_> = rendered.slots.iter().map(|(s, r)| format!("{s} {r}")).collect();
+    assert_eq!(filled, ["password secret://staging/orders/new"]);
+    assert_eq!(rendered.missing_slots, []);
+}
+
+#[test]
+fn what_uses_too_much_is_stopped_at_the_limit_that_it_met() {
+    let limits = Limits::default();
+    let exceeded = |limit, most: usize| Reason::Exceeded { limit, most: most as u64 };
+    for (name, expected) in [
+        ("loop", Reason::Exceeded { limit: Limit::Fuel, most: limits.fuel }),
+        ("allocate", exceeded(Limit::Memory, limits.memory_bytes)),
+        ("grow", exceeded(Limit::Memory, limits.memory_bytes)),
+        ("recurse", exceeded(Limit::Stack, limits.stack_bytes)),
+        ("answer-100-mb", exceeded(Limit::Answer, limits.answer_bytes)),
+        ("answer-long", exceeded(Limit::Answer, limits.answer_bytes)),
+        ("log-many", exceeded(Limit::LogMessages, limits.log_messages)),
+        ("log-long", exceeded(Limit::LogBytes, limits.log_bytes)),
+        ("findings", exceeded(Limit::Findings, limits.findings)),
+    ] {
+        assert_eq!(refusal(adversary(), name), expected, "{name}");
+        behaves(adversary());
+    }
+}
+
+#[test]
+fn each_limit_is_what_stops_the_act() {
+    // The same act with a limit that leaves room does not meet that limit.
+    let default = Limits::default();
+    let roomy = with(Limits {
+        answer_bytes: 1 << 30,
+        log_bytes: 1 << 30,
+        log_messages: 10_000_000,
+        findings: 1_000_000,
+        // So that the log of a million messages is stopped by fuel at the latest.
+        fuel: 2_000_000_000,
+        ..default.clone()
+    });
+    for (name, limit) in [
+        ("answer-100-mb", Limit::Answer),
+        ("answer-long", Limit::Answer),
+        ("log-many", Limit::LogMessages),
+        ("log-long", Limit::LogBytes),
+        ("findings", Limit::Findings),
+    ] {
+        match roomy.render(&act(name)) {
+            Ok(_) => {}
+            Err(error) => assert!(
+                !matches!(*error.reason, Reason::Exceeded { limit: met, .. } if met == limit),
+                "{name}: {error}"
+            ),
+        }
+    }
+    let small = with(Limits { memory_bytes: 4 << 20, stack_bytes: 64 << 10, fuel: 5_000_000, ..default });
+    for (name, expected) in [
+        ("grow", Reason::Exceeded { limit: Limit::Memory, most: 4 << 20 }),
+        ("recurse", Reason::Exceeded { limit: Limit::Stack, most: 64 << 10 }),
+        ("loop", Reason::Exceeded { limit: Limit::Fuel, most: 5_000_000 }),
+    ] {
+        assert_eq!(refusal(&small, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_wall_clock_stops_what_fuel_does_not() {
+    let plugin =
+        with(Limits { fuel: u64::MAX >> 1, deadline: Duration::from_millis(50), ..Limits::default() });
+    assert_eq!(refusal(&plugin, "loop"), Reason::Exceeded { limit: Limit::Deadline, most: 50 });
+    behaves(&plugin);
+}
+
+#[test]
+fn a_trap_ends_one_call() {
+    for name in ["trap", "trap-late"] {
+        let reason = refusal(adversary(), name);
+        assert!(matches!(&reason, Reason::Trap(what) if what.contains("unreachable")), "{reason}");
+        behaves(adversary());
+    }
+}
+
+#[test]
+fn an_answer_is_held_to_what_the_environment_owns_and_the_bundle_fixes() {
+    let at = |at: &str| at.to_owned();
+    for (name, expected) in [
+        ("wrong-kind", Reason::IdentityChanged("kind")),
+        ("wrong-name", Reason::IdentityChanged("name")),
+        ("wrong-id", Reason::IdentityChanged("identity")),
+        ("source-options", Reason::FromAnotherEnvironment { at: at("/host") }),
+        ("source-host", Reason::FromAnotherEnvironment { at: at("/host") }),
+        ("own-host", Reason::NotTheBindings { at: at("/host") }),
+        ("nan", Reason::NotTheBindings { at: at("/host") }),
+        ("nan-flag", Reason::NotTheBundles { at: at("/tls") }),
+        ("dialect", Reason::NotTheBundles { at: at("/dialect") }),
+        ("mode", Reason::NotTheBundles { at: at("/mode") }),
+        ("no-host", Reason::LeftOut { at: at("/host") }),
+        ("made-up", Reason::MadeUp { at: at("/extra") }),
+        ("made-up-slot", Reason::NotTheBindings { at: at("/token") }),
+        ("twice", Reason::Twice { at: at("/host") }),
+        ("object-and-value", Reason::MadeUp { at: at("/host/inner") }),
+        ("unsupported", Reason::UnsupportedKind("lowcoder/adversary".parse().unwrap())),
+    ] {
+        assert_eq!(refusal(adversary(), name), expected, "{name}");
+    }
+    behaves(adversary());
+}
+
+#[test]
+fn a_flag_and_a_choice_may_be_set_to_what_is_described() {
+    let rendered = adversary().render(&act("harden")).unwrap();
+    assert_eq!((&rendered.options["tls"], &rendered.options["mode"]), (&json!(true), &json!("strict")));
+}
+
+#[test]
+fn only_what_was_offered_fills_what_was_asked() {
+    for (name, expected) in [
+        ("index", Reason::NotOffered { index: 3, offered: 3 }),
+        ("label", Reason::NotOffered { index: 3, offered: 3 }),
+        ("other-slot", Reason::SlotNotAsked { slot: "other".into() }),
+        ("slot-twice", Reason::SlotTwice { slot: "password".parse().unwrap() }),
+    ] {
+        assert_eq!(refusal(adversary(), name), expected, "{name}");
+    }
+}
+
+#[test]
+fn references_of_other_environments_never_reach_a_plugin() {
+    let mut offered = act("decent");
+    offered.candidates[1].reference = "secret://production/orders/password".parse().unwrap();
+    let mut bound = act("decent");
+    bound.slots_bound.insert("password".parse().unwrap(), "secret://development/x".parse().unwrap());
+    for input in [offered, bound] {
+        let reason = *adversary().render(&input).unwrap_err().reason;
+        assert!(matches!(reason, Reason::ForeignSecret { .. }), "{reason}");
+    }
+}
+
+#[test]
+fn what_a_plugin_says_is_passed_on_fit_to_be_shown() {
+    let Reason::Invalid(notes) = refusal(adversary(), "invalid") else { panic!() };
+    assert_eq!(notes[0].message, "the host is bad [31m");
+    assert_eq!(notes[0].at.as_deref(), Some("/host"));
+    let text = refusal(adversary(), "incomplete").to_string();
+    assert!(text.contains("the binding of `staging` lacks `/host`, `/port`"), "{text}");
+}
+
+#[test]
+fn nothing_is_left_of_one_call_in_the_next() {
+    for _ in 0..3 {
+        let rendered = adversary().render(&act("remember")).unwrap();
+        assert_eq!(rendered.notes[0].message, "0");
+    }
+}
+
+/// The act `search` for a text, spelled so that it is not itself in the guest's memory.
+fn search(text: &str) -> String {
+    let turned: String = text.bytes().map(|byte| format!("{:02x}", !byte)).collect();
+    format!("search:{turned}")
+}
+
+#[test]
+fn a_guest_finds_labels_and_options_in_its_memory_and_no_reference() {
+    // References stand for secrets here: a value never even enters this crate.
+    let found = |text: &str| adversary().render(&act(&search(text))).unwrap().notes[0].message.clone();
+    for (text, expected) in [
+        ("db.dev.example", "found"),
+        ("lowcoder", "found"),
+        ("orders/new", "not found"),
+        ("secret://", "not found"),
+        ("canary-4f2a91c7", "not found"),
+    ] {
+        assert_eq!(found(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_same_input_takes_the_same_fuel() {
+    let [a, b] = [(); 2].map(|()| adversary().render(&act("decent")).unwrap());
+    assert_eq!(a, b);
+    assert!(a.fuel_used > 0 && a.fuel_used < Limits::default().fuel / 100, "{}", a.fuel_used);
+}
+
+#[test]
+fn more_calls_than_places_wait_and_all_are_answered() {
+    let plugin = with(Limits { concurrent_calls: 2, ..Limits::default() });
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..20).for_each(|_| behaves(&plugin)));
+        }
+        scope.spawn(|| assert!(matches!(refusal(&plugin, "trap"), Reason::Trap(_))));
+    });
+}
