@@ -88,17 +88,29 @@ pub(crate) struct Content {
     pub(crate) clash: Option<String>,
 }
 
+/// Whether the member at these steps is no content.
+pub(crate) type LeaveOut<'a> = &'a dyn Fn(&[Step<'_>]) -> bool;
+
 /// Makes the content of one object.
-pub(crate) fn convert(native: &Value, kind: ObjectKind, scope: &Scope, dialect: &dyn Dialect) -> Content {
+pub(crate) fn convert(
+    native: &Value,
+    kind: ObjectKind,
+    scope: &Scope,
+    dialect: &dyn Dialect,
+    leave_out: LeaveOut<'_>,
+) -> Content {
+    // Only a data source's options have marks already.
+    let marks = if kind == ObjectKind::DataSource { content::marks(native) } else { Vec::new() };
     let mut pass = Pass {
         root: native,
         kind,
         context: Some((scope, dialect)),
+        leave_out,
         steps: Vec::new(),
         references: Vec::new(),
         edges: Vec::new(),
         taken: Vec::new(),
-        names: content::marks(native).into_iter().map(|mark| mark.slot).collect(),
+        names: marks.into_iter().map(|mark| mark.slot).collect(),
         clash: None,
     };
     let value = pass.value(native, None);
@@ -114,6 +126,7 @@ pub(crate) fn withhold(native: &Value) -> (Value, usize) {
         root: native,
         kind: ObjectKind::App,
         context: None,
+        leave_out: &|_| false,
         steps: Vec::new(),
         references: Vec::new(),
         edges: Vec::new(),
@@ -129,6 +142,7 @@ struct Pass<'v, 's> {
     root: &'v Value,
     kind: ObjectKind,
     context: Option<(&'s Scope, &'s dyn Dialect)>,
+    leave_out: LeaveOut<'s>,
     steps: Vec<Step<'v>>,
     references: Vec<Reference>,
     edges: Vec<(ReferenceKind, Target)>,
@@ -196,9 +210,11 @@ impl<'v> Pass<'v, '_> {
                 (key, _) => Some((key, Naming::Member)),
             };
             self.steps.push(Step::Member(key));
-            let member = self.value(member, name);
+            if !(self.leave_out)(&self.steps) {
+                let member = self.value(member, name);
+                object.insert(self.translated(key), member);
+            }
             self.steps.pop();
-            object.insert(self.translated(key), member);
         }
         Value::Object(object)
     }

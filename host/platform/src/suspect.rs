@@ -63,7 +63,7 @@ const PATTERNS: &[Pattern] = &[
     Pattern {
         what: "jwt",
         hints: &["eyj"],
-        regex: r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+        regex: r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
         judge: Judge::Form,
     },
     Pattern {
@@ -93,7 +93,7 @@ const PATTERNS: &[Pattern] = &[
             "sq0",
         ],
         regex: concat!(
-            r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}",
+            r"(?-u:\b)(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[A-Za-z0-9_-]{20,}",
             r"|xox[abeprs]-[A-Za-z0-9-]{10,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-(?:proj-|ant-)?[A-Za-z0-9_-]{32,}",
             r"|AIza[0-9A-Za-z_-]{35}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30,}",
             r"|dop_v1_[0-9a-f]{64}|ya29\.[A-Za-z0-9_-]{20,}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|key-[0-9a-f]{32}",
@@ -110,7 +110,7 @@ const PATTERNS: &[Pattern] = &[
     Pattern {
         what: "url-password",
         hints: &["://"],
-        regex: r#"(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>{}?#]*:([^\s/@"'<>{}]{1,200})@[a-z0-9\[]"#,
+        regex: r#"(?i)(?-u:\b)[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>{}?#]*:([^\s/@"'<>{}]{1,200})@[a-z0-9\[]"#,
         judge: Judge::Literal,
     },
     Pattern {
@@ -128,7 +128,7 @@ const PATTERNS: &[Pattern] = &[
     Pattern {
         what: "authorization",
         hints: &["bearer", "basic"],
-        regex: r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})",
+        regex: r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})",
         judge: Judge::Random,
     },
 ];

@@ -1,13 +1,19 @@
 //! Replacing ids inside text, as whole tokens.
+//!
+//! An id begins where a word of the text begins. So the text is walked word by word, and only at a
+//! word with which some id begins is the id itself looked up, by hash: the work is linear in the
+//! text, whatever the number of ids, and nothing has to be built ahead but two tables.
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
 /// A set of replacements made in one pass.
 pub(crate) struct Translator {
-    tokens: Option<AhoCorasick>,
-    to: Vec<Option<String>>,
+    /// By the first word of the ids that begin with it, their lengths, longest first.
+    first_words: HashMap<String, Vec<usize>>,
+    /// Lengths that first words have, as bits; the last one stands for all that are longer.
+    lengths: u64,
+    /// The replacement of each id, or nothing where the id must not occur.
+    to: HashMap<String, Option<String>>,
     exact: HashMap<String, String>,
 }
 
@@ -50,16 +56,20 @@ impl Translator {
     }
 
     fn build(pairs: &[(&str, Option<&str>)]) -> Self {
-        let tokens = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(pairs.iter().map(|(from, _)| from))
-            .ok()
-            .filter(|_| !pairs.is_empty());
-        Self {
-            tokens,
-            to: pairs.iter().map(|(_, to)| to.map(str::to_owned)).collect(),
-            exact: HashMap::new(),
+        let mut first_words: HashMap<String, Vec<usize>> = HashMap::with_capacity(pairs.len());
+        let mut to = HashMap::with_capacity(pairs.len());
+        let mut lengths = 0;
+        for (from, replacement) in pairs.iter().filter(|(from, _)| !from.is_empty()) {
+            let word = first_word(from);
+            lengths |= bit(word);
+            let of_word = first_words.entry(word.to_owned()).or_default();
+            if !of_word.contains(&from.len()) {
+                of_word.push(from.len());
+                of_word.sort_unstable_by(|a, b| b.cmp(a));
+            }
+            to.insert((*from).to_owned(), replacement.map(str::to_owned));
         }
+        Self { first_words, lengths, to, exact: HashMap::new() }
     }
 
     /// The replacement for a text that is known to be one id.
@@ -69,20 +79,25 @@ impl Translator {
 
     /// The text with every token replaced.
     pub(crate) fn text(&self, text: &str) -> Translation {
-        let Some(tokens) = &self.tokens else { return Translation::Same };
         let mut out = String::new();
-        let mut done = 0;
-        for hit in tokens.find_iter(text) {
-            if !is_token(text, hit.start(), hit.end()) {
+        let (mut done, mut at) = (0, 0);
+        while let Some(start) = word_start(text, at) {
+            let word = first_word(text.get(start..).unwrap_or_default());
+            at = start + word.len().max(1);
+            if self.lengths & bit(word) == 0 {
                 continue;
             }
-            match self.to.get(hit.pattern().as_usize()) {
-                Some(Some(to)) => {
-                    out.push_str(text.get(done..hit.start()).unwrap_or_default());
-                    out.push_str(to);
-                    done = hit.end();
-                }
-                _ => return Translation::Forbidden(text.get(hit.range()).unwrap_or_default().to_owned()),
+            for length in self.first_words.get(word).into_iter().flatten() {
+                let Some(id) = text.get(start..start + length) else { continue };
+                let Some(to) = self.to.get(id).filter(|_| is_token(text, start, start + length)) else {
+                    continue;
+                };
+                let Some(to) = to else { return Translation::Forbidden(id.to_owned()) };
+                out.push_str(text.get(done..start).unwrap_or_default());
+                out.push_str(to);
+                done = start + length;
+                at = done;
+                break;
             }
         }
         if done == 0 {
@@ -93,9 +108,29 @@ impl Translator {
     }
 }
 
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The word at the beginning of a text; an id that begins otherwise has an empty one and is not
+/// found inside text.
+fn first_word(text: &str) -> &str {
+    let end = text.bytes().position(|byte| !is_word(byte)).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
+/// Where the next word begins, from `at` on, which is not inside a word.
+fn word_start(text: &str, at: usize) -> Option<usize> {
+    text.as_bytes().get(at..)?.iter().position(|byte| is_word(*byte)).map(|found| at + found)
+}
+
+const fn bit(word: &str) -> u64 {
+    1 << if word.len() < 63 { word.len() } else { 63 }
+}
+
 /// Whether what stands at `start..end` is not a piece of a longer word.
 pub(crate) fn is_token(text: &str, start: usize, end: usize) -> bool {
-    let word = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let word = |byte: Option<&u8>| byte.is_some_and(|byte| is_word(*byte));
     let bytes = text.as_bytes();
     !word(start.checked_sub(1).and_then(|before| bytes.get(before))) && !word(bytes.get(end))
 }

@@ -240,6 +240,8 @@ const FAKES: [&str; 2] = ["not-a-real-token-00001", "not-a-real-password"];
 fn under_password(value: &Value, within: bool, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if within => {
+            found.insert(text.trim().to_owned());
+            found.insert(text.trim_end().to_owned());
             found.insert(text.clone());
             found.extend(text.split_once(' ').map(|(_, value)| value.trim().to_owned()));
         }

@@ -258,7 +258,7 @@ fn keep(
     scope: &Scope,
     out: &mut Decoded,
 ) -> Result<(), DecodeError> {
-    let content = convert(native, made.kind, scope, &Lowcoder);
+    let content = convert(native, made.kind, scope, &Lowcoder, &|_| false);
     if let Some(clash) = content.clash {
         let id = LogicalId::new(clash).unwrap_or_else(|_| made.id.clone());
         return Err(DecodeError::Clash { id, object: made.name.to_owned() });

@@ -1,5 +1,6 @@
 //! A file's things as objects, and what is left.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sluice_model::{Kind, LogicalId, Object, ObjectKind};
 
 use super::dialect::Tooljet;
-use super::incidental::{Of, part, part_layouts};
+use super::incidental::{Of, content, is_of_file, kept, kept_layouts, order_layouts};
 use super::survey::{Found, Place};
 use super::{Export, ModuleEntry, Unit, is_built_in, text};
 use crate::content::{Content, Scope, convert, withhold};
@@ -206,8 +207,9 @@ impl Export {
 }
 
 fn of(members: &Map<String, Value>) -> RestEntry {
-    let (_, kept) = part(members, Of::Entry);
     let id = members.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut kept = kept(members, Of::Entry);
+    kept.extend(kept_layouts(members).map(|layouts| ("layouts".to_owned(), layouts)));
     RestEntry::Of { id, kept }
 }
 
@@ -248,35 +250,40 @@ impl Maker<'_> {
         let kind = found.thing.key.kind;
         let mut declared = Vec::new();
         let mut native = match &found.place {
-            Place::Unit => unit.content(),
-            Place::Listed(_, entry) | Place::Table(entry) => entry_content(entry).0,
-            Place::NestedPage(page) => {
-                let mut page = (*page).clone();
-                empty(page.get_mut("components"));
-                page
-            }
+            Place::Unit => Cow::Owned(unit.content()),
+            Place::Listed("dataSources", entry) => Cow::Owned(Value::Object(
+                entry.as_object().map(|entry| content(entry, Of::Entry)).unwrap_or_default(),
+            )),
+            Place::Listed(_, entry) | Place::Table(entry) => Cow::Borrowed(*entry),
+            Place::NestedPage(page) => Cow::Owned(without_inner(page, &["components"])),
             Place::NestedComponent(page, component) => {
                 let mut component = (*component).clone();
                 if let (Some(members), Some(page)) = (component.as_object_mut(), page) {
                     members.insert(PAGE.to_owned(), Value::String((*page).to_owned()));
                 }
-                component
+                Cow::Owned(component)
             }
         };
         let mut source_kind = None;
         if let (Place::Listed("dataSources", entry), Some(kind)) = (&found.place, &found.thing.source_kind) {
             if let (Some(set), Some(members)) =
-                (unit.options_of(found.token, self.environment), native.as_object_mut())
+                (unit.options_of(found.token, self.environment), native.to_mut().as_object_mut())
             {
                 members.insert(OPTIONS.to_owned(), set);
             }
-            if let Some(options) = native.get_mut(OPTIONS) {
+            if let Some(options) = native.to_mut().get_mut(OPTIONS) {
                 declared = slots::take(options, &self.rules.for_kind(kind));
             }
             self.propose(unit, found.token, id, kind)?;
             source_kind = (!is_built_in(entry)).then(|| kind.clone());
         }
-        let content = convert(&native, kind, self.scope, &Tooljet);
+        let listed = matches!(found.place, Place::Listed(..) | Place::Table(_));
+        let native: &Value = &native;
+        let mut content =
+            convert(native, kind, self.scope, &Tooljet, &|steps| listed && is_of_file(native, steps));
+        if kind == ObjectKind::Component && listed {
+            order_layouts(&mut content.value);
+        }
         let object = Object {
             id: id.clone(),
             unit: owner,
@@ -302,7 +309,7 @@ impl Maker<'_> {
             let mut options = json!({ OPTIONS: options });
             let declared =
                 options.get_mut(OPTIONS).map(|options| slots::take(options, &self.rules.for_kind(kind)));
-            let content = convert(&options, ObjectKind::DataSource, self.scope, &Tooljet);
+            let content = convert(&options, ObjectKind::DataSource, self.scope, &Tooljet, &|_| false);
             let options = content.value.get(OPTIONS).cloned().unwrap_or_default();
             self.out.proposals.push(EnvironmentOptions {
                 source: id.clone(),
@@ -360,19 +367,14 @@ impl Maker<'_> {
     }
 }
 
-/// Leaves the place of members that stand for themselves, so that writing puts them back there.
-fn empty(members: Option<&mut Value>) {
-    if let Some(Value::Object(members)) = members {
-        members.clear();
-    }
-}
-
-/// A list's entry without what is of this file only, and that.
-fn entry_content(entry: &Value) -> (Value, Map<String, Value>) {
-    let Some(members) = entry.as_object() else { return (entry.clone(), Map::new()) };
-    let (mut content, mut kept) = part(members, Of::Entry);
-    part_layouts(&mut content, &mut kept);
-    (Value::Object(content), kept)
+/// A copy with these members empty: their place is left, so that writing puts them back there.
+fn without_inner(value: &Value, inner: &[&str]) -> Value {
+    let Some(members) = value.as_object() else { return value.clone() };
+    let copy = members.iter().map(|(key, member)| match member {
+        Value::Object(_) if inner.contains(&key.as_str()) => (key.clone(), Value::Object(Map::new())),
+        member => (key.clone(), member.clone()),
+    });
+    Value::Object(copy.collect())
 }
 
 impl Unit {
@@ -380,20 +382,24 @@ impl Unit {
         self.version().and_then(|v| v.get("definition")).is_some_and(|d| d.get("components").is_some())
     }
 
-    fn parted_version(&self) -> (Map<String, Value>, Map<String, Value>) {
-        let of = if self.is_legacy() { Of::LegacyVersion } else { Of::Version };
-        self.version().and_then(Value::as_object).map(|version| part(version, of)).unwrap_or_default()
+    fn of_version(&self) -> Of {
+        if self.is_legacy() { Of::LegacyVersion } else { Of::Version }
     }
 
     /// The app's own content: itself and its edited version, without what stands for itself.
     fn content(&self) -> Value {
-        let (app, _) = part(&self.app, Of::App);
-        let (mut version, _) = self.parted_version();
-        if let Some(definition) = version.get_mut("definition") {
-            empty(definition.get_mut("components"));
-            empty(definition.get_mut("pages"));
+        let mut own = Map::new();
+        for (key, value) in self.version().and_then(Value::as_object).into_iter().flatten() {
+            if self.of_version().is_kept(key) {
+                continue;
+            }
+            let value = match key.as_str() {
+                "definition" => without_inner(value, &["components", "pages"]),
+                _ => value.clone(),
+            };
+            own.insert(key.clone(), value);
         }
-        json!({ "app": app, "version": version })
+        json!({ "app": content(&self.app, Of::App), "version": own })
     }
 
     fn environment_name(&self, id: &str) -> Option<&str> {
@@ -423,21 +429,22 @@ impl Unit {
                     RestEntry::Of { id: self.version_id().unwrap_or_default().to_owned(), kept: Map::new() }
                 }
                 "dataSourceOptions" => self.rest_of_set(entry, rules, environment, withheld),
-                _ if taken.contains(&std::ptr::from_ref(entry)) => {
-                    let id = text(entry, "id").unwrap_or_default().to_owned();
-                    RestEntry::Of { id, kept: entry_content(entry).1 }
-                }
+                _ if taken.contains(&std::ptr::from_ref(entry)) => match entry.as_object() {
+                    Some(members) => of(members),
+                    None => RestEntry::Verbatim(entry.clone()),
+                },
                 _ => RestEntry::Verbatim(self.withheld_source(entry, rules, withheld)),
             });
             lists.insert((*list).to_owned(), kept.collect());
         }
-        let (_, mut app) = part(&self.app, Of::App);
+        let editing = self.app.get("editingVersion").map(|editing| self.editing(editing));
+        let own = self.app.iter().filter(|(key, _)| key.as_str() != "editingVersion" && Of::App.is_kept(key));
+        let mut app: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
         // A token of the server, whatever it looks like.
         if let Some(token) = app.get_mut("workflowApiToken").filter(|token| token.is_string()) {
             *token = Value::Null;
             *withheld += 1;
         }
-        let editing = app.remove("editingVersion").map(|editing| self.editing(editing));
         let modules = self.modules.as_ref().map(|modules| {
             let entry = |module: &ModuleEntry| match module {
                 ModuleEntry::Unit(index) => RestModule::Unit(*index),
@@ -452,7 +459,11 @@ impl Unit {
             around: self.around.clone(),
             inside: self.inside.clone(),
             app,
-            version: self.parted_version().1,
+            version: self
+                .version()
+                .and_then(Value::as_object)
+                .map(|v| kept(v, self.of_version()))
+                .unwrap_or_default(),
             lists,
             editing,
             modules,
@@ -497,17 +508,17 @@ impl Unit {
         entry
     }
 
-    fn editing(&self, editing: Value) -> Editing {
-        let (Some(version), Value::Object(mut editing)) =
-            (self.version().and_then(Value::as_object), editing.clone())
+    fn editing(&self, editing: &Value) -> Editing {
+        let (Some(version), Some(members)) = (self.version().and_then(Value::as_object), editing.as_object())
         else {
-            return Editing::Verbatim(editing);
+            return Editing::Verbatim(editing.clone());
         };
-        if editing.get("id") != version.get("id") {
-            return Editing::Verbatim(Value::Object(editing));
+        if members.get("id") != version.get("id") {
+            return Editing::Verbatim(editing.clone());
         }
-        let without = version.keys().filter(|key| !editing.contains_key(*key)).cloned().collect();
-        editing.retain(|key, value| version.get(key) != Some(value));
-        Editing::Repeats { but: editing, without }
+        let differs = |(key, value): &(&String, &Value)| version.get(key.as_str()) != Some(*value);
+        let but = members.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+        let without = version.keys().filter(|key| !members.contains_key(*key)).cloned().collect();
+        Editing::Repeats { but, without }
     }
 }

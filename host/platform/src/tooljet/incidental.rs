@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::content::Step;
+
 /// Members of every entry that say where and when it lies, not what it is.
 const OF_ENTRIES: &[&str] = &[
     "appId",
@@ -78,7 +80,8 @@ pub(crate) enum Of {
 }
 
 impl Of {
-    fn is_kept(self, key: &str) -> bool {
+    /// Whether a member is kept aside.
+    pub(crate) fn is_kept(self, key: &str) -> bool {
         match self {
             Self::Entry => OF_ENTRIES.contains(&key),
             Self::App => OF_APPS.contains(&key),
@@ -90,39 +93,66 @@ impl Of {
     }
 }
 
-/// Parts members into content and what is kept aside.
-pub(crate) fn part(members: &Map<String, Value>, of: Of) -> (Map<String, Value>, Map<String, Value>) {
-    let (mut content, mut kept) = (Map::new(), Map::new());
-    for (key, value) in members {
-        let into = if of.is_kept(key) { &mut kept } else { &mut content };
-        into.insert(key.clone(), value.clone());
-    }
-    (content, kept)
+/// The members that are content.
+pub(crate) fn content(members: &Map<String, Value>, of: Of) -> Map<String, Value> {
+    members
+        .iter()
+        .filter(|(key, _)| !of.is_kept(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The members that are kept aside.
+pub(crate) fn kept(members: &Map<String, Value>, of: Of) -> Map<String, Value> {
+    members
+        .iter()
+        .filter(|(key, _)| of.is_kept(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// Members of a component's layout for one screen that are of this file only.
 const OF_LAYOUTS: &[&str] = &["componentId", "createdAt", "id", "updatedAt"];
 
-/// Parts a component's layouts. Content has them by type, since the server lists them in any order.
-pub(crate) fn part_layouts(content: &mut Map<String, Value>, kept: &mut Map<String, Value>) {
-    let Some(Value::Array(layouts)) = content.get_mut("layouts") else { return };
-    if !layouts.iter().all(Value::is_object) {
-        return;
-    }
-    let mut aside = Vec::with_capacity(layouts.len());
-    for layout in layouts.iter_mut().filter_map(Value::as_object_mut) {
-        let mut own: Map<String, Value> = OF_LAYOUTS
-            .iter()
-            .filter_map(|key| layout.remove(*key).map(|value| ((*key).to_owned(), value)))
-            .collect();
-        own.insert("type".to_owned(), layout.get("type").cloned().unwrap_or_default());
-        aside.push(Value::Object(own));
-    }
-    layouts.sort_by_key(|layout| layout.get("type").map(Value::to_string));
-    kept.insert("layouts".to_owned(), Value::Array(aside));
+/// A component's layouts, where it has any that can be taken apart.
+fn layouts(component: &Map<String, Value>) -> Option<&Vec<Value>> {
+    component.get("layouts")?.as_array().filter(|layouts| layouts.iter().all(Value::is_object))
 }
 
-/// Undoes [`part_layouts`] as far as the layouts are still those of the content.
+/// Whether what is at these steps of a list's entry is of this file only.
+pub(crate) fn is_of_file(entry: &Value, steps: &[Step<'_>]) -> bool {
+    match steps {
+        [Step::Member(key)] => Of::Entry.is_kept(key),
+        [Step::Member("layouts"), Step::Element(_), Step::Member(key)] => {
+            OF_LAYOUTS.contains(key) && entry.as_object().is_some_and(|entry| layouts(entry).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// Orders layouts by type, since the server lists them in any order.
+pub(crate) fn order_layouts(content: &mut Value) {
+    if let Some(Value::Array(layouts)) = content.get_mut("layouts")
+        && layouts.iter().all(Value::is_object)
+    {
+        layouts.sort_by_key(|layout| layout.get("type").map(Value::to_string));
+    }
+}
+
+/// What [`is_of_file`] leaves out of layouts, in the file's order.
+pub(crate) fn kept_layouts(component: &Map<String, Value>) -> Option<Value> {
+    let own = |layout: &Map<String, Value>| {
+        let mut own: Map<String, Value> = OF_LAYOUTS
+            .iter()
+            .filter_map(|key| layout.get(*key).map(|value| ((*key).to_owned(), value.clone())))
+            .collect();
+        own.insert("type".to_owned(), layout.get("type").cloned().unwrap_or_default());
+        Value::Object(own)
+    };
+    Some(layouts(component)?.iter().filter_map(Value::as_object).map(own).collect())
+}
+
+/// Puts back what [`kept_layouts`] has, as far as the layouts are still those of the content.
 pub(crate) fn join_layouts(content: &mut Map<String, Value>, kept: &mut Map<String, Value>) {
     let Some(Value::Array(aside)) = kept.remove("layouts") else { return };
     let Some(Value::Array(layouts)) = content.get_mut("layouts") else { return };
