@@ -369,6 +369,19 @@ fn every_limit_holds() {
     faults(&many, "more than 256 variables");
 }
 
+/// Rhai has limits of its own that differ between builds; ours are the same in all.
+#[test]
+fn nesting_is_limited_where_the_limits_say_and_not_before() {
+    let calls = |depth: usize| format!("fn own(n) {{ if n > 0 {{ own(n - 1); }} }} own({depth}); {OK}");
+    passes(&calls(12));
+    let report = report(&calls(20));
+    assert_eq!(report.verdict, Verdict::Fault, "{:?}", report.findings);
+
+    let source = |depth: usize| format!("fn own() {{ {}1{} }} {OK}", "(".repeat(depth), ")".repeat(depth));
+    passes(&source(10));
+    is_refused(&source(20), "maximum complexity");
+}
+
 /// Values that nest deeply are let go of on the stack; a small stack must do.
 #[test]
 fn hostile_values_fit_a_small_stack() {
