@@ -22,7 +22,8 @@ pub(crate) struct Leaves<'v> {
     pub(crate) json: Vec<&'v Value>,
     /// Where lists are: a pointer alone does not tell a list from an object.
     pub(crate) lists: BTreeSet<String>,
-    by_pointer: BTreeMap<String, usize>,
+    /// Indexes of the leaves, sorted by pointer.
+    sorted: Vec<usize>,
     bytes: usize,
 }
 
@@ -31,7 +32,9 @@ impl<'v> Leaves<'v> {
     pub(crate) fn of(options: &'v Value, limits: &Limits) -> Result<Self, Reason> {
         let mut leaves = Self::default();
         leaves.add(options, &mut String::new(), 0, limits)?;
-        leaves.by_pointer = leaves.wire.iter().enumerate().map(|(i, leaf)| (leaf.at.clone(), i)).collect();
+        let Self { wire, sorted, .. } = &mut leaves;
+        sorted.extend(0..wire.len());
+        sorted.sort_by_key(|index| wire.get(*index).map(|leaf| leaf.at.as_str()));
         Ok(leaves)
     }
 
@@ -88,27 +91,50 @@ impl<'v> Leaves<'v> {
 
     /// The leaf at exactly this pointer.
     pub(crate) fn get(&self, at: &str) -> Option<&Wire> {
-        let index = *self.by_pointer.get(at)?;
-        self.wire.get(index).map(|leaf| &leaf.value)
+        self.leaf(self.position(at)).filter(|leaf| leaf.at == at).map(|leaf| &leaf.value)
     }
 
     /// Whether there is a leaf at this pointer or inside it.
     pub(crate) fn any_within(&self, at: &str) -> bool {
-        self.get(at).is_some() || has_members(&self.by_pointer, at)
+        let inside = format!("{at}/");
+        self.get(at).is_some()
+            || self.leaf(self.position(&inside)).is_some_and(|leaf| leaf.at.starts_with(&inside))
+    }
+
+    /// Where in the order of pointers `at` stands or would stand.
+    fn position(&self, at: &str) -> usize {
+        let before = |index: &usize| self.wire.get(*index).is_some_and(|leaf| leaf.at.as_str() < at);
+        self.sorted.partition_point(before)
+    }
+
+    fn leaf(&self, position: usize) -> Option<&OptionLeaf> {
+        self.wire.get(*self.sorted.get(position)?)
     }
 }
 
-/// Whether some pointer lies inside `at`.
-pub(crate) fn has_members<K: Ord + std::borrow::Borrow<str>, V>(
-    by_pointer: &BTreeMap<K, V>,
-    at: &str,
-) -> bool {
-    let inside = format!("{at}/");
-    let from = (std::ops::Bound::Included(inside.as_str()), std::ops::Bound::Unbounded);
-    by_pointer.range::<str, _>(from).next().is_some_and(|(next, _)| next.borrow().starts_with(&inside))
+/// The pointers inside which another of them lies. `sorted` is in order.
+pub(crate) fn with_members<'l>(sorted: impl IntoIterator<Item = &'l str>) -> Vec<&'l str> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut found = Vec::new();
+    let is_inside = |at: &str, outer: &str| at.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    for at in sorted {
+        // Neighbours such as `/a-b` sort between `/a` and `/a/b`: only what no longer begins the
+        // pointer is done with.
+        open.retain(|outer| at.starts_with(outer));
+        for outer in &open {
+            if is_inside(at, outer) && !found.contains(outer) {
+                found.push(*outer);
+            }
+        }
+        open.push(at);
+    }
+    found
 }
 
 fn escape(key: &str, at: &mut String) {
+    if !key.contains(['~', '/']) {
+        return at.push_str(key);
+    }
     for c in key.chars() {
         match c {
             '~' => at.push_str("~0"),
@@ -232,7 +258,10 @@ pub(crate) fn tree<'l>(
         }
         while let Some(token) = tokens.next() {
             let Node::Branch(members) = node else { return Err(at.to_owned()) };
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = match token.contains('~') {
+                true => token.replace("~1", "/").replace("~0", "~"),
+                false => token.to_owned(),
+            };
             if tokens.peek().is_none() {
                 if members.insert(token, Node::Leaf(value)).is_some() {
                     return Err(at.to_owned());
@@ -400,6 +429,18 @@ mod tests {
             let refused = Leaves::of(&options, &small).unwrap_err();
             assert!(matches!(refused, Reason::InputTooLarge { limit: l, .. } if l == limit), "{refused}");
             assert!(Leaves::of(&options, &Limits::default()).is_ok());
+        }
+    }
+
+    #[test]
+    fn pointers_with_others_inside_are_found() {
+        for (sorted, expected) in [
+            (vec!["/a", "/a-b", "/a/b"], vec!["/a"]),
+            (vec!["", "/a"], vec![""]),
+            (vec!["/a", "/ab", "/b/c"], vec![]),
+            (vec!["/a", "/a/b", "/a/b/c"], vec!["/a", "/a/b"]),
+        ] {
+            assert_eq!(with_members(sorted), expected);
         }
     }
 

@@ -31,32 +31,25 @@ pub fn passed(findings: Vec<Finding>) -> Result<Vec<Finding>, Failure> {
 /// What is wrong or odd about options, by the kind's table.
 #[must_use]
 pub fn options(spec: &KindSpec, options: &Options) -> Vec<Finding> {
-    let described = spec.described();
-    let unknown =
-        options.iter().filter(|(at, _)| !at.is_empty() && !spec.knows(&described, at)).map(|(at, _)| {
-            finding(
-                Severity::Note,
-                "option.unknown",
-                Some(at),
-                "this option is not known for the kind; the environment owns it",
-                "",
-            )
-        });
-    let ill_typed = spec.options().flat_map(|option| {
-        let at = spec.at(option.key);
-        let found: Vec<_> =
-            options.within(&at).filter_map(|(leaf, value)| ill_typed(option, &at, leaf, value)).collect();
-        found
-    });
-    unknown.chain(ill_typed).collect()
+    let mut findings = Vec::new();
+    for (at, value) in options.iter().filter(|(at, _)| !at.is_empty()) {
+        let found = spec.find(at);
+        if found.is_unknown() {
+            let message = "this option is not known for the kind; the environment owns it";
+            findings.push(finding(Severity::Note, "option.unknown", Some(at), message, ""));
+        }
+        if let Some(option) = found.option {
+            findings.extend(ill_typed(option, found.deeper, at, value));
+        }
+    }
+    findings
 }
 
-fn ill_typed(option: &OptionSpec, at: &str, leaf: &str, value: &Value) -> Option<Finding> {
+fn ill_typed(option: &OptionSpec, deeper: bool, leaf: &str, value: &Value) -> Option<Finding> {
     let scalar = match value {
         Value::Plain(scalar) => Some(scalar),
         Value::Composed(_) => None,
     };
-    let deeper = leaf.len() > at.len();
     let (fits, wanted) = match option.ty {
         OptionType::Json => (true, ""),
         OptionType::ListOfPairs => {

@@ -94,7 +94,7 @@ impl<F: Family> Guest for Serve<F> {
     ) -> Result<Transformed, Failure> {
         let spec = Self::spec(&source.kind)?;
         let (bundle, binding) = (Options::new(source.options), Options::new(binding));
-        let (rendered, mut notes) = merge::merge(spec, &bundle, &binding)?;
+        let (rendered, mut notes) = merge::merge(spec, &bundle, binding)?;
         let missing = judge::missing(spec, &rendered);
         if !missing.is_empty() {
             return Err(Failure::Incomplete(missing));

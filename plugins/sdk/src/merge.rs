@@ -1,9 +1,9 @@
 //! The merge of a bundle's options with those that the target environment owns.
 
 use crate::judge::finding;
-use crate::options::{Options, covers, same};
-use crate::spec::{KindSpec, Shape};
-use crate::{Failure, Finding, Part, Scalar, Severity, Value};
+use crate::options::{Options, same};
+use crate::spec::KindSpec;
+use crate::{Failure, Finding, OptionLeaf, Part, Scalar, Severity, Value};
 
 /// The options for the target, and what was noticed on the way.
 ///
@@ -15,57 +15,52 @@ use crate::{Failure, Finding, Part, Scalar, Severity, Value};
 pub fn merge(
     spec: &KindSpec,
     bundle: &Options,
-    binding: &Options,
+    binding: Options,
 ) -> Result<(Options, Vec<Finding>), Failure> {
-    let fixed = spec.fixed();
-    let is_fixed = |leaf: &str| fixed.iter().any(|at| covers(at, leaf));
-    let whole: Vec<_> = spec.slots().filter(|s| s.shape == Shape::Whole).map(|s| spec.at(s.key)).collect();
-    let mut rendered = Options::default();
+    let mut rendered = Vec::new();
     let mut notes = Vec::new();
     for (at, value) in bundle.iter() {
+        let found = spec.find(at);
         let is_slot = matches!(value, Value::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
-        if is_fixed(at) || (is_slot && whole.iter().any(|w| w == at) && binding.within(at).next().is_none()) {
-            rendered.insert(at, value.clone());
+        let stays = is_slot && found.is_whole_slot() && binding.within(at).next().is_none();
+        if found.is_fixed() || stays {
+            rendered.push(OptionLeaf { at: at.to_owned(), value: value.clone() });
         }
     }
-    for (at, value) in binding.iter() {
-        if !is_fixed(at) {
-            rendered.insert(at, value.clone());
-        } else if !bundle.get(at).is_some_and(|of_bundle| same(of_bundle, value)) {
+    for leaf in binding.into_leaves() {
+        if !spec.find(&leaf.at).is_fixed() {
+            rendered.push(leaf);
+        } else if !bundle.get(&leaf.at).is_some_and(|of_bundle| same(of_bundle, &leaf.value)) {
             let message =
                 "the binding sets an option that must be the same in every environment; the bundle's is used";
-            notes.push(finding(
-                Severity::Warning,
-                "option.must-match",
-                Some(at),
-                message,
-                "remove it from the binding",
-            ));
+            let fix = "remove it from the binding";
+            notes.push(finding(Severity::Warning, "option.must-match", Some(&leaf.at), message, fix));
         }
     }
-    unfold(rendered).map(|rendered| (rendered, notes))
+    unfold(Options::new(rendered)).map(|rendered| (rendered, notes))
 }
 
 /// Drops empty lists and objects that have got members; refuses values that have.
 fn unfold(options: Options) -> Result<Options, Failure> {
     let mut clashes = Vec::new();
-    let mut unfolded = Options::default();
+    let mut unfolded = Vec::new();
     for (at, value) in options.iter() {
-        match (options.within(at).nth(1).is_some(), value) {
-            (false, _) => unfolded.insert(at, value.clone()),
-            (true, Value::Plain(Scalar::EmptyObject | Scalar::EmptyList)) => {}
-            (true, _) => {
-                let message =
-                    "the binding and the bundle do not fit: the one has a value here, the other has members";
-                clashes.push(finding(
-                    Severity::Error,
-                    "option.clash",
-                    Some(at),
-                    message,
-                    "set the option in the binding as the bundle has it",
-                ));
-            }
+        if options.within(at).nth(1).is_none() {
+            continue;
+        }
+        if matches!(value, Value::Plain(Scalar::EmptyObject | Scalar::EmptyList)) {
+            unfolded.push(at.to_owned());
+        } else {
+            let message =
+                "the binding and the bundle do not fit: the one has a value here, the other has members";
+            let fix = "set the option in the binding as the bundle has it";
+            clashes.push(finding(Severity::Error, "option.clash", Some(at), message, fix));
         }
     }
-    if clashes.is_empty() { Ok(unfolded) } else { Err(Failure::Invalid(clashes)) }
+    if !clashes.is_empty() {
+        return Err(Failure::Invalid(clashes));
+    }
+    let mut leaves = options.into_leaves();
+    leaves.retain(|leaf| !unfolded.contains(&leaf.at));
+    Ok(Options::new(leaves))
 }

@@ -1,6 +1,5 @@
 //! Kinds as data.
 
-use crate::options::covers;
 use crate::{Kind, KindDescription, OptionDescription, OptionType, Sameness, SecretShape, SlotDescription};
 
 /// A platform's way to write options.
@@ -26,8 +25,8 @@ impl Platform {
     #[must_use]
     pub fn at(self, key: &str) -> String {
         match self {
-            Self::ToolJet => format!("/{key}/value"),
-            Self::Lowcoder => format!("/{key}"),
+            Self::ToolJet => ["/", key, "/value"].concat(),
+            Self::Lowcoder => ["/", key].concat(),
         }
     }
 }
@@ -146,6 +145,39 @@ impl SlotSpec {
     }
 }
 
+/// What the table says of a leaf.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found {
+    /// The option that it is, or lies in.
+    pub option: Option<&'static OptionSpec>,
+    /// The slot whose option it is, or lies in.
+    pub slot: Option<&'static SlotSpec>,
+    /// Whether it lies inside the option.
+    pub deeper: bool,
+    /// Whether it is what ToolJet keeps beside each value.
+    pub envelope: bool,
+}
+
+impl Found {
+    /// Whether the leaf comes with the bundle.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.envelope || self.option.is_some_and(|option| option.across == Sameness::MustMatch)
+    }
+
+    /// Whether nothing in the table covers the leaf.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        !self.envelope && self.option.is_none() && self.slot.is_none()
+    }
+
+    /// Whether a secret is the whole of what stands here.
+    #[must_use]
+    pub fn is_whole_slot(&self) -> bool {
+        !self.deeper && self.slot.is_some_and(|slot| slot.shape == Shape::Whole)
+    }
+}
+
 /// One kind.
 #[derive(Debug, Clone, Copy)]
 pub struct KindSpec {
@@ -180,28 +212,30 @@ impl KindSpec {
         self.platform.at(key)
     }
 
-    /// The pointers of the options that come with the bundle.
+    /// What the table says of a leaf.
     #[must_use]
-    pub fn fixed(&self) -> Vec<String> {
-        let envelope = (self.platform == Platform::ToolJet).then(|| ENVELOPE.to_owned());
-        self.options()
-            .filter(|option| option.across == Sameness::MustMatch)
-            .map(|option| self.at(option.key))
-            .chain(envelope)
-            .collect()
+    pub fn find(&self, leaf: &str) -> Found {
+        let Some(body) = leaf.strip_prefix('/') else { return Found::default() };
+        let (key, deeper) = match self.platform {
+            Platform::ToolJet => match body.split_once('/') {
+                Some((_, "encrypted")) => return Found { envelope: true, ..Found::default() },
+                Some((key, "value")) => (key, false),
+                Some((key, rest)) if rest.starts_with("value/") => (key, true),
+                _ => return Found::default(),
+            },
+            Platform::Lowcoder => (body, false),
+        };
+        let found = self.keyed(key, deeper);
+        // A key of Lowcoder may have several tokens, and so may what lies inside it.
+        let inside = self.platform == Platform::Lowcoder && found.is_unknown();
+        let outer = body.rmatch_indices('/').filter(|_| inside).filter_map(|(end, _)| body.get(..end));
+        outer.map(|key| self.keyed(key, true)).find(|found| !found.is_unknown()).unwrap_or(found)
     }
 
-    /// Whether something in the table covers a leaf.
-    #[must_use]
-    pub fn knows(&self, described: &[String], leaf: &str) -> bool {
-        (self.platform == Platform::ToolJet && covers(ENVELOPE, leaf))
-            || described.iter().any(|at| covers(at, leaf))
-    }
-
-    /// The pointers of all options and slots.
-    #[must_use]
-    pub fn described(&self) -> Vec<String> {
-        self.options().map(|o| o.key).chain(self.slots().map(|s| s.key)).map(|key| self.at(key)).collect()
+    fn keyed(&self, key: &str, deeper: bool) -> Found {
+        let option = self.options().find(|option| option.key == key);
+        let slot = self.slots().find(|slot| slot.key == key);
+        Found { option, slot, deeper, envelope: false }
     }
 
     /// The table in the contract's words.
@@ -237,6 +271,48 @@ impl KindSpec {
             kind: Kind { platform: self.platform.name().to_owned(), name: self.name.to_owned() },
             slots: self.slots().map(slot).collect(),
             options: self.options().map(option).chain(envelope).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: &[OptionSpec] = &[
+        owned("host", OptionType::Text, ""),
+        fixed("ssl", OptionType::Flag, ""),
+        owned("auth/user", OptionType::Text, ""),
+    ];
+    const SLOTS: &[SlotSpec] = &[secret("password", "password", ""), url_secret("in-url", "host", "")];
+
+    fn spec(platform: Platform) -> KindSpec {
+        KindSpec { platform, name: "x", options: &[OPTIONS], slots: &[SLOTS] }
+    }
+
+    #[test]
+    fn a_leaf_is_found_in_its_platforms_spelling() {
+        use Platform::{Lowcoder, ToolJet};
+        for (platform, leaf, option, slot, deeper, is_fixed) in [
+            (ToolJet, "/host/value", Some("host"), Some("in-url"), false, false),
+            (ToolJet, "/host/value/0", Some("host"), Some("in-url"), true, false),
+            (ToolJet, "/host/values", None, None, false, false),
+            (ToolJet, "/host", None, None, false, false),
+            (ToolJet, "/host/encrypted", None, None, false, true),
+            (ToolJet, "/hostname/value", None, None, false, false),
+            (ToolJet, "/ssl/value", Some("ssl"), None, false, true),
+            (ToolJet, "/password/value", None, Some("password"), false, false),
+            (Lowcoder, "/host", Some("host"), Some("in-url"), false, false),
+            (Lowcoder, "/hostname", None, None, false, false),
+            (Lowcoder, "/auth/user", Some("auth/user"), None, false, false),
+            (Lowcoder, "/auth/user/x", Some("auth/user"), None, true, false),
+            (Lowcoder, "/ssl/encrypted", Some("ssl"), None, true, true),
+            (Lowcoder, "", None, None, false, false),
+        ] {
+            let found = spec(platform).find(leaf);
+            let told =
+                (found.option.map(|o| o.key), found.slot.map(|s| s.name), found.deeper, found.is_fixed());
+            assert_eq!(told, (option, slot, deeper, is_fixed), "{platform:?} {leaf}");
         }
     }
 }

@@ -68,7 +68,7 @@ fn endpoint(spec: &KindSpec, options: &Options) -> Option<String> {
     })
 }
 
-/// What the kind's TLS switch says; a kind without one says nothing.
+/// What the kind's TLS switch says.
 fn tls(spec: &KindSpec, options: &Options) -> Option<bool> {
     let at = kinds::tls_at(spec)?;
     // Both platforms take an absent or empty switch as off.

@@ -41,10 +41,10 @@ fn an_endpoint_shows_expressions_and_never_a_password() {
 }
 
 #[test]
-fn an_absent_switch_is_off_and_a_kind_without_one_says_nothing() {
+fn an_absent_or_empty_switch_is_off() {
     assert_eq!(tls(spec("postgresql"), &options(&[])), Some(false));
     assert_eq!(tls(spec("postgresql"), &options(&[("/ssl_enabled/value", "true")])), Some(true));
-    assert_eq!(tls(spec("mariadb"), &options(&[])), None);
+    assert_eq!(tls(spec("mssql"), &options(&[("/azure/value", "")])), Some(false));
 }
 
 #[test]

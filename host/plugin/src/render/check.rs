@@ -14,12 +14,12 @@ use crate::render::{Candidate, RenderInput};
 /// The options that an answer must have, worked out by the host from the same input.
 pub(crate) struct Expected<'d, 'v> {
     description: &'d KindDescription,
-    leaves: BTreeMap<String, Leaf<'v>>,
+    leaves: BTreeMap<&'v str, Leaf<'v>>,
 }
 
 struct Leaf<'v> {
     origin: Origin,
-    wire: Wire,
+    wire: &'v Wire,
     json: &'v Value,
 }
 
@@ -38,8 +38,8 @@ impl<'d, 'v> Expected<'d, 'v> {
     /// What must come from the bundle, what from the binding, and the slots that stay.
     pub(crate) fn new(
         description: &'d KindDescription,
-        source: &Leaves<'v>,
-        binding: &Leaves<'v>,
+        source: &'v Leaves<'v>,
+        binding: &'v Leaves<'v>,
     ) -> Result<Self, Reason> {
         let mut leaves = BTreeMap::new();
         for (at, wire, json) in source.iter() {
@@ -52,22 +52,20 @@ impl<'d, 'v> Expected<'d, 'v> {
             } else {
                 continue;
             };
-            leaves.insert(at.to_owned(), Leaf { origin, wire: wire.clone(), json });
+            leaves.insert(at, Leaf { origin, wire, json });
         }
         for (at, wire, json) in binding.iter().filter(|(at, ..)| description.is_owned(at)) {
-            leaves.insert(at.to_owned(), Leaf { origin: Origin::Binding, wire: wire.clone(), json });
+            leaves.insert(at, Leaf { origin: Origin::Binding, wire, json });
         }
         Self { description, leaves }.unfolded()
     }
 
     /// Without empty lists and objects that have got members from the other side.
     fn unfolded(mut self) -> Result<Self, Reason> {
-        let with_members: Vec<_> =
-            self.leaves.keys().filter(|at| leaf::has_members(&self.leaves, at)).cloned().collect();
-        for at in with_members {
-            match self.leaves.remove(&at).map(|leaf| leaf.wire) {
+        for at in leaf::with_members(self.leaves.keys().copied()) {
+            match self.leaves.remove(at).map(|leaf| leaf.wire) {
                 Some(Wire::Plain(Scalar::EmptyObject | Scalar::EmptyList)) => {}
-                _ => return Err(Reason::Clash { at }),
+                _ => return Err(Reason::Clash { at: at.to_owned() }),
             }
         }
         Ok(self)
@@ -98,9 +96,9 @@ impl<'d, 'v> Expected<'d, 'v> {
             if !seen.insert(at.as_str()) {
                 return Err(Reason::Twice { at: shown(at) });
             }
-            let leaf = self.leaves.get(at);
+            let leaf = self.leaves.get(at.as_str());
             let json = match leaf {
-                Some(leaf) if leaf.wire == *value => leaf.json.clone(),
+                Some(leaf) if leaf.wire == value => leaf.json.clone(),
                 Some(leaf) if leaf.origin == Origin::Bundle => {
                     self.chosen(at, value).ok_or_else(|| Reason::NotTheBundles { at: shown(at) })?
                 }
@@ -108,7 +106,7 @@ impl<'d, 'v> Expected<'d, 'v> {
             };
             options.push((at.as_str(), json));
         }
-        if let Some(at) = self.leaves.keys().find(|at| !seen.contains(at.as_str())) {
+        if let Some(at) = self.leaves.keys().find(|at| !seen.contains(*at)) {
             return Err(Reason::LeftOut { at: shown(at) });
         }
         let is_list = |at: &str| source.lists.contains(at) || binding.lists.contains(at);
