@@ -339,6 +339,21 @@ fn http_interfaces_get_the_targets_address_and_headers() {
 }
 
 #[test]
+fn an_address_is_needed_where_the_bundle_has_one() {
+    // The static source that every app of ToolJet has says nothing, and needs nothing.
+    for options in [json!({}), Value::Null] {
+        assert_eq!(render(&input("tooljet/restapi", "static", options, json!({}))).options, json!({}));
+    }
+    for (kind, source, lacking) in [
+        ("tooljet/restapi", tooljet(&[("url", json!("https://dev.example"))]), "/url/value"),
+        ("lowcoder/graphql", json!({"url": "https://dev.example"}), "/url"),
+    ] {
+        let reason = *plugin(kind).render(&input(kind, "api", source, json!({}))).unwrap_err().reason;
+        assert!(matches!(&reason, Reason::Incomplete { options, .. } if options == &[lacking]), "{reason}");
+    }
+}
+
+#[test]
 fn object_stores_get_the_targets_place_and_account() {
     for (kind, source, binding, expected, endpoint) in [
         (

@@ -43,7 +43,8 @@ pub(crate) const URLS: &[&str] = &["url", "access_token_url", "auth_url"];
 pub(crate) const ACCOUNTS: &[&str] = &["username", "authConfig/username", "client_id"];
 
 const URL: &[OptionSpec] = &[
-    owned("url", Url, "The address that queries are relative to").required(),
+    // Every app of ToolJet has a static source without any option, whose queries name whole URLs.
+    owned("url", Url, "The address that queries are relative to").like_bundle(),
     owned("headers", ListOfPairs, "Headers of every request"),
     owned("url_params", ListOfPairs, "Query parameters of every request"),
     owned("url_parameters", ListOfPairs, "Query parameters of every request"),
@@ -96,7 +97,7 @@ const AUTH_SECRETS: &[SlotSpec] = &[
 ];
 
 const LOWCODER: &[OptionSpec] = &[
-    owned("url", Url, "The address that queries are relative to"),
+    owned("url", Url, "The address that queries are relative to").like_bundle(),
     owned("headers", ListOfPairs, "Headers of every request"),
     owned("params", ListOfPairs, "Query parameters of every request"),
     owned("body", Text, "The body of every request"),

@@ -95,14 +95,16 @@ fn ill_typed(option: &OptionSpec, deeper: bool, leaf: &str, value: &Value) -> Op
     Some(finding(Severity::Error, code, Some(leaf), &message, ""))
 }
 
-/// The pointers of required options that say nothing.
+/// The pointers of required options that say nothing in the rendered source.
 #[must_use]
-pub fn missing(spec: &KindSpec, options: &Options) -> Vec<String> {
-    let says = |key: &str| options.within(&spec.at(key)).any(|(_, value)| !is_blank(value));
+pub fn missing(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Vec<String> {
+    let any = |options: &Options, key: &str| options.within(&spec.at(key)).any(|(_, value)| !is_blank(value));
+    let says = |key: &str| any(rendered, key);
     spec.options()
         .filter(|option| match option.need {
             Need::Optional => false,
             Need::Required => !says(option.key),
+            Need::LikeBundle => !says(option.key) && any(bundle, option.key),
             Need::Unless(other) => !says(option.key) && !says(other),
         })
         .map(|option| spec.at(option.key))

@@ -95,7 +95,7 @@ impl<F: Family> Guest for Serve<F> {
         let spec = Self::spec(&source.kind)?;
         let (bundle, binding) = (Options::new(source.options), Options::new(binding));
         let (rendered, mut notes) = merge::merge(spec, &bundle, binding)?;
-        let missing = judge::missing(spec, &rendered);
+        let missing = judge::missing(spec, &bundle, &rendered);
         if !missing.is_empty() {
             return Err(Failure::Incomplete(missing));
         }

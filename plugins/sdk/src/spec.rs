@@ -57,6 +57,8 @@ pub enum Need {
     Required,
     /// It must be there unless the option of this key is.
     Unless(&'static str),
+    /// It must be there where the bundle has it.
+    LikeBundle,
 }
 
 impl OptionSpec {
@@ -64,6 +66,12 @@ impl OptionSpec {
     #[must_use]
     pub const fn required(self) -> Self {
         Self { need: Need::Required, ..self }
+    }
+
+    /// An option that must be there where the bundle has it.
+    #[must_use]
+    pub const fn like_bundle(self) -> Self {
+        Self { need: Need::LikeBundle, ..self }
     }
 
     /// An option that must be there unless the other one is.
