@@ -12,7 +12,10 @@ use sluice_policy::facts;
 
 use crate::act::What;
 use crate::error::{Error, Result};
-use crate::evidence::{MASKING_PREDICATE, MaskingPredicate, TESTS_PREDICATE, TestReport, TestsPredicate, bundle_subject, data_subject};
+use crate::evidence::{
+    MASKING_PREDICATE, MaskingPredicate, TESTS_PREDICATE, TestReport, TestsPredicate, bundle_subject,
+    data_subject,
+};
 use crate::permission::Wish;
 use crate::plan::Plan;
 use crate::records::Actor;
@@ -32,12 +35,6 @@ pub struct Taken {
     pub issuer: String,
     /// What it says, in a line.
     pub says: String,
-}
-
-/// What somebody says about a data source's masking.
-pub struct MaskingRequest {
-    /// The statement's content.
-    pub predicate: MaskingPredicate,
 }
 
 fn stream(bundle: Option<&Digest>, environment: &EnvironmentName) -> String {
@@ -65,7 +62,8 @@ impl Workspace {
         self.known_environment(environment)?;
         let bad = |what: String| Error::BadEvidence { file: file.to_owned(), what };
         let report = TestReport::read(bytes).map_err(|e| bad(e.to_string()))?;
-        let predicate = TestsPredicate::of(&report, bytes, environment.clone(), None).map_err(|e| bad(e.to_string()))?;
+        let predicate =
+            TestsPredicate::of(&report, bytes, environment.clone(), None).map_err(|e| bad(e.to_string()))?;
         let statement = Statement {
             subject: vec![bundle_subject(app, bundle)],
             predicate_type: TESTS_PREDICATE.to_owned(),
@@ -115,7 +113,9 @@ impl Workspace {
         if let Some(bundle) = &bundle
             && self.work().get(bundle)?.is_none()
         {
-            return Err(bad(format!("it is about the bundle {bundle}, which no version of this workspace has")));
+            return Err(bad(format!(
+                "it is about the bundle {bundle}, which no version of this workspace has"
+            )));
         }
         let mut work = self.work();
         let kept = work.put(envelope.to_json())?;
@@ -137,7 +137,11 @@ impl Workspace {
             .people
             .values()
             .map(|person| {
-                person.key.as_str().parse().map_err(|_| Error::invalid("a person's key is damaged", "mend `sluice.toml`"))
+                person
+                    .key
+                    .as_str()
+                    .parse()
+                    .map_err(|_| Error::invalid("a person's key is damaged", "mend `sluice.toml`"))
             })
             .collect()
     }
@@ -162,7 +166,9 @@ impl Workspace {
         for name in streams {
             for recorded in self.records().all(&name)? {
                 let received_at = recorded.act.at;
-                let What::EvidenceAdded { envelope, bundle, environment, .. } = recorded.act.what else { continue };
+                let What::EvidenceAdded { envelope, bundle, environment, .. } = recorded.act.what else {
+                    continue;
+                };
                 let bytes = work.get(&envelope)?.ok_or(Error::ContentMissing(envelope))?;
                 let parsed = Envelope::parse(&bytes)?;
                 // A signer who left the configuration is an unknown issuer, which gates refuse.
@@ -198,13 +204,17 @@ impl Workspace {
 /// The statement in an envelope whose signature nobody vouches for.
 fn unverified(envelope: &Envelope) -> Result<Statement> {
     let value: serde_json::Value = serde_json::from_slice(envelope.payload())?;
-    let predicate = value.get("predicate").and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    let predicate =
+        value.get("predicate").and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
     let predicate_type = value.get("predicateType").and_then(serde_json::Value::as_str).unwrap_or_default();
     Ok(Statement { subject: Vec::new(), predicate_type: predicate_type.to_owned(), predicate })
 }
 
 /// What a statement is about, and what it says in a line.
-fn read(statement: &Statement, subject: &Subject) -> Result<(Option<Digest>, EnvironmentName, String), String> {
+fn read(
+    statement: &Statement,
+    subject: &Subject,
+) -> Result<(Option<Digest>, EnvironmentName, String), String> {
     match statement.predicate_type.as_str() {
         TESTS_PREDICATE => {
             let tests = TestsPredicate::from_predicate(&statement.predicate).map_err(|e| e.to_string())?;

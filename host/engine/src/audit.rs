@@ -13,7 +13,9 @@ use sluice_store::{MOST_BODY, Order, Revision, SqliteStore, Store};
 
 use crate::act::{Act, What};
 use crate::error::{Error, Result};
-use crate::records::{CHECKPOINTS, KeptCheckpoint, LEDGER, LedgerEntry, is_derived, origin, parse, read, stream, verify};
+use crate::records::{
+    CHECKPOINTS, KeptCheckpoint, LEDGER, LedgerEntry, is_derived, origin, parse, read, stream, verify,
+};
 use crate::state::Work;
 use crate::workspace::{Adopted, STREAM};
 
@@ -84,15 +86,17 @@ fn audit_workspace(
         },
         (None, None) => return Err(broken(0, "the workspace's first act is missing".into())),
     };
-    let public: PublicKey = key_text
-        .parse()
-        .map_err(|_| Error::invalid(format!("`{key_text}` is no public key"), "give the log's key as `sluice init` printed it"))?;
+    let public: PublicKey = key_text.parse().map_err(|_| {
+        Error::invalid(
+            format!("`{key_text}` is no public key"),
+            "give the log's key as `sluice init` printed it",
+        )
+    })?;
     let log = LogKey::new(&origin(workspace), public)
         .map_err(|e| Error::invalid(e.to_string(), "the workspace's id is damaged"))?;
-    let kept = kept
-        .map(|bytes| checkpoint::open(bytes, &log))
-        .transpose()
-        .map_err(|e| Error::invalid(format!("the kept checkpoint: {e}"), "give the file as `sluice promote` printed it"))?;
+    let kept = kept.map(|bytes| checkpoint::open(bytes, &log)).transpose().map_err(|e| {
+        Error::invalid(format!("the kept checkpoint: {e}"), "give the file as `sluice promote` printed it")
+    })?;
     let mut entries = Vec::new();
     let mut acts = Vec::new();
     for revision in pages(store, LEDGER)? {
@@ -104,13 +108,17 @@ fn audit_workspace(
             None => Found::Missing,
             Some(there) => match entry::recompute(&logged.stream, logged.revision, &there.body, MOST_BODY) {
                 Err(_) => Found::Unreadable,
-                Ok(recomputed) => {
-                    Found::There { stored: there.leaf, recomputed, position: there.position }
-                }
+                Ok(recomputed) => Found::There { stored: there.leaf, recomputed, position: there.position },
             },
         };
         acts.extend(there.map(|there| (index, there)));
-        entries.push(Logged { index, stream: logged.stream, revision: logged.revision, leaf: logged.leaf, found });
+        entries.push(Logged {
+            index,
+            stream: logged.stream,
+            revision: logged.revision,
+            leaf: logged.leaf,
+            found,
+        });
     }
     let notes = pages(store, CHECKPOINTS)?
         .iter()

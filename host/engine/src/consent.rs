@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_policy::facts::Approval;
 use sluice_policy::{Override, Relief, Subject};
@@ -24,6 +25,21 @@ fn approvals_stream(plan: &Digest) -> String {
 
 fn overrides_stream(plan: &Digest) -> String {
     format!("plan/{}/overrides", plan.hex())
+}
+
+/// A waiver with what its record says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownWaiver {
+    /// The waiver.
+    pub waiver: Waiver,
+    /// Who asked for it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who signed it as the second person; it counts once somebody did.
+    pub cosigned: Option<String>,
+    /// Its digest, by which decisions name it.
+    pub id: Digest,
 }
 
 /// An exception that somebody asks for.
@@ -117,7 +133,9 @@ impl Workspace {
         let now = self.records().now()?;
         let rules = self.config()?.waivers;
         let longest = now
-            .checked_add(SignedDuration::from_secs(i64::try_from(rules.longest.seconds()).unwrap_or(i64::MAX)))
+            .checked_add(SignedDuration::from_secs(
+                i64::try_from(rules.longest.seconds()).unwrap_or(i64::MAX),
+            ))
             .unwrap_or(now);
         if request.expires <= now || request.expires > longest {
             return Err(Error::invalid(
@@ -149,7 +167,9 @@ impl Workspace {
         self.permit(actor, Wish::TakePart)?;
         let known = self.records().all(WAIVERS)?;
         let found = known.iter().find_map(|recorded| match &recorded.act.what {
-            What::Waived(waiver) if waiver.number == number => Some((recorded.act.actor.clone(), waiver.clone())),
+            What::Waived(waiver) if waiver.number == number => {
+                Some((recorded.act.actor.clone(), waiver.clone()))
+            }
             _ => None,
         });
         let Some((author, waiver)) = found else {
@@ -175,19 +195,20 @@ impl Workspace {
     ///
     /// # Errors
     /// When a record is damaged.
-    pub fn waivers(&self) -> Result<Vec<(Waiver, String, Timestamp, Option<String>, Digest)>> {
-        let mut found: Vec<(Waiver, String, Timestamp, Option<String>, Digest)> = Vec::new();
+    pub fn waivers(&self) -> Result<Vec<KnownWaiver>> {
+        let mut found: Vec<KnownWaiver> = Vec::new();
         for recorded in self.records().all(WAIVERS)? {
             let Some(person) = self.signer(&recorded)? else { continue };
             match recorded.act.what {
                 What::Waived(waiver) => {
                     let id = sluice_model::json::digest(&serde_json::to_value(&waiver)?);
-                    found.push((waiver, person, recorded.act.at, None, id));
+                    found.push(KnownWaiver { waiver, by: person, at: recorded.act.at, cosigned: None, id });
                 }
                 What::WaiverCosigned { number } => {
-                    let waiver = found.iter_mut().find(|(waiver, by, ..)| waiver.number == number && *by != person);
-                    if let Some((.., second, _)) = waiver {
-                        second.get_or_insert(person);
+                    let known =
+                        found.iter_mut().find(|known| known.waiver.number == number && known.by != person);
+                    if let Some(known) = known {
+                        known.cosigned.get_or_insert(person);
                     }
                 }
                 _ => {}
@@ -202,7 +223,7 @@ impl Workspace {
     /// When a record is damaged.
     pub fn reliefs(&self, plan: &Plan) -> Result<Vec<Relief>> {
         let mut found = Vec::new();
-        for (waiver, by, at, cosigned, id) in self.waivers()? {
+        for KnownWaiver { waiver, by, at, cosigned, id } in self.waivers()? {
             if waiver.environment != plan.to {
                 continue;
             }

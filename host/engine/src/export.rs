@@ -62,7 +62,9 @@ impl Workspace {
         };
         let native_ids: BTreeMap<LogicalId, NativeId> = IdentityMap::read(&work, state.identity)?
             .things()
-            .filter_map(|thing| Some((thing.logical.clone(), NativeId::new(own_part(thing.native.id.as_str())).ok()?)))
+            .filter_map(|thing| {
+                Some((thing.logical.clone(), NativeId::new(own_part(thing.native.id.as_str())).ok()?))
+            })
             .collect();
         let rendered: BTreeMap<String, Rendered> = work.all(state.rendered)?;
         let mut options: BTreeMap<LogicalId, Value> = BTreeMap::new();
@@ -119,7 +121,10 @@ impl Workspace {
                 return Ok(residue.format);
             }
         }
-        Err(Error::invalid(format!("`{}` was never imported", app.name), "import it into the first environment"))
+        Err(Error::invalid(
+            format!("`{}` was never imported", app.name),
+            "import it into the first environment",
+        ))
     }
 }
 

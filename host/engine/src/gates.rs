@@ -155,9 +155,9 @@ impl Workspace {
             .calendars
             .iter()
             .map(|(name, calendar)| {
-                let windows = calendar
-                    .expand(from, until)
-                    .map_err(|e| Error::invalid(format!("calendar `{name}`: {e}"), "mend it in `sluice.toml`"))?;
+                let windows = calendar.expand(from, until).map_err(|e| {
+                    Error::invalid(format!("calendar `{name}`: {e}"), "mend it in `sluice.toml`")
+                })?;
                 Ok(facts::NamedWindows { name: name.to_string(), windows })
             })
             .collect::<Result<_>>()?;
@@ -173,7 +173,11 @@ impl Workspace {
                 from: environment(&plan.from),
                 to: environment(&plan.to),
             },
-            app: facts::App { id: plan.app.clone(), name: plan.app_name.clone(), platform: plan.platform.clone() },
+            app: facts::App {
+                id: plan.app.clone(),
+                name: plan.app_name.clone(),
+                platform: plan.platform.clone(),
+            },
             scan: Some(self.scanned(&work, plan)?),
             evidence: Some(self.evidence_for(&mut work, plan)?),
             approvals: Some(self.approvals(&plan.digest)?),
@@ -196,7 +200,9 @@ impl Workspace {
             .records()
             .all(&crate::version::stream(&plan.app))?
             .into_iter()
-            .filter(|recorded| matches!(&recorded.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle))
+            .filter(
+                |recorded| matches!(&recorded.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle),
+            )
             .map(|recorded| recorded.act.actor)
             .collect();
         authors.sort();
@@ -263,12 +269,9 @@ impl Workspace {
                     what: slot.to_string(),
                     state: facts::SecretState::Provisional,
                 }),
-                Find::Clear { object, at, what } => secrets.push(facts::SecretFound {
-                    object,
-                    at,
-                    what,
-                    state: facts::SecretState::Clear,
-                }),
+                Find::Clear { object, at, what } => {
+                    secrets.push(facts::SecretFound { object, at, what, state: facts::SecretState::Clear })
+                }
                 Find::Personal(datum) => personal_data.push(datum),
                 _ => {}
             }

@@ -64,7 +64,11 @@ impl Workspace {
     ///
     /// # Errors
     /// When a record is damaged.
-    pub fn history(&self, environment: Option<&EnvironmentName>, app: Option<&LogicalId>) -> Result<Vec<Happened>> {
+    pub fn history(
+        &self,
+        environment: Option<&EnvironmentName>,
+        app: Option<&LogicalId>,
+    ) -> Result<Vec<Happened>> {
         let mut found = Vec::new();
         let ledger = stream(LEDGER)?;
         let mut next = 1;
@@ -154,7 +158,8 @@ impl Workspace {
 
 fn told(entry: u64, recorded: Recorded) -> Happened {
     let act = recorded.act;
-    let environment = act.stream.strip_prefix("env/").and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    let environment =
+        act.stream.strip_prefix("env/").and_then(|rest| rest.split('/').next()).map(str::to_owned);
     let mut happened =
         Happened { entry, at: act.at, actor: act.actor, environment, app: None, what: String::new() };
     happened.what = match act.what {
@@ -163,7 +168,8 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
         What::Imported { summary, .. } => {
             happened.app = summary.apps.first().cloned();
             let kind = if summary.baseline { "read a baseline or native ids of" } else { "imported" };
-            let from = if summary.files.is_empty() { "a judgement".to_owned() } else { summary.files.join(", ") };
+            let from =
+                if summary.files.is_empty() { "a judgement".to_owned() } else { summary.files.join(", ") };
             format!(
                 "{kind} {from}: {} created, {} updated, {} deleted, {} unchanged, {} ids learnt",
                 summary.created.len(),

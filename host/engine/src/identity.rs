@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sluice_model::tree::Tree;
 use sluice_model::{Digest, Kind, LogicalId, ObjectKind, json};
 use sluice_platform::{NativeKey, NativeThing};
 
@@ -63,33 +62,9 @@ impl IdentityMap {
         Ok(Self { rolls: work.all(root)? })
     }
 
-    /// Reads the rolls of some units only.
-    ///
-    /// # Errors
-    /// When content is missing or damaged.
-    pub fn read_units<'u>(
-        work: &Work<'_>,
-        root: Digest,
-        units: impl IntoIterator<Item = &'u str>,
-    ) -> Result<Self> {
-        let mut rolls = BTreeMap::new();
-        for unit in units {
-            if let Some(roll) = work.lookup(root, unit)? {
-                rolls.insert(unit.to_owned(), roll);
-            }
-        }
-        Ok(Self { rolls })
-    }
-
     /// All things.
     pub fn things(&self) -> impl Iterator<Item = &Identified> {
         self.rolls.values().flatten()
-    }
-
-    /// The native id of each logical id.
-    #[must_use]
-    pub fn natives(&self) -> BTreeMap<LogicalId, NativeKey> {
-        self.things().map(|thing| (thing.logical.clone(), thing.native.clone())).collect()
     }
 }
 
@@ -118,24 +93,29 @@ pub fn resolve(
     confirm: Option<&str>,
     distinct: &BTreeSet<String>,
 ) -> Result<Resolution> {
-    let by_native: BTreeMap<&NativeKey, &LogicalId> = here.things().map(|t| (&t.native, &t.logical)).collect();
+    let by_native: BTreeMap<&NativeKey, &LogicalId> =
+        here.things().map(|t| (&t.native, &t.logical)).collect();
     let known_here: BTreeSet<&LogicalId> = here.things().map(|t| &t.logical).collect();
     let others: Vec<&Identified> = elsewhere.iter().flat_map(IdentityMap::things).collect();
-    let mut taken: BTreeSet<LogicalId> = things.iter().filter_map(|t| by_native.get(&t.key)).copied().cloned().collect();
+    let mut taken: BTreeSet<LogicalId> =
+        things.iter().filter_map(|t| by_native.get(&t.key)).copied().cloned().collect();
     let mut ids: BTreeMap<NativeKey, LogicalId> = BTreeMap::new();
     let mut matches = Vec::new();
     let mut learnt = 0;
     for thing in parents_first(things) {
         let is_new_by_word = distinct.contains(thing.key.id.as_str());
         let parent = thing.parent.as_ref().and_then(|parent| ids.get(parent)).cloned();
-        let free = |other: &&&Identified| !taken.contains(&other.logical) && !known_here.contains(&other.logical);
+        let free =
+            |other: &&&Identified| !taken.contains(&other.logical) && !known_here.contains(&other.logical);
         let logical = if let Some(known) = by_native.get(&thing.key) {
             (*known).clone()
         } else {
             learnt += 1;
             let same_id = others.iter().filter(free).find(|other| {
                 other.native == thing.key
-                    || thing.stable.is_some() && other.stable == thing.stable && other.native.kind == thing.key.kind
+                    || thing.stable.is_some()
+                        && other.stable == thing.stable
+                        && other.native.kind == thing.key.kind
             });
             let by_name = others.iter().filter(free).find(|other| {
                 other.native.kind == thing.key.kind
@@ -155,7 +135,9 @@ pub fn resolve(
                     other.logical.clone()
                 }
                 _ => fresh(&thing.key, &|id| {
-                    taken.contains(id) || known_here.contains(id) || others.iter().any(|other| other.logical == *id)
+                    taken.contains(id)
+                        || known_here.contains(id)
+                        || others.iter().any(|other| other.logical == *id)
                 })?,
             }
         };
@@ -261,7 +243,9 @@ pub fn merge(work: &mut Work<'_>, root: Digest, rolls: &BTreeMap<String, Roll>) 
         if unit == SHARED {
             let former: Option<Roll> = work.lookup(root, unit)?;
             let named: BTreeSet<LogicalId> = roll.iter().map(|thing| thing.logical.clone()).collect();
-            roll.extend(former.unwrap_or_default().into_iter().filter(|thing| !named.contains(&thing.logical)));
+            roll.extend(
+                former.unwrap_or_default().into_iter().filter(|thing| !named.contains(&thing.logical)),
+            );
             roll.sort_by(|a, b| a.logical.cmp(&b.logical));
         }
         root = work.set(root, unit, Some(&roll))?;
@@ -269,23 +253,19 @@ pub fn merge(work: &mut Work<'_>, root: Digest, rolls: &BTreeMap<String, Roll>) 
     Ok(root)
 }
 
-/// The units that an environment knows native ids of.
-///
-/// # Errors
-/// When content is missing or damaged.
-pub fn units(work: &Work<'_>, root: Digest) -> Result<Vec<String>> {
-    Ok(Tree::at(root).entries(work)?.into_keys().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(kind: ObjectKind, id: &str) -> NativeKey {
+        NativeKey::new(kind, sluice_model::NativeId::new(id).unwrap())
+    }
+
     fn thing(kind: ObjectKind, id: &str, name: &str, parent: Option<(ObjectKind, &str)>) -> NativeThing {
         NativeThing {
-            key: NativeKey::new(kind, id),
+            key: key(kind, id),
             name: name.into(),
-            parent: parent.map(|(kind, id)| NativeKey::new(kind, id)),
+            parent: parent.map(|(kind, id)| key(kind, id)),
             source_kind: None,
             stable: None,
         }
@@ -313,7 +293,7 @@ mod tests {
     fn what_nobody_knew_gets_the_id_it_came_with() {
         let found = resolve(&app("dev"), &empty(), &[], None, &BTreeSet::new()).unwrap();
         assert_eq!(found.learnt, 3);
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::App, "dev-a")].as_str(), "dev-a");
+        assert_eq!(found.ids[&key(ObjectKind::App, "dev-a")].as_str(), "dev-a");
         assert_eq!(found.rolls.keys().collect::<Vec<_>>(), ["dev-a"]);
     }
 
@@ -324,7 +304,7 @@ mod tests {
         let Error::MatchesToConfirm { count, digest, .. } = asked else { panic!("{asked}") };
         assert_eq!(count, 3);
         let found = resolve(&app("stg"), &empty(), &elsewhere, Some(&digest), &BTreeSet::new()).unwrap();
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::Component, "stg-c")].as_str(), "dev-c");
+        assert_eq!(found.ids[&key(ObjectKind::Component, "stg-c")].as_str(), "dev-c");
         // Another file is another question.
         let mut other = app("stg");
         other.pop();
@@ -338,8 +318,8 @@ mod tests {
         renamed[0].name = "orders_table".into();
         renamed.push(thing(ObjectKind::Component, "dev-x", "table1", Some((ObjectKind::Page, "dev-p"))));
         let found = resolve(&renamed, &here, &[], None, &BTreeSet::new()).unwrap();
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::Component, "dev-c")].as_str(), "dev-c");
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::Component, "dev-x")].as_str(), "dev-x");
+        assert_eq!(found.ids[&key(ObjectKind::Component, "dev-c")].as_str(), "dev-c");
+        assert_eq!(found.ids[&key(ObjectKind::Component, "dev-x")].as_str(), "dev-x");
         assert_eq!(found.learnt, 1);
     }
 
@@ -353,9 +333,9 @@ mod tests {
         }
         let elsewhere = [map_of(&dev)];
         let found = resolve(&staging, &empty(), &elsewhere, None, &BTreeSet::new()).unwrap();
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::App, "stg-a")].as_str(), "dev-a");
+        assert_eq!(found.ids[&key(ObjectKind::App, "stg-a")].as_str(), "dev-a");
         let distinct = BTreeSet::from(["stg-a".to_owned(), "stg-p".to_owned(), "stg-c".to_owned()]);
         let found = resolve(&staging, &empty(), &elsewhere, None, &distinct).unwrap();
-        assert_eq!(found.ids[&NativeKey::new(ObjectKind::App, "stg-a")].as_str(), "stg-a");
+        assert_eq!(found.ids[&key(ObjectKind::App, "stg-a")].as_str(), "stg-a");
     }
 }

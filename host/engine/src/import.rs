@@ -11,7 +11,7 @@ use serde_json::Value;
 use sluice_model::content::{self, Part};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::Tree;
-use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, SecretRef, SlotName, json};
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, SecretRef, SlotName};
 use sluice_platform::{Decoded, InputFile, Native, OPTIONS, SecretText, SlotRules, TakenSecret};
 use sluice_vault::Secret;
 
@@ -140,7 +140,7 @@ impl Workspace {
         let native = self.read_export(&request.files)?;
         let mut work = self.work();
         let (revision, before) = self.environment(&mut work, &request.environment)?;
-        self.refuse_held(&request.environment, revision, &before)?;
+        self.refuse_held(&request.environment, &before)?;
         let resolution = self.resolve(&mut work, &native, &before, request)?;
         let platform = native.format().platform.as_str();
         let called = self
@@ -260,14 +260,18 @@ impl Import<'_> {
                 }
             };
             let place = taken.at.get_mut(&mut object.content);
-            let Some((place, parts)) = place.and_then(|place| content::parts(place).map(|parts| (place, parts))) else {
+            let Some((place, parts)) =
+                place.and_then(|place| content::parts(place).map(|parts| (place, parts)))
+            else {
                 continue;
             };
             let parts: Vec<Part> = parts
                 .into_iter()
                 .map(|part| match part {
                     Part::Provisional(slot) if slot == taken.slot && secret => Part::Slot(slot),
-                    Part::Provisional(slot) if slot == taken.slot => Part::Text(taken.value.expose().to_owned()),
+                    Part::Provisional(slot) if slot == taken.slot => {
+                        Part::Text(taken.value.expose().to_owned())
+                    }
                     other => other,
                 })
                 .collect();
@@ -288,7 +292,8 @@ impl Import<'_> {
         let value = match former {
             Some(former) if former.taken.fingerprint == mark => former.taken,
             _ => {
-                let reference = SecretRef::new(self.environment.clone(), format!("suspicions/{}", taken.slot))?;
+                let reference =
+                    SecretRef::new(self.environment.clone(), format!("suspicions/{}", taken.slot))?;
                 let filed = self.workspace.seal(&reference, 1, &secret(&taken.value)?)?;
                 Taken { filed, fingerprint: mark }
             }
@@ -326,7 +331,9 @@ impl Import<'_> {
             let (Some(environment), Some(object)) = (environment, kinds.get(&source)) else { continue };
             let Some(kind) = object.source_kind.clone() else { continue };
             let taken = decoded.secrets.iter().filter(|taken| {
-                taken.object == source && taken.environment == native && taken.at.tokens().first().is_some_and(|t| t == OPTIONS)
+                taken.object == source
+                    && taken.environment == native
+                    && taken.at.tokens().first().is_some_and(|t| t == OPTIONS)
             });
             let key = format!("{environment}/{source}");
             let former: Option<KeptProposal> = work.lookup(self.before.proposals, &key)?;
@@ -390,7 +397,8 @@ impl Import<'_> {
             standing.holds = Holding::Imported;
             self.after.set_standing(work, app, Some(&standing))?;
         }
-        self.summary.unchanged = self.objects.len().saturating_sub(entries.iter().filter(|e| e.after.is_some()).count());
+        self.summary.unchanged =
+            self.objects.len().saturating_sub(entries.iter().filter(|e| e.after.is_some()).count());
         let differences = differences(work, &entries)?;
         for difference in &differences {
             match difference.sort {
@@ -445,7 +453,8 @@ impl Import<'_> {
         for object in self.objects.iter().filter(|object| object.source_kind.is_some()) {
             let rendered: Option<Rendered> = work.lookup(self.before.rendered, object.id.as_str())?;
             let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
-            let changes = rendered.map(|rendered| diff::diff(&without_marks(&rendered.options), &without_marks(&options)));
+            let changes = rendered
+                .map(|rendered| diff::diff(&without_marks(&rendered.options), &without_marks(&options)));
             match changes {
                 Some(changes) if !changes.is_empty() => found.push(Difference {
                     object: object.id.clone(),
@@ -540,14 +549,6 @@ pub fn differences(work: &Work<'_>, entries: &[Touched]) -> Result<Vec<Differenc
         });
     }
     Ok(found)
-}
-
-/// The digest by which two imports' content can be told apart.
-///
-/// # Errors
-/// When it cannot be made JSON.
-pub fn content_digest(differences: &[Difference]) -> Result<Digest> {
-    Ok(json::digest(&serde_json::to_value(differences)?))
 }
 
 impl From<KeptProposal> for Proposed {

@@ -35,7 +35,8 @@ impl Workspace {
     /// [`Error::NotPermitted`] says who may.
     pub fn permit(&self, actor: &Actor, wish: Wish<'_>) -> Result<()> {
         let config = self.config()?;
-        let refuse = |act: String, who: String| Err(Error::NotPermitted { actor: actor.name.clone(), act, who });
+        let refuse =
+            |act: String, who: String| Err(Error::NotPermitted { actor: actor.name.clone(), act, who });
         if config.key_of(&actor.name) != Some(actor.key.public().to_string().as_str()) {
             let who = "people whom `sluice.toml` names, each with the key that stands there";
             return refuse("act in this workspace with this key".into(), who.into());

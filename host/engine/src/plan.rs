@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::Tree;
-use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName, Target};
-use sluice_platform::OPTIONS;
+use sluice_model::{
+    ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName, Target,
+};
 pub use sluice_policy::facts::{Action, TransitionKind};
 
 use crate::config::Transition;
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::gates::PlannedGate;
 use crate::render::{self, Rendered};
 use crate::scan::{Find, PointsAt};
-use crate::state::{EnvironmentState, Holding, SHARED, Touched, Work};
+use crate::state::{EnvironmentState, SHARED, Touched, Work};
 use crate::version::{Bundle, Expected};
 use crate::workspace::Workspace;
 
@@ -265,7 +266,7 @@ impl Workspace {
         let content = draft.place(&mut work, &bundle, &target)?;
         draft.plan.content = (target.content, content);
         let finds = self.finds(&work, bundle.content)?;
-        draft.check_references(&work, &bundle, &finds, &target)?;
+        draft.check_references(&work, &bundle, &finds)?;
         draft.render(&mut work, &finds)?;
         draft.check_slots_elsewhere(&mut work, &finds)?;
         draft.check_points_at_source(&mut work, &bundle)?;
@@ -291,7 +292,8 @@ impl Workspace {
             ));
         }
         let from = environment.clone();
-        let mut draft = Draft::new(self, TransitionKind::Release, app, &bundle, cut, from, environment.clone());
+        let mut draft =
+            Draft::new(self, TransitionKind::Release, app, &bundle, cut, from, environment.clone());
         draft.plan.content = (state.content, state.content);
         draft.plan.unchanged = crate::version::count(&work, bundle.content)?;
         draft.finish()
@@ -318,13 +320,21 @@ impl Workspace {
             return Err(Error::RollbackConflicts { objects: conflicts });
         }
         let standing = state.standing_of(&work, &app.id)?;
-        let before = standing
-            .and_then(|standing| standing.promoted.into_iter().rev().nth(1))
-            .map_or_else(|| ("-".to_owned(), undone.plan_digest), |promoted| (promoted.version, promoted.bundle));
+        let before = standing.and_then(|standing| standing.promoted.into_iter().rev().nth(1)).map_or_else(
+            || ("-".to_owned(), undone.plan_digest),
+            |promoted| (promoted.version, promoted.bundle),
+        );
         let former: Plan = work.json(&undone.plan)?;
         let bundle = crate::version::bundle(&work, &former.bundle)?;
-        let mut draft =
-            Draft::new(self, TransitionKind::Rollback, app, &bundle, before, environment.clone(), environment.clone());
+        let mut draft = Draft::new(
+            self,
+            TransitionKind::Rollback,
+            app,
+            &bundle,
+            before,
+            environment.clone(),
+            environment.clone(),
+        );
         draft.plan.takes_back = Some(undone.number);
         let inverse: Vec<Touched> = touched
             .into_iter()
@@ -375,7 +385,8 @@ impl Workspace {
             return Ok((cut.version, cut.bundle));
         }
         let (_, state) = self.environment(work, environment)?;
-        let standing = state.standing_of(work, &app.id)?.map(|standing| standing.promoted).unwrap_or_default();
+        let standing =
+            state.standing_of(work, &app.id)?.map(|standing| standing.promoted).unwrap_or_default();
         let found = match version {
             None => standing.last(),
             Some(name) => standing.iter().find(|promoted| promoted.version == name),
@@ -516,14 +527,20 @@ impl<'a> Draft<'a> {
                 (Choice::Skip, before) => entry.after = before,
                 (Choice::Create, Some(_)) => self.problem(
                     "choice.exists",
-                    format!("`{object}` was chosen to be created, and `{}` has it already", self.plan.to.clone()),
+                    format!(
+                        "`{object}` was chosen to be created, and `{}` has it already",
+                        self.plan.to.clone()
+                    ),
                     "choose `overwrite` or `skip`".into(),
                     "whoever plans",
                     Some(&object),
                 ),
                 (Choice::Overwrite, None) => self.problem(
                     "choice.missing",
-                    format!("`{object}` was chosen to be overwritten, and `{}` does not have it", self.plan.to.clone()),
+                    format!(
+                        "`{object}` was chosen to be overwritten, and `{}` does not have it",
+                        self.plan.to.clone()
+                    ),
                     "choose `create` or `skip`".into(),
                     "whoever plans",
                     Some(&object),
@@ -561,7 +578,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Dependencies that are not in the bundle must be in the target.
-    fn match_expected(&mut self, work: &Work<'_>, expects: &[Expected], target: &EnvironmentState) -> Result<()> {
+    fn match_expected(
+        &mut self,
+        work: &Work<'_>,
+        expects: &[Expected],
+        target: &EnvironmentState,
+    ) -> Result<()> {
         for expected in expects {
             let there = target.object_digest(work, &expected.unit, &expected.id)?;
             match there {
@@ -589,23 +611,13 @@ impl<'a> Draft<'a> {
     }
 
     /// References that lead nowhere, and constants that the target lacks.
-    fn check_references(
-        &mut self,
-        work: &Work<'_>,
-        bundle: &Bundle,
-        finds: &[Find],
-        target: &EnvironmentState,
-    ) -> Result<()> {
+    fn check_references(&mut self, work: &Work<'_>, bundle: &Bundle, finds: &[Find]) -> Result<()> {
         let settings = self.workspace.settings(&mut self.workspace.work(), &self.plan.to)?;
-        let after = EnvironmentState { content: self.plan.content.1, ..target.clone() };
-        let after = if self.plan.content.1 == Digest::of(b"") {
-            EnvironmentState { content: apply(&mut self.workspace.work(), target, &[])?, ..after }
-        } else {
-            after
-        };
-        let _ = after;
-        let in_bundle: BTreeMap<String, Tree> =
-            Tree::at(bundle.content).entries(work)?.into_iter().map(|(unit, root)| (unit, Tree::at(root))).collect();
+        let in_bundle: BTreeMap<String, Tree> = Tree::at(bundle.content)
+            .entries(work)?
+            .into_iter()
+            .map(|(unit, root)| (unit, Tree::at(root)))
+            .collect();
         for find in finds {
             match find {
                 Find::Constant { name, .. } => {
@@ -622,14 +634,19 @@ impl<'a> Draft<'a> {
                         there = there || tree.lookup(work, to.as_str())?.is_some();
                     }
                     if !there {
-                        let target = Target::Dangling { wanted: ObjectKind::DataSource, named: to.to_string() };
+                        let target =
+                            Target::Dangling { wanted: ObjectKind::DataSource, named: to.to_string() };
                         let name = object.to_string();
                         self.check_external(object, &name, &target)?;
                     }
                 }
                 Find::Mark { object, name, slot, provisional: true, .. } => {
-                    let message = format!("`{name}` holds what looks like a secret (`{slot}`), and nobody has said whether it is one");
-                    let fix = format!("sluice secret confirm \"{slot}\" --reason … or sluice secret dismiss \"{slot}\" --reason …, then cut a version");
+                    let message = format!(
+                        "`{name}` holds what looks like a secret (`{slot}`), and nobody has said whether it is one"
+                    );
+                    let fix = format!(
+                        "sluice secret confirm \"{slot}\" --reason … or sluice secret dismiss \"{slot}\" --reason …, then cut a version"
+                    );
                     self.problem("suspicion.open", message, fix, "a person of the workspace", Some(object));
                 }
                 _ => {}
@@ -667,15 +684,19 @@ impl<'a> Draft<'a> {
         let to = self.plan.to.clone();
         match external {
             Some(external) if external.bound.contains_key(&to) => {
-                self.plan.notes.push(format!("`{name}` refers to `{named}` outside of Sluice: {}", external.reason));
+                self.plan
+                    .notes
+                    .push(format!("`{name}` refers to `{named}` outside of Sluice: {}", external.reason));
             }
             Some(_) => {
                 let fix = format!("say in `sluice.toml` to what `{named}` is bound in `{to}`, and adopt it");
-                let message = format!("`{name}` refers to the external `{named}`, which is not bound in `{to}`");
+                let message =
+                    format!("`{name}` refers to the external `{named}`, which is not bound in `{to}`");
                 self.problem("reference.unbound", message, fix, "an owner of the workspace", Some(object));
             }
             None => {
-                let fix = "mend the app and cut a version, or declare the reference external in `sluice.toml`";
+                let fix =
+                    "mend the app and cut a version, or declare the reference external in `sluice.toml`";
                 self.problem(code, format!("`{name}` {what}"), fix.into(), "a builder", Some(object));
             }
         }
@@ -792,16 +813,4 @@ impl Workspace {
         }
         Ok(values.into_iter().collect())
     }
-}
-
-/// Where in a data source's content its options lie.
-#[must_use]
-pub fn options_pointer() -> Pointer {
-    Pointer::root().child(OPTIONS)
-}
-
-/// Whether an environment holds a promoted version of the app.
-#[must_use]
-pub fn holds_version(holding: &Holding) -> bool {
-    matches!(holding, Holding::Version(_))
 }

@@ -14,7 +14,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sluice_model::tree::{Blobs as _, Tree};
 use sluice_model::{Digest, EnvironmentName, Object};
 use sluice_policy::Decision;
 use sluice_store::{Lease, LeaseState, Watch, failpoint};
@@ -141,8 +140,8 @@ impl Workspace {
             });
         }
         let decision = self.allowed(actor, &plan)?;
-        let (mut work, after) = self.state_after(&plan, leased)?;
-        let number = self.journal(actor, &plan, &decision, &mut work, &after, fence)?;
+        let (work, after) = self.state_after(&plan, leased)?;
+        let number = self.journal(actor, &plan, &decision, &after, fence)?;
         failpoint("promote.journaled");
         // Asked again right before the commit point: an approval withdrawn, a window closed or a
         // configuration changed since then stops it here, with nothing written.
@@ -229,7 +228,6 @@ impl Workspace {
         actor: &Actor,
         plan: &Plan,
         decision: &Decision,
-        work: &mut Work<'_>,
         after: &EnvironmentState,
         fence: u64,
     ) -> Result<u64> {
@@ -251,9 +249,13 @@ impl Workspace {
             fence,
             takes_back: plan.takes_back,
         };
-        // The content itself is committed with the state; the journal only says what is meant.
-        let _ = work;
-        self.records().append(actor, &stream, number - 1, What::PromotionProposed(proposal), &kept.into_fresh())?;
+        self.records().append(
+            actor,
+            &stream,
+            number - 1,
+            What::PromotionProposed(proposal),
+            &kept.into_fresh(),
+        )?;
         Ok(number)
     }
 
@@ -274,7 +276,8 @@ impl Workspace {
     ) -> Result<()> {
         let mut work = self.work();
         let (revision, state) = self.environment(&mut work, environment)?;
-        let wrong = |what: String| Error::RecordDamaged { stream: environment_stream(environment), revision, what };
+        let wrong =
+            |what: String| Error::RecordDamaged { stream: environment_stream(environment), revision, what };
         if state.content != expected.content {
             return Err(wrong("it does not hold what was committed".into()));
         }
@@ -355,7 +358,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::LeaseHeld`].
-    pub fn refuse_held(&self, environment: &EnvironmentName, _revision: u64, state: &EnvironmentState) -> Result<()> {
+    pub fn refuse_held(&self, environment: &EnvironmentName, state: &EnvironmentState) -> Result<()> {
         match &state.held {
             Some(held) if held.lease.writer != *self.records().writer() => Err(Error::LeaseHeld {
                 environment: environment.clone(),
@@ -372,7 +375,8 @@ impl Workspace {
     /// When the actor may not write to an environment that has one.
     pub fn resume(&self, actor: &Actor) -> Result<Vec<Resumed>> {
         let mut done = Vec::new();
-        let names: Vec<EnvironmentName> = self.config()?.environments.iter().map(|e| e.name.clone()).collect();
+        let names: Vec<EnvironmentName> =
+            self.config()?.environments.iter().map(|e| e.name.clone()).collect();
         for name in &names {
             if self.unfinished(name)?.is_some() || self.is_held(name)? {
                 self.permit(actor, Wish::Promote(name))?;
@@ -481,9 +485,10 @@ impl Workspace {
         number: Option<u64>,
     ) -> Result<Proposal> {
         let done = self.promotions(environment)?;
-        let taken_back: Vec<u64> = done.iter().filter_map(|(proposal, ended)| {
-            proposal.takes_back.filter(|_| *ended == Some(Ended::Done))
-        }).collect();
+        let taken_back: Vec<u64> = done
+            .iter()
+            .filter_map(|(proposal, ended)| proposal.takes_back.filter(|_| *ended == Some(Ended::Done)))
+            .collect();
         let mut candidates = done.into_iter().filter(|(proposal, ended)| {
             proposal.app == app.id
                 && proposal.transition == TransitionKind::Promotion.as_str()
@@ -541,12 +546,4 @@ fn purpose(plan: &Plan) -> String {
 pub fn is_named(digest: &Digest, named: &str) -> bool {
     let digits = named.strip_prefix("sha256:").unwrap_or(named);
     digits.len() >= 8 && digest.hex().starts_with(digits)
-}
-
-/// Whether a tree's root can be read.
-///
-/// # Errors
-/// When it cannot.
-pub fn readable(work: &Work<'_>, root: Digest) -> Result<bool> {
-    Ok(work.get(&Tree::at(root).root())?.is_some())
 }

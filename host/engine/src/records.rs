@@ -11,8 +11,8 @@ use sluice_ledger::entry::{Entry, Salt};
 use sluice_ledger::key::{KeyPair, PublicKey};
 use sluice_ledger::merkle::Frontier;
 use sluice_ledger::statement::{Envelope, Statement, Subject};
-use sluice_model::json::{canonical, canonical_of};
 use sluice_model::Digest;
+use sluice_model::json::{canonical, canonical_of};
 use sluice_store::{AppendError, NewRevision, Order, Revision, Store, StreamName, WriterId};
 
 use crate::act::{Act, PREDICATE, What};
@@ -51,8 +51,7 @@ impl Body {
     fn read(revision: &Revision) -> Result<Self> {
         let value: Value = parse(revision)?;
         let envelope = value.get("envelope").ok_or_else(|| damaged(revision, "it has no envelope".into()))?;
-        let envelope =
-            Envelope::parse(&canonical(envelope)).map_err(|e| damaged(revision, e.to_string()))?;
+        let envelope = Envelope::parse(&canonical(envelope)).map_err(|e| damaged(revision, e.to_string()))?;
         Ok(Self { envelope })
     }
 }
@@ -206,10 +205,8 @@ impl Records {
     ) -> Result<u64> {
         let at = self.now()?;
         let revision = after + 1;
-        let subject = Subject {
-            name: format!("{name}@{revision}"),
-            digest: Digest::of(&canonical_of(&what)?),
-        };
+        let subject =
+            Subject { name: format!("{name}@{revision}"), digest: Digest::of(&canonical_of(&what)?) };
         let act = Act {
             workspace: self.workspace.clone(),
             actor: actor.name.clone(),
@@ -218,12 +215,10 @@ impl Records {
             revision,
             what,
         };
-        let predicate = match serde_json::to_value(&act)? {
-            Value::Object(members) => members,
-            other => return Err(damaged_act(&other)),
+        let Value::Object(predicate) = serde_json::to_value(&act)? else {
+            return Err(Error::invalid("an act is no JSON object", "report this"));
         };
-        let statement =
-            Statement { subject: vec![subject], predicate_type: PREDICATE.to_owned(), predicate };
+        let statement = Statement { subject: vec![subject], predicate_type: PREDICATE.to_owned(), predicate };
         let envelope = statement.sign(&actor.key);
         let mut salt = [0; 16];
         self.ambient.random(&mut salt).map_err(|source| Error::File { path: "randomness".into(), source })?;
@@ -411,7 +406,8 @@ pub fn parse<T: serde::de::DeserializeOwned>(revision: &Revision) -> Result<T> {
 pub fn read(revision: &Revision) -> Result<Recorded> {
     let body = Body::read(revision)?;
     let wrong = |what: String| damaged(revision, what);
-    let statement: Value = serde_json::from_slice(body.envelope.payload()).map_err(|e| wrong(e.to_string()))?;
+    let statement: Value =
+        serde_json::from_slice(body.envelope.payload()).map_err(|e| wrong(e.to_string()))?;
     if statement.get("predicateType").and_then(Value::as_str) != Some(PREDICATE) {
         return Err(wrong("it is no act".into()));
     }
@@ -436,8 +432,4 @@ pub fn verify(revision: &Revision, key: &PublicKey) -> Result<()> {
 
 fn damaged(revision: &Revision, what: String) -> Error {
     Error::RecordDamaged { stream: revision.stream.to_string(), revision: revision.revision, what }
-}
-
-fn damaged_act(act: &Value) -> Error {
-    Error::RecordDamaged { stream: String::new(), revision: 0, what: format!("an act became {act}") }
 }

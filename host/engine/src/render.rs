@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, SecretRef, SlotName};
 use sluice_platform::OPTIONS;
-use sluice_plugin::{DataSource, Environment, KindDescription, PluginError, Sameness, Reason, RenderInput, Severity};
+use sluice_plugin::{
+    DataSource, Environment, KindDescription, PluginError, Reason, RenderInput, Sameness, Severity,
+};
 
 use crate::error::{Error, Result};
 use crate::plan::Problem;
@@ -82,7 +84,8 @@ impl Workspace {
         };
         let object: Object = work.object(digest)?;
         let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
-        let mut rendering = Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] };
+        let mut rendering =
+            Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] };
         let binding = settings.binding(work, id)?.filter(|binding| binding.kind == *kind);
         let carried = self.config()?.carried.contains(kind);
         let registry = self.plugins()?;
@@ -116,8 +119,10 @@ impl Workspace {
             return Ok(rendering);
         };
         let Some(plugin) = plugin else {
-            let missing: Vec<SlotName> =
-                slots_in(&binding.options).into_iter().filter(|slot| !binding.slots.contains_key(slot)).collect();
+            let missing: Vec<SlotName> = slots_in(&binding.options)
+                .into_iter()
+                .filter(|slot| !binding.slots.contains_key(slot))
+                .collect();
             rendering.missing_slots = missing;
             rendering.rendered = Some(Rendered {
                 source: id.clone(),
@@ -213,23 +218,18 @@ fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId) -> Prob
             format!("set {} with `sluice binding set {to}`", options.join(", ")),
             format!("an owner of `{to}`"),
         ),
-        Reason::Invalid(_) | Reason::Clash { .. } => {
-            ("binding.invalid", format!("change the binding with `sluice binding set {to}`"), format!("an owner of `{to}`"))
-        }
+        Reason::Invalid(_) | Reason::Clash { .. } => (
+            "binding.invalid",
+            format!("change the binding with `sluice binding set {to}`"),
+            format!("an owner of `{to}`"),
+        ),
         _ => (
             "plugin.failed",
             "report it to the plugin's vendor, or go back to the plugin's former version".to_owned(),
             "an owner of the workspace".to_owned(),
         ),
     };
-    Problem {
-        code: code.into(),
-        message: error.to_string(),
-        fix,
-        who,
-        object: Some(id.clone()),
-        at: None,
-    }
+    Problem { code: code.into(), message: error.to_string(), fix, who, object: Some(id.clone()), at: None }
 }
 
 /// The digest by which a rendered source stands in the plan's.

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sluice_model::tree::{Blobs as _, Tree};
-use sluice_model::{ConstantName, Digest, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target};
+use sluice_model::{
+    ConstantName, Digest, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target,
+};
 use sluice_model::{content, json};
 use sluice_platform::EnvironmentValues;
 
@@ -242,13 +244,20 @@ fn sweep<T: Clone + Serialize + DeserializeOwned>(
 fn look(object: &Object, digest: Digest) -> Vec<Find> {
     let mut found = Vec::new();
     if let Some(kind) = &object.source_kind {
-        found.push(Find::Source { id: object.id.clone(), name: object.name.clone(), kind: kind.clone(), digest });
+        found.push(Find::Source {
+            id: object.id.clone(),
+            name: object.name.clone(),
+            kind: kind.clone(),
+            digest,
+        });
     }
     for reference in &object.references {
         found.extend(match &reference.target {
-            Target::Constant(name) => {
-                Some(Find::Constant { object: object.id.clone(), at: reference.at.clone(), name: name.clone() })
-            }
+            Target::Constant(name) => Some(Find::Constant {
+                object: object.id.clone(),
+                at: reference.at.clone(),
+                name: name.clone(),
+            }),
             Target::Dangling { .. } | Target::Ambiguous { .. } => Some(Find::Unresolved {
                 object: object.id.clone(),
                 name: object.name.clone(),
@@ -258,8 +267,7 @@ fn look(object: &Object, digest: Digest) -> Vec<Find> {
                 Some(Find::Floating { object: object.id.clone(), reference: reference.clone() })
             }
             // Within a unit nothing can be missing: it comes whole.
-            Target::Resolved(to) if crate::state::is_shared_kind(object.kind) || leads_out(reference) => {
-                let _ = to;
+            Target::Resolved(_) if object.unit.is_none() || leads_out(reference) => {
                 Some(Find::Needs { object: object.id.clone(), reference: reference.clone() })
             }
             Target::Resolved(_) => None,

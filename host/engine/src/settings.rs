@@ -205,7 +205,9 @@ impl Workspace {
         match self.records().head(&stream(environment))? {
             None => Ok(Settings { revision: 0, root: Tree::empty(work)?.root() }),
             Some(head) => match head.act.what {
-                What::SettingChanged { settings, .. } => Ok(Settings { revision: head.revision, root: settings }),
+                What::SettingChanged { settings, .. } => {
+                    Ok(Settings { revision: head.revision, root: settings })
+                }
                 _ => Err(Error::RecordDamaged {
                     stream: stream(environment),
                     revision: head.revision,
@@ -272,14 +274,26 @@ impl Workspace {
             Some(proposal) => SettingChange::BindingAdopted { source: source.clone(), proposal },
             None => SettingChange::BindingSet { source: source.clone() },
         };
-        self.change_settings(actor, environment, work, settings, &[(binding_key(source), Some(binding))], change)
+        self.change_settings(
+            actor,
+            environment,
+            work,
+            settings,
+            &[(binding_key(source), Some(binding))],
+            change,
+        )
     }
 
     /// Takes the binding that an import proposed, where the environment has none yet.
     ///
     /// # Errors
     /// When the actor does not own the environment, nothing was proposed, or there is a binding.
-    pub fn adopt_binding(&self, actor: &Actor, environment: &EnvironmentName, source: &LogicalId) -> Result<()> {
+    pub fn adopt_binding(
+        &self,
+        actor: &Actor,
+        environment: &EnvironmentName,
+        source: &LogicalId,
+    ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
         let mut work = self.work();
         let settings = self.settings(&mut work, environment)?;
@@ -397,7 +411,8 @@ impl Workspace {
     /// # Errors
     /// When it was sealed for another place or with another key.
     pub(crate) fn open_sealed(&self, reference: &SecretRef, filed: &Filed) -> Result<Secret> {
-        let damaged = || Error::invalid(format!("what is filed for `{reference}` is damaged"), "file the secret again");
+        let damaged =
+            || Error::invalid(format!("what is filed for `{reference}` is damaged"), "file the secret again");
         let bytes = STANDARD.decode(&filed.sealed).map_err(|_| damaged())?;
         let sealed = Sealed::from_bytes(&bytes)?;
         let context = Context { reference, environment: reference.environment(), version: filed.version };
@@ -408,7 +423,12 @@ impl Workspace {
     ///
     /// # Errors
     /// When the actor does not own the environment, or nothing has the key.
-    pub fn remove_setting(&self, actor: &Actor, environment: &EnvironmentName, setting: &Setting) -> Result<()> {
+    pub fn remove_setting(
+        &self,
+        actor: &Actor,
+        environment: &EnvironmentName,
+        setting: &Setting,
+    ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
         let key = match setting {
             Setting::Binding(source) => binding_key(source),
@@ -456,7 +476,11 @@ pub struct Proposed {
 ///
 /// # Errors
 /// When the slot's name is no part of a path.
-pub fn proposed_secret(environment: &EnvironmentName, source: &LogicalId, slot: &SlotName) -> Result<SecretRef> {
+pub fn proposed_secret(
+    environment: &EnvironmentName,
+    source: &LogicalId,
+    slot: &SlotName,
+) -> Result<SecretRef> {
     Ok(SecretRef::new(environment.clone(), format!("{source}/{slot}"))?)
 }
 
@@ -478,11 +502,9 @@ pub fn set_option(options: &mut Value, at: &Pointer, value: Value) -> Result<()>
         }
         place = match place {
             Value::Object(members) => members.entry(token.clone()).or_insert(Value::Null),
-            Value::Array(items) => token
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get_mut(index))
-                .ok_or_else(wrong)?,
+            Value::Array(items) => {
+                token.parse::<usize>().ok().and_then(|index| items.get_mut(index)).ok_or_else(wrong)?
+            }
             _ => return Err(wrong()),
         };
     }

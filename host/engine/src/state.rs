@@ -1,12 +1,12 @@
 //! What an environment holds, as trees of content: one record of constant size names the roots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sluice_model::json;
 use sluice_model::tree::{Blobs, Entry, Tree};
-use sluice_model::{Digest, LogicalId, Object, ObjectKind};
+use sluice_model::{Digest, LogicalId, Object};
 use sluice_store::{Lease, Store};
 
 use crate::error::{Error, Result};
@@ -135,7 +135,12 @@ impl EnvironmentState {
     ///
     /// # Errors
     /// When content cannot be kept.
-    pub fn set_standing(&mut self, work: &mut Work<'_>, app: &LogicalId, standing: Option<&Standing>) -> Result<()> {
+    pub fn set_standing(
+        &mut self,
+        work: &mut Work<'_>,
+        app: &LogicalId,
+        standing: Option<&Standing>,
+    ) -> Result<()> {
         self.standing = work.set(self.standing, app.as_str(), standing)?;
         Ok(())
     }
@@ -194,13 +199,19 @@ pub fn touched(work: &Work<'_>, before: Digest, after: Digest) -> Result<Vec<Tou
         let entries = match (before, after) {
             (Some(before), Some(after)) => Tree::at(before).diff(&Tree::at(after), work)?,
             (before, after) => {
-                let read = |root: Option<Digest>| root.map_or(Ok(empty.clone()), |root| Tree::at(root).entries(work));
+                let read = |root: Option<Digest>| {
+                    root.map_or(Ok(empty.clone()), |root| Tree::at(root).entries(work))
+                };
                 let (before, mut after) = (read(before)?, read(after)?);
                 let mut entries: Vec<Entry> = before
                     .into_iter()
                     .map(|(key, digest)| Entry { after: after.remove(&key), key, before: Some(digest) })
                     .collect();
-                entries.extend(after.into_iter().map(|(key, digest)| Entry { key, before: None, after: Some(digest) }));
+                entries.extend(after.into_iter().map(|(key, digest)| Entry {
+                    key,
+                    before: None,
+                    after: Some(digest),
+                }));
                 entries
             }
         };
@@ -303,19 +314,4 @@ impl Blobs for Work<'_> {
         self.fresh.insert(digest, bytes);
         Ok(digest)
     }
-}
-
-/// Whether an object of this kind is owned by an environment's apps together.
-#[must_use]
-pub fn is_shared_kind(kind: ObjectKind) -> bool {
-    matches!(
-        kind,
-        ObjectKind::DataSource | ObjectKind::LibraryQuery | ObjectKind::LibraryQueryVersion | ObjectKind::Table
-    )
-}
-
-/// The units that a set of objects lies in.
-#[must_use]
-pub fn units_of<'o>(objects: impl IntoIterator<Item = &'o Object>) -> BTreeSet<String> {
-    objects.into_iter().map(|object| unit_of(object).to_owned()).collect()
 }

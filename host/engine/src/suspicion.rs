@@ -122,8 +122,8 @@ impl Workspace {
         self.permit(actor, Wish::TakePart)?;
         let first = self.first_environment()?;
         let mut work = self.work();
-        let (revision, before) = self.environment(&mut work, &first)?;
-        self.refuse_held(&first, revision, &before)?;
+        let (_, before) = self.environment(&mut work, &first)?;
+        self.refuse_held(&first, &before)?;
         let key = format!("~suspicion/{slot}");
         let Some(suspicion) = work.lookup::<Suspicion>(before.proposals, &key)? else {
             return Err(Error::NotFound {
@@ -163,7 +163,11 @@ impl Workspace {
         let Some((unit, mut object)) = self.find_object(&work, &before, &suspicion.object)? else {
             return Ok(());
         };
-        let text = if secret { None } else { Some(self.open_sealed(&suspicion_place(&first, &suspicion.slot)?, &suspicion.taken.filed)?) };
+        let text = if secret {
+            None
+        } else {
+            Some(self.open_sealed(&suspicion_place(&first, &suspicion.slot)?, &suspicion.taken.filed)?)
+        };
         settle(&mut object, suspicion, text.as_ref().and_then(|text| text.expose_text()));
         let digest = work.put_json(&object)?;
         let mut after = before.clone();

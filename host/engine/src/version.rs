@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sluice_model::closure::closure;
 use sluice_model::tree::{Blobs, Tree};
-use sluice_model::{Digest, LogicalId, Object, ObjectKind, ReferenceKind, json};
+use sluice_model::{Digest, LogicalId, Object, ObjectKind, ReferenceKind};
 use sluice_platform::Format;
 
 use crate::act::{VersionCut, What};
@@ -278,7 +278,12 @@ impl Workspace {
     }
 
     /// The bundle of an app as the working copy has it.
-    fn freeze(&self, work: &mut Work<'_>, state: &EnvironmentState, app: &Object) -> Result<(Bundle, usize, usize)> {
+    fn freeze(
+        &self,
+        work: &mut Work<'_>,
+        state: &EnvironmentState,
+        app: &Object,
+    ) -> Result<(Bundle, usize, usize)> {
         let (_, managed) = self.managed(work)?;
         if !self.is_managed(work, managed, app)? {
             return Err(Error::invalid(
@@ -302,6 +307,9 @@ impl Workspace {
                     .count();
                 let unit = unit_of(&object).to_owned();
                 if !self.is_managed(work, managed, &object)? {
+                    if !is_markable(&object) {
+                        continue;
+                    }
                     expects.insert(Expected {
                         id: id.clone(),
                         unit,
@@ -324,12 +332,13 @@ impl Workspace {
             content = content.with(work, [(unit.as_str(), Some(tree.root()))])?;
         }
         for (unit, entries) in units {
-            let tree = Tree::empty(work)?.with(work, entries.iter().map(|(id, d)| (id.as_str(), Some(*d))))?;
+            let tree =
+                Tree::empty(work)?.with(work, entries.iter().map(|(id, d)| (id.as_str(), Some(*d))))?;
             content = content.with(work, [(unit.as_str(), Some(tree.root()))])?;
         }
-        let residue: Residue = work
-            .lookup(state.residue, app.id.as_str())?
-            .ok_or_else(|| Error::invalid("the app was never imported here", "import it into the first environment"))?;
+        let residue: Residue = work.lookup(state.residue, app.id.as_str())?.ok_or_else(|| {
+            Error::invalid("the app was never imported here", "import it into the first environment")
+        })?;
         let bundle = Bundle {
             app: app.id.clone(),
             name: app.name.clone(),
@@ -435,7 +444,11 @@ impl<'w, 's> Finder<'w, 's> {
                 let mut finder = finder.borrow_mut();
                 finder.load(unit.as_str())?;
                 let entries = finder.units.get(unit.as_str());
-                entries.into_iter().flat_map(BTreeMap::keys).map(|id| Ok(LogicalId::new(id.clone())?)).collect()
+                entries
+                    .into_iter()
+                    .flat_map(BTreeMap::keys)
+                    .map(|id| Ok(LogicalId::new(id.clone())?))
+                    .collect()
             },
         )
     }
@@ -449,7 +462,8 @@ impl<'w, 's> Finder<'w, 's> {
         let roots: Vec<String> = self.unread.keys().chain(self.units.keys()).cloned().collect();
         for unit in roots {
             if unit == SHARED {
-                let digests: Vec<Digest> = self.units.get(SHARED).into_iter().flat_map(BTreeMap::values).copied().collect();
+                let digests: Vec<Digest> =
+                    self.units.get(SHARED).into_iter().flat_map(BTreeMap::values).copied().collect();
                 for digest in digests {
                     candidates.push(self.work.object(&digest)?);
                 }
@@ -467,20 +481,13 @@ impl<'w, 's> Finder<'w, 's> {
         one_named(candidates, named, "apps or shared objects")?.ok_or_else(|| Error::NotFound {
             what: "app or shared object",
             named: named.to_owned(),
-            help: "name an app, a module, a shared data source or a library query of the first environment".into(),
+            help: "name an app, a module, a shared data source or a library query of the first environment"
+                .into(),
         })
     }
 }
 
-/// The digest that a bundle has.
-///
-/// # Errors
-/// When it cannot be made JSON.
-pub fn bundle_digest(bundle: &Bundle) -> Result<Digest> {
-    Ok(Digest::of(&json::canonical_of(bundle)?))
-}
-
-/// Reads a bundle and checks that it is what its digest says.
+/// Reads a bundle.
 ///
 /// # Errors
 /// When content is missing or damaged.

@@ -187,17 +187,16 @@ impl Workspace {
         let writer = WriterId::new(format!("w-{writer}")).map_err(|e| Error::invalid(e.to_string(), ""))?;
         let records = Records::new(store, ambient, id.clone(), writer, Some(log_key));
         records.sequence()?;
-        let mut workspace =
-            Self {
-                folder: folder.to_owned(),
-                id,
-                records,
-                root_key,
-                adopted: None,
-                plugins: OnceLock::new(),
-                policies: OnceLock::new(),
-                sandbox: OnceLock::new(),
-            };
+        let mut workspace = Self {
+            folder: folder.to_owned(),
+            id,
+            records,
+            root_key,
+            adopted: None,
+            plugins: OnceLock::new(),
+            policies: OnceLock::new(),
+            sandbox: OnceLock::new(),
+        };
         workspace.adopted = workspace.read_adopted()?;
         Ok(workspace)
     }
@@ -322,8 +321,10 @@ impl Workspace {
         let Ok(adopted) = self.adopted() else {
             return vec!["everything: nothing was adopted yet".to_owned()];
         };
-        let mut changes: Vec<String> =
-            config::diff(&adopted.config, &candidate.adopted.config).iter().map(ToString::to_string).collect();
+        let mut changes: Vec<String> = config::diff(&adopted.config, &candidate.adopted.config)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         changes.extend(differences("policy", &adopted.policies, &candidate.adopted.policies));
         changes.extend(differences("plugin", &adopted.plugins, &candidate.adopted.plugins));
         changes
@@ -411,7 +412,10 @@ impl Workspace {
         for kind in &adopted.config.carried {
             if let Some(plugin) = registry.for_kind(kind) {
                 return Err(Error::invalid(
-                    format!("the kind `{kind}` is declared carried and is also served by plugin `{}`", plugin.name()),
+                    format!(
+                        "the kind `{kind}` is declared carried and is also served by plugin `{}`",
+                        plugin.name()
+                    ),
                     "remove one of the two from `sluice.toml`",
                 ));
             }
@@ -465,7 +469,11 @@ impl Workspace {
     ///
     /// # Errors
     /// When the environment is not in the configuration, or its record is damaged.
-    pub fn environment(&self, work: &mut Work<'_>, name: &EnvironmentName) -> Result<(u64, EnvironmentState)> {
+    pub fn environment(
+        &self,
+        work: &mut Work<'_>,
+        name: &EnvironmentName,
+    ) -> Result<(u64, EnvironmentState)> {
         self.known_environment(name)?;
         match self.records.head(&environment_stream(name))? {
             None => Ok((0, EnvironmentState::empty(work)?)),
@@ -496,7 +504,8 @@ impl Workspace {
     /// When no configuration was adopted.
     pub fn first_environment(&self) -> Result<EnvironmentName> {
         let first = self.config()?.first_environment().map(|e| e.name.clone());
-        first.ok_or_else(|| Error::invalid("the configuration has no environment", "add one to `sluice.toml`"))
+        first
+            .ok_or_else(|| Error::invalid("the configuration has no environment", "add one to `sluice.toml`"))
     }
 }
 
@@ -554,7 +563,10 @@ fn differences<T: PartialEq>(
     before: &BTreeMap<String, T>,
     after: &BTreeMap<String, T>,
 ) -> Vec<String> {
-    let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| format!("{what} `{name}` removed"));
+    let gone = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(|name| format!("{what} `{name}` removed"));
     let rest = after.iter().filter_map(|(name, value)| match before.get(name) {
         None => Some(format!("{what} `{name}` added")),
         Some(old) if old != value => Some(format!("{what} `{name}` changed")),
