@@ -32,7 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         workspace: folder.join("workspace"),
         home: folder.join("home"),
         samples: cargo::root()?.join("tests/samples"),
-        kept: BTreeMap::new(),
+        kept: dates()?,
     };
     fs::create_dir_all(&stage.workspace)?;
     let began = Instant::now();
@@ -42,9 +42,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n{} steps in {:.1} s.", story::STORY.len(), began.elapsed().as_secs_f64());
     println!("Go on with it:\n");
     println!("  cd {}", shown(&stage.workspace));
-    println!("  export SLUICE_HOME={}", shown(&stage.home));
+    println!("  export SLUICE_HOME={} SLUICE_ACTOR=ada", shown(&stage.home));
     println!("  {} status", shown(&stage.command));
     Ok(())
+}
+
+/// Days that the story speaks of, seen from the day on which it is played.
+fn dates() -> anyhow::Result<BTreeMap<&'static str, String>> {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let tomorrow = today.tomorrow()?;
+    let long_ago = today.checked_sub(jiff::Span::new().days(60))?;
+    Ok(BTreeMap::from([("tomorrow", tomorrow.to_string()), ("long-ago", long_ago.to_string())]))
 }
 
 /// Where the story is played.
@@ -67,11 +75,12 @@ impl Stage {
                     .with_context(|| format!("the sample `{from}` cannot be copied"))?;
             }
             Act::Edit { file, old, new } => {
+                let new = self.filled(new)?;
                 println!("\n$ edit {file}: {} -> {}", old.trim(), new.trim());
                 let path = self.workspace.join(file);
                 let text = fs::read_to_string(&path)?;
                 ensure!(text.contains(old), "{file} does not hold `{old}`");
-                fs::write(&path, text.replacen(old, new, 1))?;
+                fs::write(&path, text.replacen(old, &new, 1))?;
             }
             Act::Sluice(run) => self.sluice(run)?,
         }
@@ -93,6 +102,7 @@ impl Stage {
             .args(&arguments)
             .current_dir(&self.workspace)
             .env("SLUICE_HOME", &self.home)
+            .env("SLUICE_ACTOR", "ada")
             .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -235,11 +235,10 @@ fn packages(lock: &str) -> String {
         let line = block.lines().find_map(|line| line.strip_prefix("name = "))?;
         Some(line.trim_matches('"').to_owned())
     };
-    let by_name: BTreeMap<String, Vec<&str>> =
-        blocks.iter().fold(BTreeMap::new(), |mut by_name, block| {
-            by_name.entry(name(block).unwrap_or_default()).or_insert_with(Vec::new).push(*block);
-            by_name
-        });
+    let by_name: BTreeMap<String, Vec<&str>> = blocks.iter().fold(BTreeMap::new(), |mut by_name, block| {
+        by_name.entry(name(block).unwrap_or_default()).or_insert_with(Vec::new).push(*block);
+        by_name
+    });
     let is_guest = |name: &String| name == "sluice-guest" || name.starts_with("sluice-plugin-");
     let mut ahead: Vec<String> = by_name.keys().filter(|name| is_guest(name)).cloned().collect();
     let mut found = BTreeMap::new();
@@ -269,7 +268,10 @@ mod tests {
     fn only_packages_of_guests_count() {
         let before = packages(LOCK);
         assert!(before.contains("\"bits\"") && before.contains("\"wit\"") && !before.contains("\"host\""));
-        assert_eq!(packages(&LOCK.replace("name = \"host\"\nversion = \"1", "name = \"host\"\nversion = \"2")), before);
+        assert_eq!(
+            packages(&LOCK.replace("name = \"host\"\nversion = \"1", "name = \"host\"\nversion = \"2")),
+            before
+        );
         assert_ne!(packages(&LOCK.replace("\"bits\"\nversion = \"1", "\"bits\"\nversion = \"3")), before);
     }
 
@@ -277,8 +279,14 @@ mod tests {
     fn only_what_compiles_a_guest_counts_of_the_manifest() {
         let text = "[workspace.dependencies]\nwit-bindgen = \"1\"\nserde = \"1\"\n[profile.plugin]\nlto = true\n[profile.dev]\nx = 1\n";
         let before = manifest(text);
-        assert_eq!(manifest(&text.replace("serde = \"1\"", "serde = \"2\"").replace("x = 1", "x = 2")), before);
-        for changed in [text.replace("lto = true", "lto = false"), text.replace("wit-bindgen = \"1\"", "wit-bindgen = \"2\"")] {
+        assert_eq!(
+            manifest(&text.replace("serde = \"1\"", "serde = \"2\"").replace("x = 1", "x = 2")),
+            before
+        );
+        for changed in [
+            text.replace("lto = true", "lto = false"),
+            text.replace("wit-bindgen = \"1\"", "wit-bindgen = \"2\""),
+        ] {
             assert_ne!(manifest(&changed), before);
         }
     }
