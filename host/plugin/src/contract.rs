@@ -45,6 +45,9 @@ pub(crate) use generated::{DataSourcePlugin, DataSourcePluginPre};
 pub(crate) const IMPORTS: [&str; 3] =
     ["sluice:plugin/types@0.1.0", "sluice:plugin/secrets@0.1.0", "sluice:plugin/log@0.1.0"];
 
+/// Memories of one component, see [`Limits::instances`].
+pub(crate) const MEMORIES: u32 = 2;
+
 /// The secrets offered to one data source, as a plugin sees them.
 #[derive(Debug)]
 #[allow(unreachable_pub, reason = "the generated module exports it again")]
@@ -185,7 +188,7 @@ impl ResourceLimiter for State {
     }
 
     fn memories(&self) -> usize {
-        self.limits.instances
+        MEMORIES as usize
     }
 }
 

@@ -143,9 +143,9 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool.total_component_instances(calls)
         .total_core_instances(calls.saturating_mul(instances))
         .max_core_instances_per_component(instances)
-        // Each memory reserves address space; a component with more than two has none here.
-        .total_memories(calls.saturating_mul(2))
-        .max_memories_per_component(2)
+        // Few, as each reserves address space.
+        .total_memories(calls.saturating_mul(contract::MEMORIES))
+        .max_memories_per_component(contract::MEMORIES)
         .total_tables(calls.saturating_mul(instances))
         .max_tables_per_component(instances)
         .max_memory_size(limits.memory_bytes)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What one plugin, and one call of it, may use. Each default is well above what the first-party
-/// plugins need (a render of 20 options takes about 0.3 million of fuel and 1.2 MiB) and well
+/// plugins need (a render of 20 options takes about 0.5 million of fuel and 1.2 MiB) and well
 /// below what hurts a host that serves many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -23,8 +23,8 @@ pub struct Limits {
     /// Elements of all tables of an instance together. 20,000: one per function whose address is
     /// taken; large guests have some thousand.
     pub table_elements: usize,
-    /// Core instances, memories and tables, each, of one component. 16: a guest has one, and up to
-    /// three are adapters.
+    /// Core instances and tables, each, of one component. 16: a guest has one, and up to three are
+    /// adapters. Memories are two at most: the guest's and an adapter's.
     pub instances: usize,
     /// Bytes of the Wasm stack. 512 KiB, the engine's default, which fits into any thread's stack.
     pub stack_bytes: usize,
