@@ -171,12 +171,12 @@ pub struct ImportSummary {
     pub generation: String,
     /// The apps in it.
     pub apps: Vec<LogicalId>,
-    /// Objects that are new, by logical id.
-    pub created: Vec<LogicalId>,
-    /// Objects that changed.
-    pub updated: Vec<LogicalId>,
-    /// Objects that are gone.
-    pub deleted: Vec<LogicalId>,
+    /// How many objects are new. Which, the content before and after tells.
+    pub created: usize,
+    /// How many changed.
+    pub updated: usize,
+    /// How many are gone.
+    pub deleted: usize,
     /// How many stayed as they were.
     pub unchanged: usize,
     /// Native ids that were learnt.

@@ -61,6 +61,7 @@ impl Workspace {
         self.permit(actor, Wish::TakePart)?;
         self.known_environment(environment)?;
         let bad = |what: String| Error::BadEvidence { file: file.to_owned(), what };
+        self.check_stands(app, &bundle, environment)?;
         let report = TestReport::read(bytes).map_err(|e| bad(e.to_string()))?;
         let predicate =
             TestsPredicate::of(&report, bytes, environment.clone(), None).map_err(|e| bad(e.to_string()))?;
@@ -130,6 +131,28 @@ impl Workspace {
         };
         self.records().append(actor, &name, after, what, &work.into_fresh())?;
         Ok(Taken { predicate_type: statement.predicate_type.clone(), bundle, environment, issuer, says })
+    }
+
+    /// Refuses evidence about a bundle from an environment where none of the app's versions is it.
+    fn check_stands(&self, app: &LogicalId, bundle: &Digest, environment: &EnvironmentName) -> Result<()> {
+        let stands = if *environment == self.first_environment()? {
+            self.versions(app)?.iter().any(|cut| cut.bundle == *bundle)
+        } else {
+            let mut work = self.work();
+            let (_, state) = self.environment(&mut work, environment)?;
+            let standing = state.standing_of(&work, app)?;
+            standing
+                .is_some_and(|standing| standing.promoted.iter().any(|promoted| promoted.bundle == *bundle))
+        };
+        if stands {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            format!(
+                "no version with the bundle {bundle} stands in `{environment}`, so nothing was tested there"
+            ),
+            "name the environment where the tests ran, and the version that they tested",
+        ))
     }
 
     fn people_keys(&self) -> Result<Vec<PublicKey>> {

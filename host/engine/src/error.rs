@@ -263,7 +263,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::PlanRefused(_) | Self::RollbackConflicts { .. } => Class::Denied,
+            Self::PlanRefused(_) | Self::PlanChanged { .. } | Self::RollbackConflicts { .. } => Class::Denied,
             Self::Refused(decision) => match decision.outcome {
                 sluice_model::verdict::Outcome::Denied => Class::Denied,
                 sluice_model::verdict::Outcome::Pending => Class::Pending,

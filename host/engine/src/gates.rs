@@ -259,6 +259,7 @@ impl Workspace {
                 crate::version::bundle(work, &plan.bundle)?.content
             }
         };
+        let dismissed = self.dismissed()?;
         let mut secrets = Vec::new();
         let mut personal_data = Vec::new();
         for find in self.finds(work, content)? {
@@ -269,15 +270,16 @@ impl Workspace {
                     what: slot.to_string(),
                     state: facts::SecretState::Provisional,
                 }),
-                Find::Clear { object, at, what } => {
+                // What a person has said is none stays none, for the same value at the same place.
+                Find::Clear { object, at, what, fingerprint }
+                    if !dismissed.contains(&(object.clone(), at.clone(), fingerprint)) =>
+                {
                     secrets.push(facts::SecretFound { object, at, what, state: facts::SecretState::Clear })
                 }
                 Find::Personal(datum) => personal_data.push(datum),
                 _ => {}
             }
         }
-        let dismissed = self.dismissed()?;
-        secrets.retain(|found| !dismissed.contains(&(found.object.clone(), found.at.clone())));
         Ok(facts::Scan { scanner: sluice_policy::scan::SCANNER_VERSION.to_owned(), secrets, personal_data })
     }
 }

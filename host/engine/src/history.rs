@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sluice_model::{EnvironmentName, LogicalId};
 
+use sluice_ledger::key::PublicKey;
+
 use crate::act::{Ended, What};
 use crate::config;
 use crate::error::Result;
@@ -145,14 +147,9 @@ impl Workspace {
         let config = self.config()?;
         let name = config::person(&recorded.act.actor);
         let person = name.as_ref().and_then(|name| config.people.get(name));
-        let fits = person.is_some_and(|person| {
-            person
-                .key
-                .as_str()
-                .parse::<sluice_ledger::key::PublicKey>()
-                .is_ok_and(|key| key.id().as_str() == recorded.signer)
-        });
-        Ok(fits.then(|| recorded.act.actor.clone()))
+        let key = person.and_then(|person| person.key.as_str().parse::<PublicKey>().ok());
+        let signed = key.is_some_and(|key| recorded.is_signed_by(&key));
+        Ok(signed.then(|| recorded.act.actor.clone()))
     }
 }
 
@@ -172,11 +169,7 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
                 if summary.files.is_empty() { "a judgement".to_owned() } else { summary.files.join(", ") };
             format!(
                 "{kind} {from}: {} created, {} updated, {} deleted, {} unchanged, {} ids learnt",
-                summary.created.len(),
-                summary.updated.len(),
-                summary.deleted.len(),
-                summary.unchanged,
-                summary.learnt
+                summary.created, summary.updated, summary.deleted, summary.unchanged, summary.learnt
             )
         }
         What::Managed { objects, on, .. } => {

@@ -171,7 +171,8 @@ impl Workspace {
         let Import { after, mut summary, .. } = import;
         let changed = after != before;
         if changed {
-            sort(&mut summary);
+            summary.apps.sort();
+            summary.proposals.sort();
             let what = What::Imported { state: Box::new(after), summary: summary.clone() };
             let stream = environment_stream(&request.environment);
             sluice_store::failpoint("import.before-commit");
@@ -199,13 +200,6 @@ impl Workspace {
         let confirm = request.confirm.as_deref();
         identity::resolve(&native.survey(), &here, &elsewhere, confirm, &request.distinct)
     }
-}
-
-fn sort(summary: &mut ImportSummary) {
-    for list in [&mut summary.created, &mut summary.updated, &mut summary.deleted, &mut summary.apps] {
-        list.sort();
-    }
-    summary.proposals.sort();
 }
 
 /// One import on its way from decoded objects to the environment's next state.
@@ -402,11 +396,10 @@ impl Import<'_> {
         let differences = differences(work, &entries)?;
         for difference in &differences {
             match difference.sort {
-                Sort::Created => &mut self.summary.created,
-                Sort::Deleted => &mut self.summary.deleted,
-                Sort::Updated | Sort::EnvironmentOwned => &mut self.summary.updated,
+                Sort::Created => self.summary.created += 1,
+                Sort::Deleted => self.summary.deleted += 1,
+                Sort::Updated | Sort::EnvironmentOwned => self.summary.updated += 1,
             }
-            .push(difference.object.clone());
         }
         Ok(differences)
     }

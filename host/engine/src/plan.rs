@@ -373,7 +373,7 @@ impl Workspace {
     }
 
     /// A version that stands in an environment: cut, in the first; promoted to, elsewhere.
-    fn version_standing_in(
+    pub(crate) fn version_standing_in(
         &self,
         work: &mut Work<'_>,
         app: &Object,

@@ -95,9 +95,12 @@ impl Workspace {
         self.check_adopted()?;
         let target = target(&request.plan.transition).clone();
         self.permit(actor, Wish::Promote(&target))?;
+        // Kept to the end of this run: whoever has it knows that no other process of this machine
+        // writes, so a lease that is still held is one that a crash left behind.
+        let alone = self.lone_writer()?;
         self.recover(actor, &target)?;
         let plan = self.expected_plan(request)?;
-        let (fence, leased) = self.lease(actor, &target, &purpose(&plan), request.wait)?;
+        let (fence, leased) = self.lease(actor, &target, &purpose(&plan), request.wait, alone.is_some())?;
         failpoint("promote.leased");
         match self.run(actor, request, plan, fence, &leased) {
             Ok(report) => Ok(report),
@@ -131,6 +134,8 @@ impl Workspace {
         fence: u64,
         leased: &EnvironmentState,
     ) -> Result<PromoteReport> {
+        // Whoever held the lease before can no longer write, so its run came to its end.
+        self.conclude(actor, &before.to)?;
         let plan = self.expected_plan(request)?;
         if plan.digest != before.digest {
             return Err(Error::PlanChanged {
@@ -261,10 +266,39 @@ impl Workspace {
 
     fn end(&self, actor: &Actor, environment: &EnvironmentName, promotion: u64, ended: Ended) -> Result<()> {
         let stream = ends_stream(environment);
-        let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
-        let what = What::PromotionEnded { promotion, ended };
-        self.records().append(actor, &stream, after, what, &std::collections::BTreeMap::new())?;
-        Ok(())
+        loop {
+            // Whoever resumed it meanwhile has said so already.
+            if self.end_of(environment, promotion)?.is_some() {
+                return Ok(());
+            }
+            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let what = What::PromotionEnded { promotion, ended: ended.clone() };
+            match self.records().append(actor, &stream, after, what, &std::collections::BTreeMap::new()) {
+                Ok(_) => return Ok(()),
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// How a journaled run ended, if that is recorded. Ends are in no order, and none comes before
+    /// the run was journaled.
+    fn end_of(&self, environment: &EnvironmentName, promotion: u64) -> Result<Option<Ended>> {
+        let Some(journaled) = self.records().at(&promotions_stream(environment), promotion)? else {
+            return Ok(None);
+        };
+        let stream = ends_stream(environment);
+        let mut next = self.records().head(&stream)?;
+        while let Some(recorded) = next.filter(|recorded| recorded.act.at >= journaled.act.at) {
+            let before = recorded.revision - 1;
+            match recorded.act.what {
+                What::PromotionEnded { promotion: number, ended } if number == promotion => {
+                    return Ok(Some(ended));
+                }
+                _ => next = if before == 0 { None } else { self.records().at(&stream, before)? },
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the target and every object that was to be changed, by its digest.
@@ -299,6 +333,7 @@ impl Workspace {
         environment: &EnvironmentName,
         purpose: &str,
         wait: Duration,
+        alone: bool,
     ) -> Result<(u64, EnvironmentState)> {
         let ambient = self.records().ambient();
         let began = ambient.elapsed();
@@ -307,6 +342,7 @@ impl Workspace {
             let mut work = self.work();
             let (revision, mut state) = self.environment(&mut work, environment)?;
             if let Some(held) = &state.held
+                && !alone
                 && held.lease.writer != *self.records().writer()
                 && matches!(watch.judge(revision, &held.lease, ambient.elapsed()), LeaseState::Held { .. })
             {
@@ -391,7 +427,7 @@ impl Workspace {
     fn recover(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
         let Some(unfinished) = self.unfinished(environment)? else { return Ok(()) };
         if self.committed(environment, &unfinished)? {
-            self.settle(actor, environment)?;
+            self.conclude(actor, environment)?;
         }
         Ok(())
     }
@@ -405,12 +441,8 @@ impl Workspace {
     fn unfinished(&self, environment: &EnvironmentName) -> Result<Option<Proposal>> {
         let Some(head) = self.records().head(&promotions_stream(environment))? else { return Ok(None) };
         let What::PromotionProposed(proposal) = head.act.what else { return Ok(None) };
-        let ended = self.records().head(&ends_stream(environment))?;
-        let last = ended.and_then(|recorded| match recorded.act.what {
-            What::PromotionEnded { promotion, .. } => Some(promotion),
-            _ => None,
-        });
-        Ok((last != Some(proposal.number)).then_some(proposal))
+        let ended = self.end_of(environment, proposal.number)?;
+        Ok(ended.is_none().then_some(proposal))
     }
 
     /// Whether a journaled run came to its commit point: the revision after its fence says so.
@@ -423,42 +455,43 @@ impl Workspace {
 
     /// Finishes or undoes what stands half done in one environment.
     fn settle(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Option<Resumed>> {
-        let unfinished = self.unfinished(environment)?;
-        let finished = match &unfinished {
-            Some(proposal) if self.committed(environment, proposal)? => {
-                let commit = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
-                let touched: Vec<Touched> = self.work().json(&proposal.touched)?;
-                if let Some(commit) = commit {
-                    let expected = state_in(commit.act)?;
-                    let (revision, _) = self.environment(&mut self.work(), environment)?;
-                    // Only where nothing came after it can what it wrote be read back as it was.
-                    if revision == proposal.fence + 1 {
-                        self.read_back(environment, &touched, &expected)?;
-                    }
-                }
-                self.end(actor, environment, proposal.number, Ended::Done)?;
-                true
-            }
-            Some(proposal) => {
-                let reason = "the process that ran it ended before the commit point".to_owned();
-                self.fence_off(actor, environment)?;
-                self.end(actor, environment, proposal.number, Ended::Undone { reason })?;
-                false
-            }
-            None => false,
-        };
+        // First the fence: a run that is judged not to have committed must not do so afterwards.
         let was_held = self.is_held(environment)?;
         if was_held {
             self.fence_off(actor, environment)?;
         }
-        if unfinished.is_none() && !was_held {
+        let concluded = self.conclude(actor, environment)?;
+        if concluded.is_none() && !was_held {
             return Ok(None);
         }
         Ok(Some(Resumed {
             environment: environment.clone(),
-            promotion: unfinished.map(|proposal| proposal.number),
-            finished,
+            promotion: concluded.map(|(number, _)| number),
+            finished: concluded.is_some_and(|(_, finished)| finished),
         }))
+    }
+
+    /// Records how the newest run ended, where that is not recorded: done if it came to its commit
+    /// point, undone otherwise. Whoever calls this has seen to it that nothing of it can be written
+    /// any more. Answers its number and whether it was done.
+    fn conclude(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Option<(u64, bool)>> {
+        let Some(proposal) = self.unfinished(environment)? else { return Ok(None) };
+        let commit = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
+        let finished = self.committed(environment, &proposal)?;
+        let ended = match commit {
+            Some(commit) if finished => {
+                let touched: Vec<Touched> = self.work().json(&proposal.touched)?;
+                let (revision, _) = self.environment(&mut self.work(), environment)?;
+                // Only where nothing came after it can what it wrote be read back as it was.
+                if revision == commit.revision {
+                    self.read_back(environment, &touched, &state_in(commit.act)?)?;
+                }
+                Ended::Done
+            }
+            _ => Ended::Undone { reason: "the process that ran it ended before the commit point".to_owned() },
+        };
+        self.end(actor, environment, proposal.number, ended)?;
+        Ok(Some((proposal.number, finished)))
     }
 
     /// Writes the next revision without the lease: whoever held it can no longer write.

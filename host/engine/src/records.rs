@@ -90,8 +90,16 @@ pub struct Recorded {
     pub revision: u64,
     /// The act.
     pub act: Act,
-    /// The key that signed it.
-    pub signer: String,
+    envelope: Envelope,
+}
+
+impl Recorded {
+    /// Whether the act was signed with this key: the signature is checked, not the name of the key
+    /// that stands beside it.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        self.envelope.verify(std::slice::from_ref(key)).is_ok()
+    }
 }
 
 /// The streams of one workspace, and who writes to them.
@@ -320,16 +328,27 @@ impl Records {
 
     fn checkpoint(&self, key: &KeyPair, size: u64) -> Result<String> {
         let stream = stream(CHECKPOINTS)?;
-        let head = self.store.head(&stream)?;
-        let frontier = self.frontier(head.as_ref().map(parse).transpose()?, size)?;
-        let root = frontier.root();
-        let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root };
-        let note = checkpoint
-            .sign(key)
-            .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;
-        let kept = KeptCheckpoint { note: note.clone(), size, peaks: frontier.peaks().to_vec() };
-        self.derive(&stream, head.map_or(0, |head| head.revision), canonical_of(&kept)?)?;
-        Ok(note)
+        loop {
+            let head = self.store.head(&stream)?;
+            let after = head.as_ref().map_or(0, |head| head.revision);
+            let newest: Option<KeptCheckpoint> = head.as_ref().map(parse).transpose()?;
+            // Another process may have vouched for these entries meanwhile, and for later ones.
+            if let Some(kept) = newest.as_ref().filter(|kept| kept.size >= size) {
+                return Ok(kept.note.clone());
+            }
+            let frontier = self.frontier(newest, size)?;
+            let root = frontier.root();
+            let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root };
+            let note = checkpoint
+                .sign(key)
+                .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;
+            let kept = KeptCheckpoint { note: note.clone(), size, peaks: frontier.peaks().to_vec() };
+            match self.derive(&stream, after, canonical_of(&kept)?) {
+                Ok(()) => return Ok(note),
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The tree over the first `size` entries, from where the newest checkpoint left it.
@@ -416,8 +435,7 @@ pub fn read(revision: &Revision) -> Result<Recorded> {
     if act.stream != revision.stream.as_str() || act.revision != revision.revision {
         return Err(wrong(format!("its act is of `{}`@{}", act.stream, act.revision)));
     }
-    let signer = body.envelope.signatures().first().map(|s| s.keyid.clone()).unwrap_or_default();
-    Ok(Recorded { revision: revision.revision, act, signer })
+    Ok(Recorded { revision: revision.revision, act, envelope: body.envelope })
 }
 
 /// Checks that a revision's act was signed with `key`.

@@ -19,7 +19,7 @@ use sluice_platform::EnvironmentValues;
 
 use crate::error::{Error, Result};
 use crate::state::Work;
-use crate::suspicion::keyed_digest;
+use crate::suspicion::{fingerprint, keyed_digest};
 use crate::workspace::Workspace;
 
 /// Version of what [`look`] finds; a change of it makes what was remembered void.
@@ -98,6 +98,8 @@ pub enum Find {
         at: Pointer,
         /// What sort of secret.
         what: String,
+        /// The value's keyed fingerprint, by which a dismissed one is known.
+        fingerprint: Digest,
     },
     /// It holds what looks like data of a person.
     Personal(sluice_policy::facts::PersonalDatum),
@@ -177,7 +179,7 @@ impl Workspace {
     /// When content is missing or damaged.
     pub fn finds(&self, work: &Work<'_>, content: Digest) -> Result<Vec<Find>> {
         let scanner = format!("finds-{VERSION}-{}", sluice_policy::scan::SCANNER_VERSION);
-        sweep(self, work, content, &scanner, &|object, digest| look(object, digest))
+        sweep(self, work, content, &scanner, &|object, digest| look(self, object, digest))
     }
 
     /// Where the objects of a content tree still point at other environments.
@@ -241,7 +243,7 @@ fn sweep<T: Clone + Serialize + DeserializeOwned>(
 }
 
 /// What is found in one object.
-fn look(object: &Object, digest: Digest) -> Vec<Find> {
+fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
     let mut found = Vec::new();
     if let Some(kind) = &object.source_kind {
         found.push(Find::Source {
@@ -280,6 +282,14 @@ fn look(object: &Object, digest: Digest) -> Vec<Find> {
         at: mark.at,
         slot: mark.slot,
         provisional: mark.provisional,
+    }));
+    found.extend(sluice_platform::secrets_in_the_clear(&object.content).into_iter().map(|clear| {
+        Find::Clear {
+            object: object.id.clone(),
+            at: clear.at,
+            what: clear.what.to_owned(),
+            fingerprint: fingerprint(workspace, clear.value.expose()),
+        }
     }));
     found.extend(sluice_policy::scan::personal_data(object).into_iter().map(Find::Personal));
     found

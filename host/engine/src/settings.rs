@@ -176,6 +176,11 @@ impl Settings {
     }
 }
 
+/// One entry of the tree of settings as it is to be.
+fn entry<T: Serialize>(key: String, value: &T) -> Result<(String, Option<Value>)> {
+    Ok((key, Some(serde_json::to_value(value)?)))
+}
+
 /// A label of the length that the vault takes.
 fn shortened(label: &str) -> String {
     label.chars().take(40).collect()
@@ -217,13 +222,14 @@ impl Workspace {
         }
     }
 
-    fn change_settings<T: Serialize>(
+    /// One act, however many entries it changes: a crash never leaves a part of them.
+    fn change_settings(
         &self,
         actor: &Actor,
         environment: &EnvironmentName,
         mut work: Work<'_>,
         before: Settings,
-        entries: &[(String, Option<T>)],
+        entries: &[(String, Option<Value>)],
         change: SettingChange,
     ) -> Result<()> {
         let mut settings = before.root;
@@ -251,37 +257,24 @@ impl Workspace {
         binding: Binding,
     ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
-        self.change_binding(actor, environment, source, binding, None)
-    }
-
-    fn change_binding(
-        &self,
-        actor: &Actor,
-        environment: &EnvironmentName,
-        source: &LogicalId,
-        binding: Binding,
-        proposal: Option<String>,
-    ) -> Result<()> {
         if let Some((slot, reference)) = binding.slots.iter().find(|(_, r)| r.environment() != environment) {
             return Err(Error::invalid(
                 format!("slot `{slot}` would get `{reference}`, which another environment owns"),
                 format!("file the secret in `{environment}` with `sluice secret set`"),
             ));
         }
+        let rules = self.slot_rules()?.for_kind(&binding.kind);
+        if let Some((at, slot)) = sluice_platform::declared_in_the_clear(&binding.options, &rules).first() {
+            return Err(Error::invalid(
+                format!("the value at `{at}` is the secret `{slot}`, and no secret stands in a binding"),
+                format!("leave it out, and file it in `{environment}` with `sluice secret set`"),
+            ));
+        }
         let mut work = self.work();
         let settings = self.settings(&mut work, environment)?;
-        let change = match proposal {
-            Some(proposal) => SettingChange::BindingAdopted { source: source.clone(), proposal },
-            None => SettingChange::BindingSet { source: source.clone() },
-        };
-        self.change_settings(
-            actor,
-            environment,
-            work,
-            settings,
-            &[(binding_key(source), Some(binding))],
-            change,
-        )
+        let entries = [entry(binding_key(source), &binding)?];
+        let change = SettingChange::BindingSet { source: source.clone() };
+        self.change_settings(actor, environment, work, settings, &entries, change)
     }
 
     /// Takes the binding that an import proposed, where the environment has none yet.
@@ -310,12 +303,21 @@ impl Workspace {
                 help: "see `sluice binding list`, or write one with `sluice binding set`".into(),
             });
         };
+        let mut entries = Vec::new();
         for (slot, filed) in &proposal.secrets {
             let reference = proposed_secret(environment, source, slot)?;
-            self.file(actor, environment, &reference, filed.clone())?;
+            // What the owner filed there already stays.
+            if settings.filed(&work, &reference)?.is_none() {
+                entries.push(entry(secret_key(&reference), filed)?);
+            }
         }
         let binding = Binding { kind: proposal.kind, options: proposal.options, slots: BTreeMap::new() };
-        self.change_binding(actor, environment, source, binding, Some(format!("{environment}/{source}")))
+        entries.push(entry(binding_key(source), &binding)?);
+        let change = SettingChange::BindingAdopted {
+            source: source.clone(),
+            proposal: format!("{environment}/{source}"),
+        };
+        self.change_settings(actor, environment, work, settings, &entries, change)
     }
 
     /// The binding that the newest import of another environment proposed.
@@ -349,16 +351,18 @@ impl Workspace {
         value: Secret,
     ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
+        let mut work = self.work();
+        let settings = self.settings(&mut work, environment)?;
+        let mut entries = Vec::new();
         let constant = if name.is_secret() {
             let reference = constant_secret(environment, name)?;
-            self.set_secret(actor, &reference, value)?;
+            let filed = self.sealed_next(&work, &settings, &reference, &value)?;
+            entries.push(entry(secret_key(&reference), &filed)?);
             Constant::Secret(reference)
         } else {
             Constant::Plain(value.expose_text().unwrap_or_default().to_owned())
         };
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        let entries = [(constant_key(name), Some(constant))];
+        entries.push(entry(constant_key(name), &constant)?);
         let change = SettingChange::ConstantSet { name: name.clone() };
         self.change_settings(actor, environment, work, settings, &entries, change)
     }
@@ -371,23 +375,22 @@ impl Workspace {
         self.permit(actor, Wish::Own(reference.environment()))?;
         let mut work = self.work();
         let settings = self.settings(&mut work, reference.environment())?;
-        let version = settings.filed(&work, reference)?.map_or(1, |former| former.version + 1);
-        let filed = self.seal(reference, version, &value)?;
-        self.file(actor, reference.environment(), reference, filed)
+        let filed = self.sealed_next(&work, &settings, reference, &value)?;
+        let entries = [entry(secret_key(reference), &filed)?];
+        let change = SettingChange::SecretSet { reference: reference.clone() };
+        self.change_settings(actor, reference.environment(), work, settings, &entries, change)
     }
 
-    fn file(
+    /// Seals a value as the next one at its place.
+    fn sealed_next(
         &self,
-        actor: &Actor,
-        environment: &EnvironmentName,
+        work: &Work<'_>,
+        settings: &Settings,
         reference: &SecretRef,
-        filed: Filed,
-    ) -> Result<()> {
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        let entries = [(secret_key(reference), Some(filed))];
-        let change = SettingChange::SecretSet { reference: reference.clone() };
-        self.change_settings(actor, environment, work, settings, &entries, change)
+        value: &Secret,
+    ) -> Result<Filed> {
+        let version = settings.filed(work, reference)?.map_or(1, |former| former.version + 1);
+        self.seal(reference, version, value)
     }
 
     /// Seals a value for one place in the vault.
@@ -445,7 +448,7 @@ impl Workspace {
             });
         }
         let change = SettingChange::Removed { key: key.clone() };
-        self.change_settings::<()>(actor, environment, work, settings, &[(key, None)], change)
+        self.change_settings(actor, environment, work, settings, &[(key, None)], change)
     }
 }
 

@@ -176,7 +176,7 @@ impl Workspace {
         after.set_unit(&mut work, &unit, Some(tree))?;
         after.proposals =
             work.set::<Suspicion>(after.proposals, &format!("~suspicion/{}", suspicion.slot), None)?;
-        let summary = ImportSummary { updated: vec![object.id.clone()], ..ImportSummary::default() };
+        let summary = ImportSummary { updated: 1, ..ImportSummary::default() };
         let what = What::Imported { state: Box::new(after), summary };
         self.records().append(actor, &environment_stream(&first), revision, what, &work.into_fresh())?;
         Ok(())
@@ -205,10 +205,10 @@ impl Workspace {
     ///
     /// # Errors
     /// When a record is damaged.
-    pub fn dismissed(&self) -> Result<BTreeSet<(LogicalId, Pointer)>> {
+    pub fn dismissed(&self) -> Result<BTreeSet<(LogicalId, Pointer, Digest)>> {
         let mut work = self.work();
         let judged = self.judgements(&mut work)?;
-        Ok(judged.into_values().filter(|j| !j.secret).map(|j| (j.object, j.at)).collect())
+        Ok(judged.into_values().filter(|j| !j.secret).map(|j| (j.object, j.at, j.fingerprint)).collect())
     }
 }
 

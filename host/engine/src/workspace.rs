@@ -225,6 +225,26 @@ impl Workspace {
         Work::over(self.records.store())
     }
 
+    /// The right to be the only process that promotes in this folder, or `None` while another one
+    /// has it. The system takes it back when the process ends, however it ends.
+    ///
+    /// # Errors
+    /// When the file for it cannot be made.
+    pub(crate) fn lone_writer(&self) -> Result<Option<fs::File>> {
+        let path = self.folder.join(STORE_FOLDER).join("writer.lock");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(Error::file(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(source)) => Err(Error::file(&path)(source)),
+        }
+    }
+
     /// The vault of this workspace's secrets.
     #[must_use]
     pub fn vault(&self) -> Vault {

@@ -122,6 +122,34 @@ pub(crate) fn convert(
 
 /// Takes secrets out of what is no object's content; answers how many.
 pub(crate) fn withhold(native: &Value) -> (Value, usize) {
+    let (value, taken) = take_out(native);
+    (value, taken.len())
+}
+
+/// What looks like a secret in some content, with the value and what gave it away.
+///
+/// In content that was imported nothing is left to find but what a person put back.
+#[must_use]
+pub fn secrets_in_the_clear(content: &Value) -> Vec<ClearSecret> {
+    let (_, taken) = take_out(content);
+    taken
+        .into_iter()
+        .map(|found| ClearSecret { at: found.at, what: found.what, value: found.value })
+        .collect()
+}
+
+/// A value that looks like a secret and stands in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClearSecret {
+    /// Where.
+    pub at: Pointer,
+    /// What gave it away.
+    pub what: &'static str,
+    /// The value.
+    pub value: SecretText,
+}
+
+fn take_out(native: &Value) -> (Value, Vec<TakenText>) {
     let mut pass = Pass {
         root: native,
         kind: ObjectKind::App,
@@ -135,7 +163,7 @@ pub(crate) fn withhold(native: &Value) -> (Value, usize) {
         clash: None,
     };
     let value = pass.value(native, None);
-    (value, pass.taken.len())
+    (value, pass.taken)
 }
 
 struct Pass<'v, 's> {

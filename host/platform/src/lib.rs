@@ -42,6 +42,7 @@ mod thing;
 mod tooljet;
 mod translate;
 
+pub use content::{ClearSecret, secrets_in_the_clear};
 pub use decoded::{DecodeError, Decoded, EnvironmentOptions};
 pub use encode::{EncodeError, EncodeInput, Encoded, Entry, ToEnter, Written, encode};
 pub use environment::{EnvironmentValues, Occurrence, environment_values};
@@ -51,6 +52,7 @@ pub use inspect::{Inspection, ReferenceCounts, UnresolvedReference};
 pub use native::{Native, read};
 pub use rules::SlotRules;
 pub use secret::{SecretText, TakenSecret};
+pub use slots::declared_in_the_clear;
 pub use thing::{NativeKey, NativeThing};
 
 /// The member of a data source's content that holds its options, on every platform.

@@ -39,6 +39,12 @@ pub(crate) fn take(options: &mut Value, rules: &[SlotRule]) -> Vec<TakenSlot> {
     taken
 }
 
+/// Where declared secrets stand in the clear in some options.
+#[must_use]
+pub fn declared_in_the_clear(options: &Value, rules: &[SlotRule]) -> Vec<(Pointer, SlotName)> {
+    take(&mut options.clone(), rules).into_iter().map(|taken| (taken.at, taken.slot)).collect()
+}
+
 /// ToolJet's `{credential_id, encrypted}`: the value is not in the export, its place is.
 fn take_credentials(
     options: &mut Value,

@@ -127,7 +127,6 @@ fn parts(config: &Config) -> Parts {
         ("order of environments", ticked(order)),
         ("largest import", import_limit.to_string()),
         ("longest waiver", waivers.longest.to_string()),
-        ("ticket for a waiver", if waivers.ticket_required { "required" } else { "optional" }.to_owned()),
     ]);
     whole.extend(single_operator.as_ref().map(|reason| ("single operator", quoted(reason))));
     parts.insert((0, "workspace".to_owned()), whole);

@@ -100,10 +100,7 @@ impl<'a> Check<'a> {
             carried,
             externals: self.externals(&file.external),
             import_limit: self.import_limit(file.limits.import.as_ref()),
-            waivers: WaiverRules {
-                longest: self.longest_waiver(file.waivers.longest.as_ref()),
-                ticket_required: file.waivers.ticket_required,
-            },
+            waivers: WaiverRules { longest: self.longest_waiver(file.waivers.longest.as_ref()) },
             roles: std::mem::take(&mut self.roles),
             people: std::mem::take(&mut self.people),
         })

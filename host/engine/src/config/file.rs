@@ -264,9 +264,6 @@ pub(super) struct LimitsTable {
 pub(super) struct WaiversTable {
     /// The longest time for which a waiver holds, such as `7d`, which is the default.
     pub(super) longest: Option<Located<String>>,
-    /// Whether a waiver must name a ticket.
-    #[serde(default)]
-    pub(super) ticket_required: bool,
 }
 
 /// The JSON Schema (draft 2020-12) of `sluice.toml`, as published in `docs/sluice.schema.json`.

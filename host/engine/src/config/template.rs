@@ -185,7 +185,6 @@ import = "64 MiB"
 
 [waivers]
 longest = "7d"
-ticket_required = false
 
 # What renders data sources for their target. A kind of data source has one plugin.
 [[plugin]]

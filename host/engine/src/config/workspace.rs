@@ -173,8 +173,6 @@ pub struct External {
 pub struct WaiverRules {
     /// The longest time for which a waiver holds.
     pub longest: TimeSpan,
-    /// Whether a waiver must name a ticket.
-    pub ticket_required: bool,
 }
 
 impl Config {
