@@ -1,2 +1,27 @@
-//! The sluice command
-fn main() {}
+//! The `sluice` command.
+//!
+//! It reads arguments, asks the engine, and shows what the engine answers: data on standard
+//! output, talk on standard error, and an exit code that says what to do next ([`answer::Exit`]).
+//!
+//! Architecture invariant: no rule of promotion is decided here. What this crate knows is how
+//! people type and read; files, terminals and the machine's clock are touched here and handed
+//! down. A value of a secret comes in through standard input only and goes nowhere but the vault.
+
+mod answer;
+mod arguments;
+mod clock;
+mod commands;
+mod context;
+mod failure;
+mod input;
+mod moment;
+mod page;
+mod plan_argument;
+mod run;
+mod show;
+mod source;
+mod table;
+
+fn main() -> std::process::ExitCode {
+    run::run(std::env::args_os().collect())
+}

@@ -1,0 +1,214 @@
+//! Where a command runs: its workspace, the keys at hand, and the terminal.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sluice_engine::ambient::Ambient;
+use sluice_engine::config::{Config, PersonName, PublicKey};
+use sluice_engine::workspace::CONFIG_FILE;
+use sluice_engine::{Actor, Home, Workspace};
+use sluice_ledger::keyfile;
+
+use crate::arguments::Global;
+use crate::clock;
+use crate::failure::Failure;
+
+/// The variable that may hold a person's key instead of a file of the home.
+pub(crate) const KEY_VARIABLE: &str = "SLUICE_KEY";
+
+/// How often something that moves on a terminal is drawn.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Where a command runs.
+pub(crate) struct Context {
+    global: Global,
+    ambient: Arc<dyn Ambient>,
+}
+
+impl Context {
+    /// The surroundings as arguments and variables say.
+    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
+        Ok(Self { global, ambient: clock::ambient()? })
+    }
+
+    /// Time and chance.
+    pub(crate) fn ambient(&self) -> &dyn Ambient {
+        self.ambient.as_ref()
+    }
+
+    /// For how long to wait for somebody else's lease.
+    pub(crate) fn wait(&self) -> Duration {
+        self.global.wait.unwrap_or_default()
+    }
+
+    /// Whether there is a person at the terminal who may be asked.
+    pub(crate) fn is_interactive(&self) -> bool {
+        !self.global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Whether standard input may be asked from at a terminal.
+    pub(crate) const fn may_ask(&self) -> bool {
+        !self.global.no_input
+    }
+
+    /// The folder of keys.
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
+        Ok(Home::at(self.home_folder()?))
+    }
+
+    /// The folder of keys, as a path.
+    pub(crate) fn home_folder(&self) -> Result<PathBuf, Failure> {
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        variable("SLUICE_HOME")
+            .or_else(|| variable("XDG_CONFIG_HOME").map(|folder| folder.join("sluice")))
+            .or_else(|| variable("HOME").map(|folder| folder.join(".config").join("sluice")))
+            .or_else(|| variable("APPDATA").map(|folder| folder.join("sluice")))
+            .ok_or_else(|| {
+                Failure::failed(
+                    "there is no folder for keys",
+                    "say where keys lie with the variable `SLUICE_HOME`",
+                )
+            })
+    }
+
+    /// The workspace's folder: the one that was named, or the current folder or the nearest above
+    /// it that holds a configuration.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
+        if let Some(named) = &self.global.workspace {
+            return Ok(named.clone());
+        }
+        self.found_folder().ok_or_else(|| {
+            Failure::usage(
+                format!("neither this folder nor one above it holds `{CONFIG_FILE}`"),
+                "make a workspace with `sluice init`, or name its folder with `--workspace`",
+            )
+        })
+    }
+
+    /// The workspace's folder, if there is one.
+    pub(crate) fn found_folder(&self) -> Option<PathBuf> {
+        if let Some(named) = &self.global.workspace {
+            return named.join(CONFIG_FILE).is_file().then(|| named.clone());
+        }
+        let here = std::env::current_dir().ok()?;
+        here.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file()).map(Path::to_owned)
+    }
+
+    /// Opens the workspace.
+    pub(crate) fn open(&self) -> Result<Workspace, Failure> {
+        let folder = self.folder()?;
+        tracing::debug!(folder = %folder.display(), "opening the workspace");
+        Ok(Workspace::open(&folder, &self.home()?, Arc::clone(&self.ambient))?)
+    }
+
+    /// Makes a workspace.
+    pub(crate) fn init(
+        &self,
+        folder: &Path,
+        name: &str,
+        furnishing: &sluice_engine::workspace::Furnishing,
+    ) -> Result<Workspace, Failure> {
+        Ok(Workspace::init(folder, name, &self.home()?, furnishing, Arc::clone(&self.ambient))?)
+    }
+
+    /// Opens the workspace, and finds out who acts.
+    pub(crate) fn open_as_actor(&self) -> Result<(Workspace, Actor), Failure> {
+        let workspace = self.open()?;
+        let actor = self.actor(workspace.config()?)?;
+        Ok((workspace, actor))
+    }
+
+    /// Who acts: whom `--as` names, whose key the variable holds, or the only person whose key is
+    /// at hand and whom the configuration knows.
+    pub(crate) fn actor(&self, config: &Config) -> Result<Actor, Failure> {
+        if let Some(text) = std::env::var(KEY_VARIABLE).ok().filter(|text| !text.is_empty()) {
+            let key = keyfile::from_text(KEY_VARIABLE, &text)?;
+            let public: PublicKey = key.public().to_string().parse().map_err(|e| bad_key(&e))?;
+            let known = config.person_with_key(&public).map(|(name, _)| name.clone());
+            let name = self.global.actor.clone().or(known).ok_or_else(|| {
+                Failure::not_permitted(
+                    format!("the key in `{KEY_VARIABLE}` belongs to nobody in the configuration"),
+                    "an owner puts its public key into `sluice.toml` and adopts it",
+                )
+            })?;
+            return Ok(Actor { name: name.to_string(), key });
+        }
+        let home = self.home()?;
+        let name = match &self.global.actor {
+            Some(name) => name.clone(),
+            None => self.only_actor(&home, config)?,
+        };
+        let key = keyfile::read(&home.person_key(name.as_str()))?;
+        Ok(Actor { name: name.to_string(), key })
+    }
+
+    fn only_actor(&self, home: &Home, config: &Config) -> Result<PersonName, Failure> {
+        let at_hand = names_of_keys(home);
+        let mut known: Vec<&PersonName> =
+            at_hand.iter().filter(|name| config.people.contains_key(*name)).collect();
+        if known.len() > 1 {
+            // Keys of other workspaces' people of the same name are not meant.
+            known.retain(|name| {
+                let key = keyfile::read(&home.person_key(name.as_str()));
+                let public = key.map(|key| key.public().to_string());
+                public.is_ok_and(|public| config.key_of(name.as_str()) == Some(public.as_str()))
+            });
+        }
+        match known.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Failure::not_permitted(
+                format!("no key in `{}` belongs to a person of the configuration", home.keys().display()),
+                "make one with `sluice key new NAME`, or put one that is there into `sluice.toml` with `sluice key use NAME`",
+            )),
+            several => {
+                let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
+                Err(Failure::usage(
+                    format!("the keys of several people are at hand: {}", names.join(", ")),
+                    "say who acts with `--as NAME`, or the variable `SLUICE_ACTOR`",
+                ))
+            }
+        }
+    }
+
+    /// Shows on a terminal that something goes on, until the answer is dropped.
+    pub(crate) fn working(&self, on: &'static str) -> Working {
+        if !std::io::stderr().is_terminal() {
+            return Working(None);
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(on);
+        bar.enable_steady_tick(TICK);
+        Working(Some(bar))
+    }
+}
+
+/// Something that goes on, shown on a terminal.
+pub(crate) struct Working(Option<ProgressBar>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bad_key(error: &impl std::fmt::Display) -> Failure {
+    Failure::failed(error.to_string(), "")
+}
+
+/// The people whose keys lie in a home, in order.
+pub(crate) fn names_of_keys(home: &Home) -> Vec<PersonName> {
+    let entries = std::fs::read_dir(home.keys()).into_iter().flatten().flatten();
+    let mut names: Vec<PersonName> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".key")?.parse().ok()).collect();
+    names.sort();
+    names
+}

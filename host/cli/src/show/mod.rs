@@ -1,0 +1,9 @@
+//! Plans, decisions and values, for people.
+
+mod decision;
+mod plan;
+mod value;
+
+pub(crate) use decision::{Depth, decision, decision_data};
+pub(crate) use plan::{count_of, differences, plan, problems};
+pub(crate) use value::with_marks_named;

@@ -1,0 +1,53 @@
+//! Values of contents, short enough to be read.
+
+use serde_json::Value;
+use sluice_model::content::{self, Part};
+
+use crate::page::shortened;
+
+/// Characters of a value that are shown in a line.
+const MOST: usize = 60;
+
+/// The value in one line, with marks by their slots' names.
+pub(crate) fn in_a_line(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => Value::from(text.as_str()).to_string(),
+        other => with_marks_named(other).to_string(),
+    };
+    shortened(&text, MOST)
+}
+
+/// The value with each mark replaced by a text that names the slot.
+pub(crate) fn with_marks_named(value: &Value) -> Value {
+    content::replace_marks(value, &mut |parts| {
+        let text: String = parts
+            .into_iter()
+            .map(|part| match part {
+                Part::Text(text) => text,
+                Part::Slot(slot) => format!("‹secret {slot}›"),
+                Part::Provisional(slot) => format!("‹perhaps secret {slot}›"),
+            })
+            .collect();
+        Value::from(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sluice_model::SlotName;
+
+    use super::*;
+
+    #[test]
+    fn marks_are_shown_by_their_slots() {
+        let slot = SlotName::new("password").unwrap();
+        let mark = content::mark(&[Part::Text("Bearer ".into()), Part::Slot(slot.clone())]);
+        assert_eq!(with_marks_named(&json!({"a": mark})), json!({"a": "Bearer ‹secret password›"}));
+        let perhaps = content::mark(&[Part::Provisional(slot)]);
+        assert_eq!(in_a_line(&perhaps), "\"‹perhaps secret password›\"");
+        assert_eq!(in_a_line(&json!("a\nb")), "\"a\\nb\"");
+        assert_eq!(in_a_line(&json!("x".repeat(100))).chars().count(), MOST);
+        assert_eq!(in_a_line(&json!(6)), "6");
+    }
+}
