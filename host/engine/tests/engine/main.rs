@@ -1,0 +1,9 @@
+//! The engine from end to end, on samples written by hand.
+#![cfg(test)]
+#![allow(unreachable_pub, reason = "the stage is for all modules")]
+
+#[cfg(unix)]
+mod crash;
+mod ledger;
+mod stage;
+mod story;
