@@ -2,8 +2,10 @@
 #![cfg(test)]
 #![allow(unreachable_pub, reason = "the stage is for all modules")]
 
+mod canary;
 #[cfg(unix)]
 mod crash;
+mod holders;
 mod ledger;
 mod stage;
 mod story;

@@ -302,6 +302,11 @@ impl Stage {
     }
 
     pub fn request(&self, app: &str, to: &str) -> PlanRequest {
+        Self::asked(app, to)
+    }
+
+    /// The newest version of an app to an environment.
+    pub fn asked(app: &str, to: &str) -> PlanRequest {
         PlanRequest {
             transition: Wanted::Promotion { app: app.into(), version: None, to: environment(to) },
             choices: BTreeMap::new(),
