@@ -224,16 +224,36 @@ impl Plugin {
                 Ok(options) => options,
                 Err(reason) => return Ok(Err(reason)),
             };
-            let slots = slots(description, &options);
-            let asked: Vec<_> =
-                slots.iter().map(|(slot, _)| slot).filter(|s| !input.slots_bound.contains_key(*s)).collect();
+            let mut slots = slots(description, &options);
+            let mut asked: Vec<SlotName> = slots
+                .iter()
+                .map(|(slot, _)| slot)
+                .filter(|s| !input.slots_bound.contains_key(*s))
+                .cloned()
+                .collect();
             let mut assigned = Vec::new();
-            if !asked.is_empty() && !input.candidates.is_empty() {
-                let names: Vec<_> = asked.iter().map(|slot| slot.to_string()).collect();
-                let offered = input.candidates.iter().map(|c| (c.label.clone(), c.age_days));
-                let offered = contract::lend(store, offered)?;
-                match guest.call_remap_credentials(&mut *store, &transformed.source, &names, offered)? {
-                    Ok(answer) => match check::assignments(&answer, &asked, &input.candidates) {
+            if !asked.is_empty() {
+                let mut ask = |slots: &[SlotName]| {
+                    let names: Vec<_> = slots.iter().map(SlotName::to_string).collect();
+                    let offered = input.candidates.iter().map(|c| (c.label.clone(), c.age_days));
+                    let offered = contract::lend(store, offered)?;
+                    guest.call_remap_credentials(&mut *store, &transformed.source, &names, offered)
+                };
+                let mut answer = ask(&asked)?;
+                if let Err(contract::Failure::Incomplete(lacking)) = &answer {
+                    // A plugin knows which slots its source cannot do without as it is configured.
+                    for (slot, required) in &mut slots {
+                        *required |= lacking.iter().any(|name| name == slot.as_str());
+                    }
+                    asked.retain(|slot| !lacking.iter().any(|name| name == slot.as_str()));
+                    answer = ask(&asked)?;
+                }
+                match answer {
+                    Ok(answer) => match check::assignments(
+                        &answer,
+                        &asked.iter().collect::<Vec<_>>(),
+                        &input.candidates,
+                    ) {
                         Ok(good) => assigned = good,
                         Err(reason) => return Ok(Err(reason)),
                     },

@@ -93,6 +93,8 @@ fn postgres() -> RenderInput {
         "port": {"value": "6432"},
         "database": {"value": "orders"},
         "username": {"value": "orders_app"},
+        "ssl_enabled": {"value": true},
+        "ssl_certificate": {"value": "none"},
     });
     input("tooljet/postgresql", "orders", source, binding)
 }
@@ -147,9 +149,11 @@ fn drop_member(members: &mut serde_json::Map<String, Value>, key: &str) {
 #[test]
 fn what_must_match_comes_with_the_bundle() {
     let mut input = postgres();
-    input.binding["ssl_enabled"] = json!({"value": false});
+    let option = "allow_dynamic_connection_parameters";
+    input.source.options[option] = json!({"value": true, "encrypted": false});
+    input.binding[option] = json!({"value": false});
     let rendered = render(&input);
-    assert_eq!(rendered.options["ssl_enabled"]["value"], json!(true));
+    assert_eq!(rendered.options[option]["value"], json!(true));
     assert_eq!(codes(&rendered), ["option.must-match"]);
 }
 
@@ -160,7 +164,7 @@ fn the_same_place_as_the_source_is_an_error_and_an_administrator_or_no_tls_a_war
         input.binding[key] = input.source.options[key].clone();
     }
     input.binding["username"]["value"] = json!("Postgres");
-    input.source.options["ssl_enabled"]["value"] = json!(false);
+    input.binding["ssl_enabled"]["value"] = json!(false);
     let rendered = render(&input);
     let graves: Vec<_> = rendered.notes.iter().map(|n| (n.severity, n.code.as_str())).collect();
     assert_eq!(
@@ -192,13 +196,48 @@ fn an_expression_is_the_same_everywhere_and_means_another_thing_in_each() {
 }
 
 #[test]
+fn how_safely_a_source_connects_is_the_targets_to_say() {
+    let mut input = postgres();
+    input.source.options["ssl_enabled"]["value"] = json!(false);
+    let rendered = render(&input);
+    assert_eq!(rendered.options["ssl_enabled"]["value"], json!(true));
+    assert_eq!(rendered.traits.tls, Some(true));
+}
+
+#[test]
+fn a_slot_that_the_configuration_calls_for_is_missed_and_the_others_are_filled() {
+    let source = tooljet(&[
+        ("url", json!("https://dev.example")),
+        ("auth_type", json!("basic")),
+        ("password", slot("password")),
+        ("bearer_token", slot("bearer-token")),
+        ("client_secret", slot("client-secret")),
+    ]);
+    for (auth, offered, missing) in [
+        ("none", vec![], vec![]),
+        ("basic", vec![], vec!["password"]),
+        ("basic", vec!["password"], vec![]),
+        ("bearer", vec!["client-secret"], vec!["bearer-token"]),
+    ] {
+        let binding = json!({"url": {"value": "https://staging.example"}, "auth_type": {"value": auth}});
+        let mut input = input("tooljet/restapi", "api", source.clone(), binding);
+        input.candidates = offered.iter().map(|label| candidate(&format!("api/{label}"), label, 1)).collect();
+        let rendered = render(&input);
+        let lacking: Vec<_> = rendered.missing_slots.iter().map(|slot| slot.as_str()).collect();
+        let filled: Vec<_> = rendered.slots.keys().map(|slot| slot.as_str()).collect();
+        assert_eq!((lacking, filled), (missing, offered), "{auth}");
+    }
+}
+
+#[test]
 fn a_connection_string_keeps_its_parts_around_the_secret() {
     let url = |host: &str| {
         let slot = Part::Slot("connection-password".parse().unwrap());
         mark(&[Part::Text("postgres://app:".into()), slot, Part::Text(format!("@{host}/orders"))])
     };
     let source = tooljet(&[("connection_type", json!("string")), ("connection_string", url("dev.example"))]);
-    let binding = json!({"connection_string": {"value": url("staging.example:6432")}});
+    let binding = json!({"connection_type": {"value": "string"},
+        "connection_string": {"value": url("staging.example:6432")}});
     let mut input = input("tooljet/postgresql", "orders", source, binding);
     input.candidates.push(candidate("orders/url", "connection password", 1));
     let rendered = render(&input);
@@ -292,7 +331,7 @@ fn the_other_databases_are_rendered_in_their_platforms_spelling() {
     {
         let source = json!({"host": "dev", "port": 1, "database": "d", "username": "u",
             "password": slot("password"), "usingSsl": true});
-        let binding = json!({"host": "staging", "database": "d", "username": "sa"});
+        let binding = json!({"host": "staging", "database": "d", "username": "sa", "usingSsl": true});
         let rendered = render(&input(&kind, "db", source, binding));
         let expected = json!({"host": "staging", "database": "d", "username": "sa",
             "password": slot("password"), "usingSsl": true});
@@ -313,6 +352,7 @@ fn http_interfaces_get_the_targets_address_and_headers() {
     ]);
     let binding = json!({
         "url": {"value": "http://api.staging.example:8080/v1"},
+        "auth_type": {"value": "bearer"},
         "headers": {"value": [["X-Team", "{{constants.TEAM}}"]]},
     });
     let mut of_tooljet = input("tooljet/restapi", "api", source.clone(), binding.clone());

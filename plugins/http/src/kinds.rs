@@ -53,7 +53,8 @@ const URL: &[OptionSpec] = &[
 ];
 
 const AUTH: &[OptionSpec] = &[
-    choice("auth_type", &["none", "basic", "bearer", "oauth2", "aws_v4"], "How requests are authenticated"),
+    choice("auth_type", &["none", "basic", "bearer", "oauth2", "aws_v4"], "How requests are authenticated")
+        .per_environment(),
     owned("username", Text, "The account of basic authentication"),
 ];
 
@@ -87,9 +88,12 @@ const GRAPHQL: &[OptionSpec] = &[];
 const URL_SECRET: &[SlotSpec] = &[url_secret("url-password", "url", "The password in the address")];
 
 const AUTH_SECRETS: &[SlotSpec] = &[
-    secret("password", "password", "The password of basic authentication"),
-    secret("bearer-token", "bearer_token", "The token of bearer authentication"),
-    secret("client-secret", "client_secret", "The client's secret of OAuth 2.0"),
+    secret("password", "password", "The password of basic authentication")
+        .needed_when("auth_type", &["basic"]),
+    secret("bearer-token", "bearer_token", "The token of bearer authentication")
+        .needed_when("auth_type", &["bearer"]),
+    secret("client-secret", "client_secret", "The client's secret of OAuth 2.0")
+        .needed_when("auth_type", &["oauth2"]),
     secret("ca-cert", "ca_cert", "The certificate authority's certificate"),
     secret("client-key", "client_key", "The client's private key"),
     secret("client-cert", "client_cert", "The client's certificate"),
@@ -115,7 +119,8 @@ const LOWCODER: &[OptionSpec] = &[
         "sslConfig/sslCertVerificationType",
         &["VERIFY_CA_CERT", "VERIFY_SELF_SIGNED_CERT", "DISABLED"],
         "Which certificates are checked",
-    ),
+    )
+    .per_environment(),
 ];
 
 const LOWCODER_SECRETS: &[SlotSpec] = &[

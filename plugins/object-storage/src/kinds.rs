@@ -73,7 +73,8 @@ const LOWCODER_GCS: &[OptionSpec] = &[
     fixed("specVersion", Text, "The version of the interface that queries use"),
 ];
 
-const SECRET_KEY: &[SlotSpec] = &[secret("secret-key", "secret_key", "The account's secret key")];
+const SECRET_KEY: &[SlotSpec] = &[secret("secret-key", "secret_key", "The account's secret key")
+    .needed_when("instance_metadata_credentials", &["iam_access_keys"])];
 const SECRET_KEY_REQUIRED: &[SlotSpec] =
     &[secret("secret-key", "secret_key", "The account's secret key").required()];
 const PRIVATE_KEY: &[SlotSpec] =

@@ -8,6 +8,8 @@
 //! Architecture invariant: a guest is pure. It has no clock, network, randomness or state between
 //! calls, and no secret's value ever reaches it.
 
+#[cfg(target_arch = "wasm32")]
+pub mod arena;
 pub mod judge;
 pub mod merge;
 pub mod options;
@@ -38,6 +40,10 @@ pub mod bindings {
         generate_unused_types: true,
     });
 }
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ARENA: arena::Arena = arena::Arena::new();
 
 use std::marker::PhantomData;
 
@@ -107,13 +113,16 @@ impl<F: Family> Guest for Serve<F> {
     }
 
     fn remap_credentials(
-        _source: DataSource,
+        source: DataSource,
         slots: Vec<String>,
         offered: &Candidates,
     ) -> Result<Vec<Assignment>, Failure> {
         let candidates: Vec<_> = (0..offered.count())
             .map(|index| remap::Candidate { label: offered.label(index), age_days: offered.age_days(index) })
             .collect();
-        Ok(remap::assign(&slots, &candidates))
+        let spec = Self::spec(&source.kind)?;
+        let assigned = remap::assign(&slots, &candidates);
+        let missing = remap::missing(spec, &Options::new(source.options), &slots, &assigned);
+        if missing.is_empty() { Ok(assigned) } else { Err(Failure::Incomplete(missing)) }
     }
 }

@@ -1,6 +1,8 @@
 //! Which candidate fills which slot.
 
 use crate::Assignment;
+use crate::options::Options;
+use crate::spec::KindSpec;
 
 /// A secret that is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,23 @@ pub fn assign(slots: &[String], offered: &[Candidate]) -> Vec<Assignment> {
                 .map(|(_, _, candidate)| Assignment { slot: slot.clone(), candidate: *candidate })
         })
         .collect()
+}
+
+/// The slots among those asked for that nothing fills and that the source, as it is configured,
+/// cannot do without.
+#[must_use]
+pub fn missing(spec: &KindSpec, options: &Options, slots: &[String], assigned: &[Assignment]) -> Vec<String> {
+    let is_needed = |slot: &&String| {
+        spec.slots.iter().flat_map(|group| group.iter()).any(|known| {
+            known.name == slot.as_str()
+                && (known.required
+                    || known.needed_when.is_some_and(|(key, is)| {
+                        options.text(&spec.at(key)).is_some_and(|text| is.contains(&text.as_str()))
+                    }))
+        })
+    };
+    let is_filled = |slot: &String| assigned.iter().any(|assignment| assignment.slot == *slot);
+    slots.iter().filter(|slot| !is_filled(slot)).filter(is_needed).cloned().collect()
 }
 
 /// A name without what people spell differently: letters in lower case and digits stay, all else

@@ -74,6 +74,13 @@ impl OptionSpec {
         Self { need: Need::LikeBundle, ..self }
     }
 
+    /// An option that each environment decides for itself, and must where the bundle has it: how
+    /// safely a source connects is never another environment's to say.
+    #[must_use]
+    pub const fn per_environment(self) -> Self {
+        Self { across: Sameness::MayDiffer, need: Need::LikeBundle, ..self }
+    }
+
     /// An option that must be there unless the other one is.
     #[must_use]
     pub const fn unless(self, other: &'static str) -> Self {
@@ -120,6 +127,8 @@ pub struct SlotSpec {
     pub shape: Shape,
     /// Whether the source is of no use without it.
     pub required: bool,
+    /// The option, and the texts of it, with which the source is of no use without the secret.
+    pub needed_when: Option<(&'static str, &'static [&'static str])>,
     /// One sentence.
     pub doc: &'static str,
 }
@@ -136,13 +145,13 @@ pub enum Shape {
 /// A secret that is the whole of an option.
 #[must_use]
 pub const fn secret(name: &'static str, key: &'static str, doc: &'static str) -> SlotSpec {
-    SlotSpec { name, key, shape: Shape::Whole, required: false, doc }
+    SlotSpec { name, key, shape: Shape::Whole, required: false, needed_when: None, doc }
 }
 
 /// The password in a URL.
 #[must_use]
 pub const fn url_secret(name: &'static str, key: &'static str, doc: &'static str) -> SlotSpec {
-    SlotSpec { name, key, shape: Shape::Url, required: false, doc }
+    SlotSpec { name, key, shape: Shape::Url, required: false, needed_when: None, doc }
 }
 
 impl SlotSpec {
@@ -150,6 +159,12 @@ impl SlotSpec {
     #[must_use]
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// A secret without which the source is of no use where the option is one of these.
+    #[must_use]
+    pub const fn needed_when(self, key: &'static str, is: &'static [&'static str]) -> Self {
+        Self { needed_when: Some((key, is)), ..self }
     }
 }
 

@@ -53,12 +53,13 @@ const USERNAME: &[OptionSpec] = &[owned("username", Text, "The account to connec
 const USER: &[OptionSpec] = &[owned("user", Text, "The account to connect as")];
 
 const SSL: &[OptionSpec] = &[
-    fixed("ssl_enabled", Flag, "Whether the connection is encrypted"),
+    fixed("ssl_enabled", Flag, "Whether the connection is encrypted").per_environment(),
     choice(
         "ssl_certificate",
         &["none", "ca_certificate", "self_signed", "client_certificate"],
         "Which certificates are checked",
-    ),
+    )
+    .per_environment(),
 ];
 
 const CONNECTION: &[OptionSpec] = &[
@@ -66,7 +67,8 @@ const CONNECTION: &[OptionSpec] = &[
         "connection_type",
         &["manual", "string"],
         "Whether the connection is given in parts or as one URL",
-    ),
+    )
+    .per_environment(),
     owned("connection_options", ListOfPairs, "Further parameters of the connection"),
     fixed("allow_dynamic_connection_parameters", Flag, "Whether queries may name another host or database"),
 ];
@@ -76,16 +78,19 @@ const SOCKET: &[OptionSpec] = &[
         "connection_type",
         &["hostname", "socket_path"],
         "Whether the server is named by host or by socket",
-    ),
+    )
+    .per_environment(),
     place("socket_path", Text, "The server's socket"),
-    choice("protocol", &["hostname", "socket_path"], "Whether the server is named by host or by socket"),
+    choice("protocol", &["hostname", "socket_path"], "Whether the server is named by host or by socket")
+        .per_environment(),
     owned("connection_options", ListOfPairs, "Further parameters of the connection"),
     fixed("allow_dynamic_connection_parameters", Flag, "Whether queries may name another host or database"),
 ];
 
 const SSH: &[OptionSpec] = &[
-    choice("ssh_enabled", &["disabled", "enabled"], "Whether the connection goes through a tunnel"),
-    choice("ssh_auth_type", &["private_key", "password"], "How the tunnel is opened"),
+    choice("ssh_enabled", &["disabled", "enabled"], "Whether the connection goes through a tunnel")
+        .per_environment(),
+    choice("ssh_auth_type", &["private_key", "password"], "How the tunnel is opened").per_environment(),
     owned("ssh_host", Text, "The tunnel's host"),
     owned("ssh_port", Number, "The tunnel's port"),
     owned("ssh_username", Text, "The account on the tunnel's host"),
@@ -99,12 +104,12 @@ const MARIADB: &[OptionSpec] = &[
 
 const MSSQL: &[OptionSpec] = &[
     place("instanceName", Text, "The named instance on the server"),
-    fixed("azure", Flag, "Whether the connection is encrypted, as Azure asks for"),
+    fixed("azure", Flag, "Whether the connection is encrypted, as Azure asks for").per_environment(),
     owned("connection_options", ListOfPairs, "Further parameters of the connection"),
 ];
 
 const LOWCODER: &[OptionSpec] = &[
-    fixed("usingSsl", Flag, "Whether the connection is encrypted"),
+    fixed("usingSsl", Flag, "Whether the connection is encrypted").per_environment(),
     fixed("enableTurnOffPreparedStatement", Flag, "Whether queries may turn prepared statements off"),
     fixed("isReadonly", Flag, "Whether queries may only read"),
     owned("serverTimezone", Text, "The server's time zone"),
