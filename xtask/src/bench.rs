@@ -30,7 +30,7 @@ const MILLISECOND: f64 = 1e6;
 const GOALS: [Goal; 7] = [
     Goal {
         what: "one gate evaluated, facts ready",
-        bench: "gate/one",
+        bench: "one gate/five-conditions",
         median: Some(10.0 * MICROSECOND),
         p99: None,
     },
@@ -42,7 +42,7 @@ const GOALS: [Goal; 7] = [
     },
     Goal {
         what: "a plugin call, warm, 20 options",
-        bench: "plugin/call-20-options",
+        bench: "plugin/render 20 options, warm/lowcoder",
         median: Some(60.0 * MICROSECOND),
         p99: None,
     },
@@ -58,7 +58,12 @@ const GOALS: [Goal; 7] = [
         median: Some(200.0 * MILLISECOND),
         p99: None,
     },
-    Goal { what: "reading a 3 MB export", bench: "read/3-mb", median: Some(60.0 * MILLISECOND), p99: None },
+    Goal {
+        what: "reading a 3 MB export",
+        bench: "read and decode/generated-3MB.json",
+        median: Some(60.0 * MILLISECOND),
+        p99: None,
+    },
     Goal {
         what: "apply, 10 changes, SQLite",
         bench: "apply/10-changes",

@@ -32,7 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 /// With the first step that fails.
 pub(crate) fn soak() -> anyhow::Result<()> {
     let mut steps = prepared()?;
-    let mut crashes = cargo::command(&["test", "--package", "journeys", "--test", "journeys", "crash"])?;
+    let mut crashes = cargo::command(&["test", "--package", "sluice-engine", "--test", "engine", "crash"])?;
     crashes.env("SLUICE_CRASH_RUNS", SOAK_CRASHES);
     steps.run_tests(&format!("{SOAK_CRASHES} crashes"), crashes)?;
     let mut cases = cargo::command(&["test", "--workspace"])?;

@@ -1,9 +1,12 @@
 //! Plans and their application over large apps: what changes is paid for, not what is there.
-#![allow(missing_docs, clippy::unwrap_used, reason = "benchmarks are no public code and may stop at the first error")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "benchmarks are no public code and may stop at the first error"
+)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,7 +175,6 @@ fn configured() -> Criterion {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(5))
-        .output_directory(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/criterion"))
 }
 
 criterion_group! { name = benches; config = configured(); targets = plans, applications }

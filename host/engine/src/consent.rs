@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_policy::facts::Approval;
 use sluice_policy::{Override, Relief, Subject};
@@ -106,7 +107,14 @@ impl Workspace {
     pub fn override_gate(&self, actor: &Actor, plan: &Plan, gate: &str, reason: &str) -> Result<u64> {
         self.permit(actor, Wish::Promote(&plan.to))?;
         require_reason(reason)?;
-        if !plan.gates.iter().any(|planned| planned.policy == gate) {
+        let planned = plan.gates.iter().find(|planned| planned.policy == gate);
+        if let Some(planned) = planned.filter(|planned| planned.level != Level::Soft) {
+            return Err(Error::invalid(
+                format!("gate `{gate}` is {}, and an override passes over soft gates only", planned.level),
+                "solve what the gate says, or ask for a waiver where the gate is waivable",
+            ));
+        }
+        if planned.is_none() {
             return Err(Error::NotFound {
                 what: "gate",
                 named: gate.to_owned(),

@@ -48,7 +48,7 @@ impl Workspace {
         if finder.object(&app.id)?.is_none() {
             return Err(Error::invalid(
                 format!("`{environment}` does not have `{}`", app.name),
-                format!("promote it with `sluice promote --to {environment}`"),
+                format!("promote it with `sluice promote \"{}\" --to {environment}`", app.name),
             ));
         }
         let mut objects: Vec<Object> = Vec::new();

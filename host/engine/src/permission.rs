@@ -35,6 +35,9 @@ impl Workspace {
     /// [`Error::NotPermitted`] says who may.
     pub fn permit(&self, actor: &Actor, wish: Wish<'_>) -> Result<()> {
         let config = self.config()?;
+        if let Wish::Import(environment) | Wish::Own(environment) | Wish::Promote(environment) = wish {
+            self.known_environment(environment)?;
+        }
         let refuse =
             |act: String, who: String| Err(Error::NotPermitted { actor: actor.name.clone(), act, who });
         if config.key_of(&actor.name) != Some(actor.key.public().to_string().as_str()) {

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_ledger::checkpoint::Checkpoint;
-use sluice_ledger::entry::{Entry, Salt};
+use sluice_ledger::entry::{Entry, Salt, recompute};
 use sluice_ledger::key::{KeyPair, PublicKey};
 use sluice_ledger::merkle::Frontier;
 use sluice_ledger::statement::{Envelope, Statement, Subject};
 use sluice_model::Digest;
 use sluice_model::json::{canonical, canonical_of};
-use sluice_store::{AppendError, NewRevision, Order, Revision, Store, StreamName, WriterId};
+use sluice_store::{AppendError, MOST_BODY, NewRevision, Order, Revision, Store, StreamName, WriterId};
 
 use crate::act::{Act, PREDICATE, What};
 use crate::ambient::Ambient;
@@ -423,6 +423,12 @@ pub fn parse<T: serde::de::DeserializeOwned>(revision: &Revision) -> Result<T> {
 /// # Errors
 /// When it is not of that form, or says it stands elsewhere.
 pub fn read(revision: &Revision) -> Result<Recorded> {
+    // What the disk changed is seen before anything rests on it; what a person changed, leaf and
+    // all, is for the audit.
+    let leaf = recompute(revision.stream.as_str(), revision.revision, &revision.body, MOST_BODY);
+    if !leaf.is_ok_and(|leaf| leaf == revision.leaf) {
+        return Err(damaged(revision, "its bytes are not those that were entered into the ledger".into()));
+    }
     let body = Body::read(revision)?;
     let wrong = |what: String| damaged(revision, what);
     let statement: Value =

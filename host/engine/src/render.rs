@@ -124,6 +124,7 @@ impl Workspace {
                 .filter(|slot| !binding.slots.contains_key(slot))
                 .collect();
             rendering.missing_slots = missing;
+            rendering.missing_slots.extend(unfiled(work, settings, &binding.slots)?);
             rendering.rendered = Some(Rendered {
                 source: id.clone(),
                 name: name.clone(),
@@ -168,6 +169,7 @@ impl Workspace {
                     }
                 }
                 rendering.missing_slots = made.missing_slots;
+                rendering.missing_slots.extend(unfiled(work, settings, &made.slots)?);
                 let owned = plugin.description(kind).map(owned_by_target).unwrap_or_default();
                 rendering.rendered = Some(Rendered {
                     source: id.clone(),
@@ -203,6 +205,21 @@ impl Workspace {
             });
         }
     }
+}
+
+/// Slots whose secret is named and not filed.
+fn unfiled(
+    work: &Work<'_>,
+    settings: &Settings,
+    slots: &BTreeMap<SlotName, SecretRef>,
+) -> Result<Vec<SlotName>> {
+    let mut found = Vec::new();
+    for (slot, reference) in slots {
+        if settings.filed(work, reference)?.is_none() {
+            found.push(slot.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// The described options that come from the target's binding.

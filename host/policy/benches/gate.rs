@@ -138,7 +138,7 @@ fn gates(c: &mut Criterion) {
         fifty.extend((0..10).map(|n| gate_of(&format!("{name}-{n}"))));
     }
     assert!(sandbox.decide(&fifty, &small, &[], None).decision.is_allowed());
-    c.bench_function("a decision of 50 gates", |b| b.iter(|| sandbox.decide(&fifty, &small, &[], None)));
+    c.bench_function("decision/50-gates", |b| b.iter(|| sandbox.decide(&fifty, &small, &[], None)));
 
     let large = ready(100_000);
     let indexed = gate(&sandbox, "indexed", written(OVER_CHANGES), json!({}));

@@ -40,7 +40,7 @@ fn apply(criterion: &mut Criterion) {
         return;
     };
     let mut number = 0;
-    criterion.bench_function("apply of 10 changes (15 blobs and a revision, with fsync)", |bench| {
+    criterion.bench_function("apply/10-changes", |bench| {
         bench.iter_batched(
             || {
                 number += 1;

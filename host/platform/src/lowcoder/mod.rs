@@ -9,8 +9,8 @@ mod encode;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
-use sluice_model::{Kind, NativeId, ObjectKind, Pointer};
+use serde_json::{Map, Number, Value};
+use sluice_model::{Kind, NativeId, ObjectKind, Pointer, json};
 
 pub(crate) use encode::encode;
 
@@ -119,7 +119,7 @@ pub(crate) fn read(documents: Vec<Document>) -> Result<Folder, ReadError> {
         let mut kept = Vec::with_capacity(records.len());
         for (index, record) in records.into_iter().enumerate() {
             let at = if lone { Pointer::root() } else { Pointer::root().child(index) };
-            let record = take(record, &file, &at)?;
+            let record = take(relaxed(record), &file, &at)?;
             if seen.insert((record.collection.what(), record.id.clone()), ()).is_some() {
                 return Err(ReadError::Repeated { file, what: record.collection.what(), id: record.id });
             }
@@ -132,6 +132,29 @@ pub(crate) fn read(documents: Vec<Document>) -> Result<Folder, ReadError> {
     let generation = if ui_only { Generation::UiExport } else { Generation::Collections };
     let format = Format { platform: Platform::Lowcoder, generation, wrapper: Wrapper::Bare, release: None };
     Ok(Folder { format, documents: sheets })
+}
+
+/// Numbers of MongoDB Extended JSON v2 in its canonical mode (`{"$numberLong": "5432"}`) as plain
+/// ones, which is what its relaxed mode writes and `mongoimport` reads alike.
+fn relaxed(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(relaxed).collect(),
+        Value::Object(members) => {
+            let number = match members.iter().next() {
+                Some((key, Value::String(text))) if members.len() == 1 => match key.as_str() {
+                    "$numberInt" | "$numberLong" => text.parse::<i64>().ok().map(Number::from),
+                    "$numberDouble" => text.parse::<f64>().ok().and_then(json::number),
+                    _ => None,
+                },
+                _ => None,
+            };
+            match number {
+                Some(number) => Value::Number(number),
+                None => members.into_iter().map(|(key, member)| (key, relaxed(member))).collect(),
+            }
+        }
+        other => other,
+    }
 }
 
 fn take(record: Value, file: &str, at: &Pointer) -> Result<Record, ReadError> {

@@ -90,6 +90,10 @@ fn collect_apps<'v>(value: &'v mut Value, apps: &mut Vec<&'v mut Value>) {
 
 fn walk(value: &Value) -> Value {
     match value {
+        // Extended JSON of MongoDB: a number as its canonical mode writes it.
+        Value::Object(members) if members.len() == 1 && members.contains_key("$numberLong") => {
+            members["$numberLong"].as_str().unwrap().parse::<i64>().unwrap().into()
+        }
         Value::Object(members) => {
             let mut members: Map<String, Value> = members.iter().map(|(k, v)| (k.clone(), walk(v))).collect();
             if members.remove("credential_id").is_some() {
