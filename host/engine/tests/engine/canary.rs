@@ -53,7 +53,8 @@ fn legacy() -> InputFile {
     let mut file = sample("tooljet/legacy.json");
     let mut export: Value = serde_json::from_slice(&file.bytes).unwrap();
     export["dataSources"][0]["options"]["api_key"] = json!({"value": OWN_PASSWORD, "encrypted": true});
-    export["dataQueries"][0]["options"]["headers"] = json!([["Authorization", format!("Bearer {SUSPECTED}")]]);
+    export["dataQueries"][0]["options"]["headers"] =
+        json!([["Authorization", format!("Bearer {SUSPECTED}")]]);
     file.bytes = serde_json::to_vec(&export).unwrap();
     file
 }
@@ -236,5 +237,7 @@ fn no_secret_is_found_anywhere() {
     // And they are kept: the vault gives back what was filed.
     let owned = stage.workspace.settings(&mut stage.workspace.work(), &environment("staging")).unwrap();
     let filed = owned.secrets(&stage.workspace.work()).unwrap();
-    assert!(filed.contains_key("orders-db/password") && filed.contains_key("constants/secrets.BILLING_TOKEN"));
+    assert!(
+        filed.contains_key("orders-db/password") && filed.contains_key("constants/secrets.BILLING_TOKEN")
+    );
 }

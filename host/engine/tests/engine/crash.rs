@@ -205,8 +205,8 @@ fn strike(act: Act, outcome: &Outcome, failpoint: &str, again: Option<u64>) -> b
     }
     let stage = Stage::opened(folder, 3, "2026-06-01T13:20:00Z");
     let before = snapshot(&stage.workspace);
-    // The next command settles it as well as a resumption does.
-    if before != outcome.old || failpoint.len() % 2 == 0 {
+    // The next command settles it as well as a resumption does: after odd steps there is none.
+    if before != outcome.old || failpoint.ends_with(['0', '2', '4', '6', '8']) {
         stage.workspace.resume(&stage.ada).unwrap();
         assert_eq!(snapshot(&stage.workspace), before, "{at}: a resumption changes content");
         check_whole(&stage, &outcome.checkpoint, &at);

@@ -1,7 +1,7 @@
 //! Two processes at one store: whoever lost the lease writes nothing.
 
-use std::sync::Mutex;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -129,11 +129,9 @@ fn interleave(other: Other, throw: u64) -> bool {
         at: throw,
         interruption: Mutex::new(Some(Box::new({
             let came = came.clone();
-            let (at, hand) = (at.clone(), b.hand.clone());
             move || {
                 other.act(&b);
                 came.store(1, Ordering::SeqCst);
-                drop((at, hand));
             }
         }))),
     });
@@ -191,7 +189,8 @@ fn two_that_act_at_once_leave_one_ledger() {
                     let name_of = format!("constants.TURN_{turn}").parse().unwrap();
                     let value = || sluice_vault::Secret::new("x").unwrap();
                     loop {
-                        match stage.workspace.set_constant(&stage.ada, &environment(name), &name_of, value()) {
+                        match stage.workspace.set_constant(&stage.ada, &environment(name), &name_of, value())
+                        {
                             Ok(()) => break,
                             // Another machine is ahead already.
                             Err(Error::ClockBehind { last, .. }) => stage.hand.set(&last),

@@ -27,10 +27,12 @@ fn change(store: &PathBuf, sql: &str) {
 /// Stream and revision of the ledger's entry with that number.
 fn of_entry(store: &PathBuf, entry: u64) -> (String, u64) {
     let connection = Connection::open(store).unwrap();
-    let read = "SELECT json_extract(CAST(body AS TEXT), '$.stream'), json_extract(CAST(body AS TEXT), '$.revision')
+    let read =
+        "SELECT json_extract(CAST(body AS TEXT), '$.stream'), json_extract(CAST(body AS TEXT), '$.revision')
                 FROM revisions WHERE stream = 'ledger' AND revision = ?1";
-    let (stream, revision) =
-        connection.query_row(read, [entry as i64 + 1], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?))).unwrap();
+    let (stream, revision) = connection
+        .query_row(read, [entry as i64 + 1], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
+        .unwrap();
     (stream, revision as u64)
 }
 
@@ -63,15 +65,22 @@ fn the_first_entry_that_was_changed_is_named() {
         );
         for (what, sql, first) in [
             ("body", format!("UPDATE revisions SET body = {body} {this}"), entry),
-            ("signature", format!(
-                "UPDATE revisions SET body = CAST(replace(CAST(body AS TEXT), '\"sig\":\"', '\"sig\":\"AAAA') AS BLOB) {this}"
-            ), entry),
+            (
+                "signature",
+                format!(
+                    "UPDATE revisions SET body = CAST(replace(CAST(body AS TEXT), '\"sig\":\"', '\"sig\":\"AAAA') AS BLOB) {this}"
+                ),
+                entry,
+            ),
             ("leaf", format!("UPDATE revisions SET leaf = zeroblob(32) {this}"), entry),
             ("removed", format!("DELETE FROM revisions {this}"), entry),
             ("order", swap, entry.min(other)),
             (
                 "entry",
-                format!("UPDATE revisions SET body = CAST(replace(CAST(body AS TEXT), 'sha256:', 'sha256:0') AS BLOB) WHERE stream = 'ledger' AND revision = {}", entry + 1),
+                format!(
+                    "UPDATE revisions SET body = CAST(replace(CAST(body AS TEXT), 'sha256:', 'sha256:0') AS BLOB) WHERE stream = 'ledger' AND revision = {}",
+                    entry + 1
+                ),
                 entry,
             ),
         ] {

@@ -6,6 +6,7 @@ mod canary;
 #[cfg(unix)]
 mod crash;
 mod holders;
+mod hostile;
 mod ledger;
 mod stage;
 mod story;

@@ -1,0 +1,147 @@
+//! Bad input: each is refused with its place, and nothing is changed.
+
+use std::fs;
+
+use sluice_engine::Error;
+use sluice_engine::audit::audit;
+use sluice_engine::import::ImportRequest;
+use sluice_model::verdict::Verdict;
+use sluice_platform::InputFile;
+
+use crate::stage::{MONDAY_ONE, Stage, copy, environment, furnishing, open, repository, sample};
+
+#[test]
+fn bad_exports_change_nothing() {
+    let stage = Stage::copied(40);
+    let before = stage.contents();
+    let entries = stage.workspace.history(None, None).unwrap().len();
+    let mut tried = 0;
+    for entry in fs::read_dir(repository().join("tests/samples/bad")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let wanted = fs::read_to_string(path.with_extension("err")).unwrap();
+        for into in ["development", "production"] {
+            let request = ImportRequest {
+                environment: environment(into),
+                files: vec![InputFile { name: name.clone(), bytes: fs::read(&path).unwrap() }],
+                confirm: None,
+                distinct: std::collections::BTreeSet::new(),
+            };
+            let error = stage.workspace.import(&stage.ada, &request).expect_err(&name);
+            let said = error.to_string();
+            assert!(said.contains(wanted.trim()), "{name}: {said}");
+        }
+        tried += 1;
+    }
+    assert!(tried >= 10);
+    assert_eq!(stage.contents(), before);
+    assert_eq!(stage.workspace.history(None, None).unwrap().len(), entries);
+}
+
+#[test]
+fn a_policy_that_breaks_lets_nothing_through() {
+    let path = "data-masking/policy.rhai";
+    // What cannot be compiled is not adopted.
+    for broken in ["let x = ;", "fn deny(a, b, c) { }"] {
+        let mut furnishing = furnishing();
+        furnishing.policies.insert(path.into(), broken.into());
+        let stage = Stage::unadopted(&furnishing);
+        let Err(error) = stage.workspace.proposed() else { panic!("`{broken}` is taken") };
+        assert!(error.to_string().contains("data-masking"), "{error}");
+    }
+    // What breaks when it runs is a fault of its gate, which nobody lifts.
+    for broken in ["loop { }", "if plan.nothing { }", "if plan.version > 3 { }", "throw \"x\";"] {
+        let mut stage = Stage::copied(41);
+        fs::write(stage.place().join("policies").join(path), broken).unwrap();
+        let before = stage.contents();
+        let error = stage.promote("Orders", "staging").unwrap_err();
+        assert!(matches!(error, Error::NotAdopted { .. }), "{error}");
+        let candidate = stage.workspace.proposed().unwrap();
+        stage.workspace.adopt(&stage.ada, candidate).unwrap();
+        let Err(Error::Refused(decision)) = stage.promote("Orders", "staging") else { panic!("{broken}") };
+        let gate = decision.gates.iter().find(|gate| gate.gate == "data-masking").unwrap();
+        assert_eq!(gate.verdict, Verdict::Fault, "{broken}");
+        assert_eq!(stage.contents(), before);
+    }
+}
+
+#[test]
+fn evidence_that_shows_nothing_opens_nothing() {
+    let stage = Stage::copied(42);
+
+    let before = stage.contents();
+    let plan = stage.plan("Orders", "staging");
+    let add = |name: &str, bundle| {
+        let file = sample(name);
+        let from = environment("development");
+        stage.workspace.add_tests(&stage.ada, &file.name, &file.bytes, &plan.app, bundle, &from)
+    };
+    let error = add("junit-entities.xml", plan.bundle).unwrap_err();
+    assert!(error.to_string().contains("junit-entities.xml"), "{error}");
+    let nowhere = sluice_model::Digest::of(b"no bundle");
+    let error = add("junit-pass.xml", nowhere).unwrap_err();
+    assert!(error.to_string().contains("no version with the bundle"), "{error}");
+    let error = stage.workspace.add_envelope(&stage.ada, "x.json", b"{\"payload\":1}").unwrap_err();
+    assert!(error.to_string().contains("x.json"), "{error}");
+    assert_eq!(stage.contents(), before);
+}
+
+#[test]
+fn a_damaged_store_is_an_error_or_right() {
+    let stage = Stage::copied(43);
+    let before = stage.contents();
+    let Stage { folder, workspace, .. } = stage;
+    drop(workspace);
+    let file = folder.path().join("workspace/.sluice/store.db");
+    let whole = fs::read(&file).unwrap();
+    let mut errors = 0;
+    for flip in 0..60_usize {
+        let mut bytes = whole.clone();
+        // Spread over the file by a number prime to its length.
+        let at = (flip * 104_729 + 100) % bytes.len();
+        bytes[at] ^= 0x55;
+        fs::write(&file, bytes).unwrap();
+        match open(folder.path(), 44, MONDAY_ONE) {
+            Err(error) => {
+                errors += 1;
+                assert!(!error.to_string().is_empty());
+            }
+            Ok((workspace, _)) => {
+                let mut work = workspace.work();
+                for (name, content) in ["development", "staging", "production"].iter().zip(&before) {
+                    match workspace.environment(&mut work, &environment(name)) {
+                        Ok((_, state)) if state.content == *content => {}
+                        // A row that the database's index no longer finds is for the audit.
+                        Ok(_) => assert!(audit(&file, None, None).is_err(), "flipped at {at}"),
+                        Err(_) => errors += 1,
+                    }
+                }
+            }
+        }
+        for beside in ["store.db-wal", "store.db-shm"] {
+            let _ = fs::remove_file(file.with_file_name(beside));
+        }
+    }
+    assert!(errors > 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_that_others_can_read_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = copy();
+    let (workspace, _) = open(folder.path(), 45, MONDAY_ONE).unwrap();
+    let keys = folder.path().join("home/workspaces").join(workspace.id());
+    drop(workspace);
+    for key in ["root.key", "log.key"] {
+        let key = keys.join(key);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let Err(error) = open(folder.path(), 46, MONDAY_ONE) else { panic!("{}", key.display()) };
+        assert!(error.to_string().contains(&key.display().to_string()), "{error}");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    open(folder.path(), 47, MONDAY_ONE).unwrap();
+}
