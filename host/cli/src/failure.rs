@@ -144,7 +144,7 @@ impl Failure {
         text.push_str(&self.message.split('\n').map(harmless).collect::<Vec<_>>().join("\n"));
         text.push('\n');
         match self.detail.as_ref() {
-            Detail::None | Detail::Config(_) => {}
+            Detail::None | Detail::Config(_) | Detail::Entry(_) => {}
             Detail::Plan(plan) => show::problems(&mut page, &plan.problems),
             Detail::Decision(decision) => show::decision(&mut page, decision, show::Depth::Short),
             Detail::Matches { matches, .. } => {
@@ -158,9 +158,6 @@ impl Failure {
                 for object in objects {
                     page.line(format!("  {object}"));
                 }
-            }
-            Detail::Entry(entry) => {
-                page.line(format!("first entry that is not as it was: {entry}"));
             }
         }
         if !page.is_empty() {
@@ -226,6 +223,9 @@ impl From<Error> for Failure {
                 let plan = decision.digests.plan.short();
                 Some(format!("see the grounds of each finding with `sluice why {plan}`"))
             }
+            Error::LedgerBroken { entry, .. } => Some(format!(
+                "entries before {entry} are as they were; keep this file, and restore the last good copy of the store"
+            )),
             error => error.help().filter(|help| !help.is_empty()),
         };
         let detail = match error {

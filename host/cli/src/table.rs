@@ -6,14 +6,14 @@ use crate::page::{Page, Style, harmless};
 
 /// A table in the making.
 pub(crate) struct Rows {
-    header: Vec<&'static str>,
+    header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Rows {
     /// A table with these columns.
-    pub(crate) fn new(header: &[&'static str]) -> Self {
-        Self { header: header.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Self { header: header.iter().map(|title| harmless(title)).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.

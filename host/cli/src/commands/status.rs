@@ -1,11 +1,13 @@
 //! `sluice status`.
 
 use serde_json::json;
+use sluice_engine::history::Cell;
 
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style};
+use crate::table::Rows;
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
@@ -15,7 +17,8 @@ pub(crate) struct Arguments {}
 /// Shows apps by environments.
 pub(crate) fn run(context: &Context) -> Result<Answer, Failure> {
     let workspace = context.open()?;
-    let rows = workspace.status()?;
+    let mut rows = workspace.status()?;
+    rows.sort_by(|a, b| (&a.name, &a.app).cmp(&(&b.name, &b.app)));
     let config = workspace.config()?;
     let mut page = Page::new();
     page.styled(Style::Heading, format!("workspace {}", config.workspace));
@@ -23,29 +26,52 @@ pub(crate) fn run(context: &Context) -> Result<Answer, Failure> {
         page.styled(Style::Notice, format!("single operator: {reason}"));
     }
     page.gap();
-    if rows.is_empty() {
-        page.styled(Style::Quiet, "no apps; read one with `sluice import`");
-    }
+    let mut header = vec!["APP", "MANAGED", "NEWEST"];
+    header.extend(config.environments.iter().map(|environment| environment.name.as_str()));
+    let mut table = Rows::new(&header);
     for row in &rows {
-        let managed = if row.managed { "managed" } else { "not managed" };
-        let newest =
-            row.newest.as_ref().map_or_else(|| "no version".to_owned(), |v| format!("newest version {v}"));
-        page.styled(Style::Heading, format!("{} ({managed}, {newest})", row.name));
-        for cell in &row.cells {
-            let holds = cell.holds.clone().unwrap_or_else(|| "-".to_owned());
-            let mut notes = Vec::new();
-            if let Some(released) = &cell.released {
-                notes.push(format!("released: {released}"));
-            }
-            if cell.standing.len() > 1 {
-                notes.push(format!("stood here: {}", cell.standing.join(", ")));
-            }
-            let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join("; ")) };
-            page.line(format!("  {:<14} {holds}{notes}", cell.environment.as_str()));
-        }
+        let managed = if row.managed { "yes" } else { "no" };
+        let newest = row.newest.as_deref().unwrap_or("-");
+        let cells = row.cells.iter().map(cell);
+        table.row([row.name.clone(), managed.to_owned(), newest.to_owned()].into_iter().chain(cells));
     }
+    table.onto(&mut page, "no apps; read one with `sluice import`");
     let data = json!({
         "workspace": config.workspace, "single_operator": config.single_operator, "apps": rows,
     });
     Answer::new(&data, page)
+}
+
+/// What an environment holds of an app, and what its end users get.
+fn cell(cell: &Cell) -> String {
+    match (cell.holds.as_deref(), cell.released.as_deref()) {
+        (None, _) => "-".to_owned(),
+        (Some(holds), None) => holds.to_owned(),
+        (Some(holds), Some(released)) if holds == released => format!("{holds} (released)"),
+        (Some(holds), Some(released)) => format!("{holds} ({released} released)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_says_what_is_held_and_what_is_released() {
+        for (holds, released, expected) in [
+            (None, None, "-"),
+            (Some("imported"), None, "imported"),
+            (Some("1.1"), Some("1.1"), "1.1 (released)"),
+            (Some("1.2"), Some("1.1"), "1.2 (1.1 released)"),
+        ] {
+            let environment = "staging".parse().unwrap();
+            let made = Cell {
+                environment,
+                holds: holds.map(str::to_owned),
+                standing: Vec::new(),
+                released: released.map(str::to_owned),
+            };
+            assert_eq!(cell(&made), expected);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use sluice_engine::import::Difference;
 use sluice_engine::plan::{Action, Plan, PlannedObject, Problem, TransitionKind};
 use sluice_model::diff::Change;
 
-use super::value::in_a_line;
+use super::value::{against, in_a_line};
 use crate::page::{Page, Style, counted};
 use crate::table::Rows;
 
@@ -117,7 +117,10 @@ pub(crate) fn objects(page: &mut Page, objects: &[PlannedObject], unchanged: u64
 pub(crate) fn changes(page: &mut Page, changes: &[Change]) {
     for change in changes.iter().take(MOST_CHANGES) {
         let text = match (&change.before, &change.after) {
-            (Some(before), Some(after)) => format!("{} -> {}", in_a_line(before), in_a_line(after)),
+            (Some(before), Some(after)) => {
+                let (before, after) = against(before, after);
+                format!("{before} -> {after}")
+            }
             (None, Some(after)) => format!("now {}", in_a_line(after)),
             (Some(before), None) => format!("was {}", in_a_line(before)),
             (None, None) => continue,
