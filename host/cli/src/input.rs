@@ -1,7 +1,7 @@
 //! What comes in: files, bounded before they are read, and values from standard input.
 
 use std::fs::{self, File};
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use sluice_engine::Error;
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::page::harmless;
 
 /// Bytes that are read of a value: those that the vault takes, and a line end.
 const MOST_VALUE: u64 = (256 << 10) + 3;
@@ -114,7 +115,7 @@ pub(crate) fn value(context: &Context, what: &str, hidden: bool) -> Result<Secre
             ));
         }
         let terminal = console::Term::stderr();
-        write!(&terminal, "Value of {what}: ").map_err(failed)?;
+        terminal.write_str(&format!("Value of {}: ", harmless(what))).map_err(failed)?;
         let line = if hidden { terminal.read_secure_line() } else { terminal.read_line() }.map_err(failed)?;
         bytes.extend_from_slice(Zeroizing::new(line).as_bytes());
     } else {
@@ -136,7 +137,7 @@ fn without_line_end(bytes: &[u8]) -> &[u8] {
 /// Asks a person yes or no; anything but a yes is a no.
 pub(crate) fn confirm(question: &str) -> bool {
     let terminal = console::Term::stderr();
-    let asked = write!(&terminal, "{question} [y/N] ");
+    let asked = terminal.write_str(&format!("{question} [y/N] "));
     asked.is_ok()
         && terminal
             .read_line()

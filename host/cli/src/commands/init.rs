@@ -110,7 +110,7 @@ fn plugins() -> Result<(PathBuf, BTreeMap<String, Vec<u8>>), Failure> {
         format!("no plugins were found in {}", looked.join(", ")),
         format!(
             "name the folder that holds `sql.wasm`, `http.wasm` and `object-storage.wasm` with the variable \
-             `{PLUGINS_VARIABLE}`; in Sluice's own source they are built by `cargo xtask plugins`"
+             `{PLUGINS_VARIABLE}`; in Sluice's own source `cargo xtask build-plugins` makes them"
         ),
     ))
 }
