@@ -52,11 +52,6 @@ const fn ends(exit: i32, arguments: &'static [&'static str]) -> Act {
     Act::Sluice(Run { arguments, input: None, exit, keep: None })
 }
 
-/// A command that succeeds, and a part of its answer that is used later.
-const fn kept(name: &'static str, before: &'static str, arguments: &'static [&'static str]) -> Act {
-    Act::Sluice(Run { arguments, input: None, exit: 0, keep: Some((name, before)) })
-}
-
 /// The story: an app goes from development to production, is refused for good reasons on the way,
 /// and is taken back. Two people play it: `ada`, who acts unless said otherwise, and `ben`.
 pub(crate) const STORY: &[Act] = &[

@@ -230,6 +230,7 @@ impl Import<'_> {
             }
         }
         self.objects = objects;
+        self.forget_suspicions(work, decoded, &judgements)?;
         self.propose(work, decoded)
     }
 
@@ -270,6 +271,31 @@ impl Import<'_> {
                 })
                 .collect();
             *place = joined(parts);
+        }
+        Ok(())
+    }
+
+    /// Forgets what an earlier state of these objects was suspected of: it is gone, or was judged.
+    fn forget_suspicions(
+        &mut self,
+        work: &mut Work<'_>,
+        decoded: &Decoded,
+        judgements: &BTreeMap<SlotName, Judgement>,
+    ) -> Result<()> {
+        let here: BTreeSet<&LogicalId> = decoded.objects.iter().map(|object| &object.id).collect();
+        for (key, digest) in Tree::at(self.after.proposals).entries(work)? {
+            if !key.starts_with("~suspicion/") {
+                continue;
+            }
+            let suspicion: Suspicion = work.json(&digest)?;
+            let mark = suspicion.taken.fingerprint;
+            let is_judged = judgements.get(&suspicion.slot).is_some_and(|judged| judged.fingerprint == mark);
+            let still_there = decoded.secrets.iter().any(|taken| {
+                taken.provisional && taken.slot == suspicion.slot && taken.object == suspicion.object
+            });
+            if here.contains(&suspicion.object) && (is_judged || !still_there) {
+                self.after.proposals = work.set::<Suspicion>(self.after.proposals, &key, None)?;
+            }
         }
         Ok(())
     }
