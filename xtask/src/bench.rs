@@ -264,9 +264,9 @@ mod tests {
         let machine = Machine { processor: "P".into(), cores: 2, system: "s".into() };
         let result = |median: f64, p99| Measured { median, p99 };
         let measured = BTreeMap::from([
-            ("gate/one".to_owned(), result(9_000.0, None)),
+            ("one gate/five-conditions".to_owned(), result(9_000.0, None)),
             ("decision/50-gates".to_owned(), result(9e5, None)),
-            ("read/3-mb".to_owned(), result(61e6, None)),
+            ("read and decode/generated-3MB.json".to_owned(), result(61e6, None)),
         ]);
         let text = page(&measured, &machine);
         for expected in [
