@@ -483,12 +483,13 @@ mod tests {
         let tree = build(&mut blobs, &map);
         let mut memo = BTreeMap::new();
         let mut looked = 0;
-        let mut count = |tree: Tree, looked: &mut usize| -> Result<Vec<String>, TreeError<std::convert::Infallible>> {
-            tree.fold(&blobs, &mut memo, &mut |key: &str, _: &Digest| {
-                *looked += 1;
-                Ok(vec![key.to_owned()])
-            })
-        };
+        let mut count =
+            |tree: Tree, looked: &mut usize| -> Result<Vec<String>, TreeError<std::convert::Infallible>> {
+                tree.fold(&blobs, &mut memo, &mut |key: &str, _: &Digest| {
+                    *looked += 1;
+                    Ok(vec![key.to_owned()])
+                })
+            };
         assert_eq!(count(tree, &mut looked).unwrap().len(), 5_000);
         assert_eq!(looked, 5_000);
         let mut changed_blobs = blobs.clone();
