@@ -7,7 +7,7 @@ use serde_json::Value;
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, SecretRef, SlotName};
 use sluice_platform::OPTIONS;
 use sluice_plugin::{
-    DataSource, Environment, KindDescription, PluginError, Reason, RenderInput, Sameness, Severity,
+    DataSource, Environment, KindDescription, PluginError, Reason, RenderInput, Sameness, Severity, Traits,
 };
 
 use crate::error::{Error, Result};
@@ -37,20 +37,6 @@ pub struct Rendered {
     pub traits: Traits,
     /// Options that come from the target's binding.
     pub owned_by_target: Vec<Pointer>,
-}
-
-/// What policies want to know of a rendered source.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Traits {
-    /// The hosts, URLs or buckets that it reaches.
-    pub endpoints: Vec<String>,
-    /// Whether the connection is encrypted, if that can be told.
-    pub tls: Option<bool>,
-    /// The account it signs in with, if that can be told.
-    pub account: Option<String>,
-    /// Whether that account may do everything, if that can be told.
-    pub privileged: Option<bool>,
 }
 
 /// A rendered source with what stands in its way.
@@ -178,12 +164,7 @@ impl Workspace {
                     plugin: Some(made.plugin),
                     options: made.options,
                     slots: made.slots,
-                    traits: Traits {
-                        endpoints: made.traits.endpoints,
-                        tls: made.traits.tls,
-                        account: made.traits.account,
-                        privileged: made.traits.privileged,
-                    },
+                    traits: made.traits,
                     owned_by_target: owned,
                 });
                 self.tell_missing(&mut rendering, to, id, name);

@@ -8,5 +8,7 @@ mod crash;
 mod holders;
 mod hostile;
 mod ledger;
+mod model;
+mod plugins;
 mod stage;
 mod story;
