@@ -1,0 +1,171 @@
+//! A plugin that misbehaves, in a workspace: what it does is a problem of the plan, and nothing
+//! comes of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use sluice_engine::Error;
+use sluice_engine::import::ImportRequest;
+use sluice_engine::settings::Binding;
+use sluice_engine::state::EnvironmentState;
+use sluice_engine::workspace::Furnishing;
+use sluice_model::ObjectKind;
+use sluice_model::verdict::Outcome;
+use sluice_platform::InputFile;
+use sluice_plugin::Limits;
+
+use crate::model::ungated;
+use crate::stage::{NOT_A_SECRET, Stage, environment, repository};
+
+const KIND: &str = "lowcoder/adversary";
+
+/// The plugin that behaves as its data source's name says, in files of these names.
+fn adversaries(files: &[&str]) -> Furnishing {
+    let file = repository().join("target/plugins/test/adversary.wasm");
+    let bytes = std::fs::read(&file)
+        .unwrap_or_else(|_| panic!("`{}` is not there: run `cargo xtask build-plugins`", file.display()));
+    let plugins = files.iter().map(|name| ((*name).to_owned(), bytes.clone())).collect();
+    Furnishing { policies: BTreeMap::new(), plugins }
+}
+
+/// An app with a query to each of these data sources, which are bound in staging.
+fn stage(acts: &[&str]) -> Stage {
+    let stage = ungated(&adversaries(&["adversary.wasm"]), &[("adversary", "plugins/adversary.wasm")]);
+    let files = export(acts);
+    let request = ImportRequest {
+        environment: environment("development"),
+        files,
+        confirm: None,
+        distinct: std::collections::BTreeSet::new(),
+    };
+    stage.workspace.import(&stage.ada, &request).unwrap();
+    stage.manage("Orders");
+    stage.dismiss_suspicions();
+    stage.cut("1.0");
+    let staging = environment("staging");
+    let planned = stage.plan("Orders", "staging").objects;
+    let sources: Vec<_> = planned.iter().filter(|o| o.kind == ObjectKind::DataSource).collect();
+    assert_eq!(sources.len(), acts.len());
+    for source in sources {
+        let options = json!({"host": "db.staging.example"});
+        let binding = Binding { kind: KIND.parse().unwrap(), options, slots: BTreeMap::new() };
+        stage.workspace.set_binding(&stage.ada, &staging, &source.object, binding).unwrap();
+        stage.set_secret(&format!("secret://staging/{}/password", source.name), NOT_A_SECRET);
+    }
+    stage
+}
+
+/// A Lowcoder export, one record a line.
+fn export(acts: &[&str]) -> Vec<InputFile> {
+    let id = |kind: u32, n: usize| format!("65f0{kind:04x}{n:016x}");
+    let gid = |kind: u32, n: usize| format!("018e4b00-{kind:04x}-7000-8000-{n:012x}");
+    let mut sources = Vec::new();
+    let mut queries = Vec::new();
+    for (n, act) in acts.iter().enumerate() {
+        let source = json!({
+            "_id": {"$oid": id(1, n)}, "gid": gid(1, n), "name": act, "type": "adversary",
+            "organizationId": id(9, 0), "creationSource": 0, "datasourceStatus": "NORMAL",
+            "detailConfig": {"host": "db.dev.example", "tls": false, "mode": "lax", "dialect": "old",
+                "password": NOT_A_SECRET},
+        });
+        serde_json::to_writer(&mut sources, &source).unwrap();
+        sources.push(b'\n');
+        queries.push(json!({
+            "id": id(2, n), "name": format!("query{n}"), "compType": "adversary", "comp": {"ask": "all"},
+            "datasourceId": id(1, n), "triggerType": "manual", "order": n, "onEvent": [], "timeout": "10s",
+        }));
+    }
+    let app = json!({
+        "_id": {"$oid": id(3, 0)}, "gid": gid(3, 0), "slug": "orders", "organizationId": id(9, 0),
+        "name": "Orders", "applicationType": 1, "applicationStatus": "NORMAL",
+        "editingApplicationDSL": {
+            "ui": {"compType": "normal", "comp": {"layout": {}, "items": {}}},
+            "queries": queries, "refTree": {"value": "", "items": []}, "hooks": [], "settings": {},
+            "preload": {"libs": []},
+        },
+    });
+    let app = InputFile { name: "application.json".into(), bytes: serde_json::to_vec(&app).unwrap() };
+    vec![app, InputFile { name: "datasource.json".into(), bytes: sources }]
+}
+
+/// All that every environment is, with its revision.
+fn states(stage: &Stage) -> Vec<(u64, EnvironmentState)> {
+    let mut work = stage.workspace.work();
+    ["development", "staging", "production"]
+        .map(|name| stage.workspace.environment(&mut work, &environment(name)).unwrap())
+        .into()
+}
+
+#[test]
+fn each_misdeed_is_a_problem_that_names_plugin_source_and_limit() {
+    let limits = Limits::default();
+    let most = |limit: usize, of: &str| format!("it used more than the limit of {limit} bytes {of}");
+    let misdeeds = [
+        ("trap", "plugin.failed", "it broke off".to_owned()),
+        ("trap-late", "plugin.failed", "it broke off".to_owned()),
+        // By fuel, or on a slow machine by the clock.
+        ("loop", "plugin.failed", "it used more than the limit of ".to_owned()),
+        ("allocate", "plugin.failed", most(limits.memory_bytes, "of memory")),
+        ("grow", "plugin.failed", most(limits.memory_bytes, "of memory")),
+        ("recurse", "plugin.failed", most(limits.stack_bytes, "of stack")),
+        ("answer-100-mb", "plugin.failed", most(limits.answer_bytes, "in one answer")),
+        ("wrong-kind", "plugin.failed", "it changed the data source's kind".to_owned()),
+        ("source-options", "plugin.failed", "the source environment's option at `/host`".to_owned()),
+        ("source-host", "plugin.failed", "the source environment's option at `/host`".to_owned()),
+        ("own-host", "plugin.failed", "only the target's owners may".to_owned()),
+        ("index", "plugin.failed", "it chose secret number 1, but only 1 were offered".to_owned()),
+        ("unsupported", "plugin.failed", format!("it does not serve the kind `{KIND}`")),
+        ("incomplete", "binding.incomplete", "the binding of `staging` lacks `/host`, `/port`".to_owned()),
+        ("invalid", "binding.invalid", "the host is bad".to_owned()),
+    ];
+    let acts: Vec<&str> = misdeeds.iter().map(|(act, _, _)| *act).chain(["decent"]).collect();
+    let stage = stage(&acts);
+    let before = states(&stage);
+
+    let plan = stage.plan("Orders", "staging");
+    for (act, code, said) in &misdeeds {
+        let source = plan.objects.iter().find(|o| o.kind == ObjectKind::DataSource && o.name == *act);
+        let id = &source.unwrap().object;
+        let problems: Vec<_> = plan.problems.iter().filter(|p| p.object.as_ref() == Some(id)).collect();
+        let [problem] = problems.as_slice() else { panic!("{act}: {problems:#?}") };
+        let message = &problem.message;
+        assert_eq!(problem.code, *code, "{message}");
+        assert!(message.starts_with(&format!("plugin `adversary`, data source `{act}`")), "{message}");
+        assert!(message.contains(said), "{message}");
+        assert!(!message.contains(NOT_A_SECRET) && !message.contains('\u{1b}'), "{message}");
+        assert!(!problem.fix.is_empty() && !problem.who.is_empty());
+    }
+    // Who shares a plugin with all those is served all the same.
+    assert_eq!(plan.problems.len(), misdeeds.len(), "{:#?}", plan.problems);
+    let rendered: Vec<&str> = plan.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(rendered, ["decent"]);
+
+    let Err(Error::PlanRefused(refused)) = stage.promote("Orders", "staging") else { panic!("promoted") };
+    assert_eq!(refused.problems.len(), misdeeds.len());
+    assert_eq!(states(&stage), before);
+}
+
+#[test]
+fn the_same_plugin_is_of_use_where_it_behaves() {
+    let stage = stage(&["decent", "harden"]);
+    let before = stage.contents();
+    let done = stage.promote("Orders", "staging").unwrap();
+    assert_eq!(done.decision.outcome, Outcome::Allowed);
+    let options: Vec<_> = done.plan.sources.iter().map(|source| &source.options["host"]).collect();
+    assert_eq!(options, [&json!("db.staging.example"), &json!("db.staging.example")]);
+    let after = stage.contents();
+    assert_eq!((before[0], before[2]), (after[0], after[2]));
+    assert_ne!(before[1], after[1]);
+}
+
+#[test]
+fn two_plugins_for_one_kind_are_not_adopted() {
+    let files = adversaries(&["one.wasm", "other.wasm"]);
+    let stage = ungated(&files, &[("one", "plugins/one.wasm"), ("other", "plugins/other.wasm")]);
+    let Err(error) = stage.workspace.proposed() else { panic!("taken") };
+    let said = error.to_string();
+    for named in ["`one`", "`other`", KIND] {
+        assert!(said.contains(named), "{said}");
+    }
+    assert!(stage.workspace.adopted().is_err());
+}
