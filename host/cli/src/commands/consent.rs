@@ -191,7 +191,7 @@ pub(crate) fn list(context: &Context) -> Result<Answer, Failure> {
             waiver.environment.to_string(),
             by.clone(),
             cosigned.clone().unwrap_or_else(|| "-".to_owned()),
-            waiver.expires.to_string(),
+            waiver.expires.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             state.to_owned(),
             waiver.ticket.clone(),
         ]);

@@ -189,7 +189,7 @@ fn list(context: &Context, app: Option<&str>) -> Result<Answer, Failure> {
             about.clone(),
             environment.to_string(),
             issuer.clone(),
-            at.to_string(),
+            at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             envelope.short(),
         ]);
         data.push(json!({
