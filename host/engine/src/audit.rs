@@ -101,8 +101,9 @@ fn audit_workspace(
     let mut acts = Vec::new();
     for revision in pages(store, LEDGER)? {
         let index = revision.revision - 1;
-        let logged: LedgerEntry =
-            parse(&revision).map_err(|_| broken(index, "the ledger's entry is no entry".into()))?;
+        let logged: LedgerEntry = parse(&revision).map_err(|_| {
+            broken(index, format!("the ledger is broken at entry {index}: its row is no entry"))
+        })?;
         let there = store.revision(&stream(&logged.stream)?, logged.revision)?;
         let found = match &there {
             None => Found::Missing,

@@ -152,7 +152,8 @@ impl Workspace {
             ));
         }
         let app = self.app(&mut self.work(), &request.app)?;
-        let number = self.records().all(WAIVERS)?.len() as u64 + 1;
+        let known = self.records().all(WAIVERS)?;
+        let number = 1 + known.iter().filter(|r| matches!(r.act.what, What::Waived(_))).count() as u64;
         let waiver = Waiver {
             number,
             code: request.code.clone(),
@@ -163,7 +164,8 @@ impl Workspace {
             ticket: request.ticket.clone(),
             expires: request.expires,
         };
-        self.records().append(actor, WAIVERS, number - 1, What::Waived(waiver.clone()), &BTreeMap::new())?;
+        let what = What::Waived(waiver.clone());
+        self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
         Ok(waiver)
     }
 
@@ -193,6 +195,12 @@ impl Workspace {
                 act: "sign their own waiver as the second person".into(),
                 who: "somebody else of the workspace".into(),
             });
+        }
+        if self.waivers()?.iter().any(|known| known.waiver.number == number && known.cosigned.is_some()) {
+            return Err(Error::invalid(
+                format!("waiver {number} has its second signature already"),
+                "see the waivers with `sluice waiver list`",
+            ));
         }
         let what = What::WaiverCosigned { number };
         self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::act::{Act, What};
 use crate::ambient::Ambient;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigErrors, Document, Place};
 use crate::error::{Error, Result};
 use crate::gates::Policies;
 use crate::records::{Actor, Records};
@@ -296,7 +296,8 @@ impl Workspace {
     pub fn proposed(&self) -> Result<Candidate> {
         let path = self.folder.join(CONFIG_FILE);
         let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
-        let config = Config::parse(&text, CONFIG_FILE)?;
+        let document = Document::parse(&text, CONFIG_FILE)?;
+        let config = document.config.clone();
         let mut content = BTreeMap::new();
         let mut keep = |bytes: Vec<u8>| {
             let digest = Digest::of(&bytes);
@@ -311,6 +312,10 @@ impl Workspace {
             .collect();
         for name in wanted {
             let folder = self.folder.join(POLICIES).join(name);
+            if !folder.is_dir() {
+                // Told below with the gate's place.
+                continue;
+            }
             policies.insert(name.to_owned(), keep(Pack::read(&folder)?.blob()?));
         }
         let mut plugins = BTreeMap::new();
@@ -328,7 +333,7 @@ impl Workspace {
         }
         let adopted = Adopted { config, policies, plugins };
         let read = |digest: &Digest| Ok(content.get(digest).cloned());
-        self.load_gates_with(&adopted, &read)?;
+        Self::check_gates(&document, &self.load_policies(&adopted, &read)?)?;
         self.load_plugins(&adopted, &read)?;
         Ok(Candidate { adopted, content })
     }
@@ -470,18 +475,25 @@ impl Workspace {
         Ok(policies)
     }
 
-    fn load_gates_with(
-        &self,
-        adopted: &Adopted,
-        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
-    ) -> Result<()> {
-        let policies = self.load_policies(adopted, read)?;
-        for rules in adopted.config.transitions.values() {
-            for gate in &rules.gates {
-                crate::gates::gate(gate, &policies)?;
+    /// The gates of a configuration against their policies, each mistake with its place.
+    fn check_gates(document: &Document, policies: &Policies) -> Result<()> {
+        let mut errors = Vec::new();
+        for (transition, rules) in &document.config.transitions {
+            for (index, configured) in rules.gates.iter().enumerate() {
+                let Err(error) = crate::gates::gate(configured, policies) else { continue };
+                let message = error.to_string();
+                let named = |parameter: &&String| message.contains(&format!("`{parameter}`"));
+                let place = match configured.parameters.keys().find(named) {
+                    Some(parameter) => Place::Parameter(transition.clone(), index, parameter.clone()),
+                    None => Place::Gate(transition.clone(), index),
+                };
+                let help = error.help().unwrap_or_else(|| {
+                    format!("see `{POLICIES}/{}/README.md` for the policy's parameters", configured.policy)
+                });
+                errors.push(document.error(&place, message, help));
             }
         }
-        Ok(())
+        if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors).into()) }
     }
 
     /// The environment's state and the revision that carries it; empty and 0 before anything
