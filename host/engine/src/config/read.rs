@@ -19,7 +19,7 @@ pub const MOST_BYTES: usize = 1 << 20;
 /// exist, a parameter that the policy refuses, a plugin's file that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// The gate at this index of a transition's [`Rules::gates`].
+    /// The gate at this index of a transition's [`super::Rules::gates`].
     Gate(Transition, usize),
     /// A parameter of that gate.
     Parameter(Transition, usize, String),
