@@ -548,14 +548,7 @@ pub fn differences(work: &Work<'_>, entries: &[Touched]) -> Result<Vec<Differenc
         let after: Option<Object> = entry.after.map(|digest| work.object(&digest)).transpose()?;
         let Some(shown) = after.as_ref().or(before.as_ref()) else { continue };
         let (sort, changes) = match (&before, &after) {
-            (Some(before), Some(after)) => {
-                let mut changes = diff::diff(&before.content, &after.content);
-                if changes.is_empty() {
-                    // The name or the references changed; shown as a change of the whole.
-                    changes = diff::diff(&serde_json::to_value(before)?, &serde_json::to_value(after)?);
-                }
-                (Sort::Updated, changes)
-            }
+            (Some(before), Some(after)) => (Sort::Updated, crate::plan::content_changes(before, after)?),
             (None, _) => (Sort::Created, Vec::new()),
             (_, None) => (Sort::Deleted, Vec::new()),
         };

@@ -772,7 +772,7 @@ pub fn content_secret(
 
 /// What changed between two states of an object; a change of name or references alone is shown as
 /// one of the whole.
-fn content_changes(before: &Object, after: &Object) -> Result<Vec<Change>> {
+pub(crate) fn content_changes(before: &Object, after: &Object) -> Result<Vec<Change>> {
     let changes = diff::diff(&before.content, &after.content);
     if !changes.is_empty() {
         return Ok(changes);

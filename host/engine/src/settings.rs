@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_model::content::{self, Part};
+use sluice_model::content;
 use sluice_model::tree::Tree;
 use sluice_model::{ConstantName, Digest, EnvironmentName, Kind, LogicalId, Pointer, SecretRef, SlotName};
 use sluice_plugin::Candidate;
@@ -522,10 +522,4 @@ pub fn slots_in(options: &Value) -> Vec<SlotName> {
     slots.sort();
     slots.dedup();
     slots
-}
-
-/// A mark for one slot that fills a whole value.
-#[must_use]
-pub fn whole_slot(slot: SlotName) -> Value {
-    content::mark(&[Part::Slot(slot)])
 }

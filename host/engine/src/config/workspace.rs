@@ -216,23 +216,10 @@ impl Config {
         self.position(name)?.checked_sub(1).and_then(|at| self.environments.get(at))
     }
 
-    /// The environment to which versions go from this one.
-    #[must_use]
-    pub fn environment_after(&self, name: &EnvironmentName) -> Option<&Environment> {
-        self.environments.get(self.position(name)? + 1)
-    }
-
     /// The environment that `platform` calls `native`.
     #[must_use]
     pub fn environment_called(&self, platform: &str, native: &str) -> Option<&Environment> {
         self.environments.iter().find(|e| e.native_name(platform) == native)
-    }
-
-    /// The promotion into `to`, from the environment before it.
-    #[must_use]
-    pub fn promotion_to(&self, to: &EnvironmentName) -> Option<Transition> {
-        let from = self.environment_before(to)?.name.clone();
-        Some(Transition::Promote { from, to: to.clone() })
     }
 
     /// What stands before a transition, or `None` where the configuration does not have it.
