@@ -199,16 +199,20 @@ fn search(text: &str) -> String {
 
 #[test]
 fn a_guest_finds_labels_and_options_in_its_memory_and_no_reference() {
-    // References stand for secrets here: a value never even enters this crate.
-    let found = |text: &str| adversary().render(&act(&search(text))).unwrap().notes[0].message.clone();
-    for (text, expected) in [
-        ("db.dev.example", "found"),
-        ("lowcoder", "found"),
-        ("orders/new", "not found"),
-        ("secret://", "not found"),
-        ("canary-4f2a91c7", "not found"),
+    // No value of a secret even enters this crate; the engine's tests search for those. What could
+    // cross from here are the references that stand for them.
+    for (text, in_transform, in_remap) in [
+        ("db.dev.example", "found", true),
+        ("db.staging.example", "found", true),
+        ("lowcoder", "found", true),
+        ("api-token", "not found", true),
+        ("orders/new", "not found", false),
+        ("secret://", "not found", false),
     ] {
-        assert_eq!(found(text), expected, "{text}");
+        let rendered = adversary().render(&act(&search(text))).unwrap();
+        assert_eq!(rendered.notes[0].message, in_transform, "{text}");
+        // The guest fills the slot if it finds the text, once it has been told all labels.
+        assert_eq!(!rendered.slots.is_empty(), in_remap, "{text}");
     }
 }
 

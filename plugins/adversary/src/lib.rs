@@ -1,6 +1,6 @@
 //! A plugin that misbehaves as its data source's name says; for tests of the host only.
 //!
-//! Its one kind, `tooljet/adversary`, has a host that the environment owns, a flag, a choice and a
+//! Its one kind, `lowcoder/adversary`, has a host that the environment owns, a flag, a choice and a
 //! text that must match, and two slots. A name that asks for nothing makes it behave.
 
 use sluice_guest::bindings::sluice::plugin::log;
@@ -57,6 +57,11 @@ fn text(at: &str, text: &str) -> OptionLeaf {
     OptionLeaf { at: at.to_owned(), value: Value::Plain(Scalar::Text(text.to_owned())) }
 }
 
+/// The text that a data source's name asks to search for.
+fn searched(name: &str) -> Option<&str> {
+    name.strip_prefix("search:")
+}
+
 /// Changes the leaf at `at`.
 fn set(options: &mut Vec<OptionLeaf>, at: &str, value: Value) {
     options.retain(|leaf| leaf.at != at);
@@ -69,8 +74,7 @@ impl Guest for Plugin {
     }
 
     fn validate(source: DataSource) -> Result<Vec<Finding>, Failure> {
-        let (act, argument) = source.name.split_once(':').unwrap_or((&source.name, ""));
-        match act {
+        match source.name.as_str() {
             "trap" => acts::trap(),
             "loop" => acts::run_for_ever(),
             "allocate" => acts::allocate_without_end(),
@@ -98,11 +102,6 @@ impl Guest for Plugin {
                 )]));
             }
             "unsupported" => return Err(Failure::UnsupportedKind),
-            "search" => {
-                let found = acts::search(argument);
-                let message = if found { "found" } else { "not found" };
-                return Ok(vec![finding(Severity::Note, "search", None, message, "")]);
-            }
             "remember" => {
                 let before = acts::remember();
                 return Ok(vec![finding(Severity::Note, "remember", None, &before.to_string(), "")]);
@@ -121,6 +120,11 @@ impl Guest for Plugin {
         let before = source.clone();
         let name = source.name.clone();
         let mut answer = Serve::<Decent>::transform(source, from, target, binding)?;
+        // By now the data source has been here twice, and the target's binding once.
+        if let Some(text) = searched(&name) {
+            let message = if acts::search(text) { "found" } else { "not found" };
+            answer.notes.push(finding(Severity::Note, "search", None, message, ""));
+        }
         let options = &mut answer.source.options;
         match name.as_str() {
             "wrong-kind" => {
@@ -164,6 +168,12 @@ impl Guest for Plugin {
         offered: &Candidates,
     ) -> Result<Vec<Assignment>, Failure> {
         let one = |slot: &str, candidate| Assignment { slot: slot.to_owned(), candidate };
+        if let Some(text) = searched(&source.name) {
+            // Filled if it was found: there is no other way to say so from here.
+            let labels: Vec<String> = (0..offered.count()).map(|index| offered.label(index)).collect();
+            let found = acts::search(text) && !std::hint::black_box(labels).is_empty();
+            return Ok(if found { vec![one("password", 0)] } else { Vec::new() });
+        }
         match source.name.as_str() {
             "index" => Ok(vec![one("password", offered.count())]),
             "label" => Ok(vec![one(&offered.label(offered.count()), 0)]),

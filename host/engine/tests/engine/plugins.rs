@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_engine::Error;
 use sluice_engine::import::ImportRequest;
 use sluice_engine::settings::Binding;
@@ -30,18 +30,8 @@ fn adversaries(files: &[&str]) -> Furnishing {
 
 /// An app with a query to each of these data sources, which are bound in staging.
 fn stage(acts: &[&str]) -> Stage {
-    let stage = ungated(&adversaries(&["adversary.wasm"]), &[("adversary", "plugins/adversary.wasm")]);
-    let files = export(acts);
-    let request = ImportRequest {
-        environment: environment("development"),
-        files,
-        confirm: None,
-        distinct: std::collections::BTreeSet::new(),
-    };
-    stage.workspace.import(&stage.ada, &request).unwrap();
-    stage.manage("Orders");
-    stage.dismiss_suspicions();
-    stage.cut("1.0");
+    let host = json!("db.dev.example");
+    let stage = imported(&acts.iter().map(|act| (*act, host.clone(), NOT_A_SECRET)).collect::<Vec<_>>());
     let staging = environment("staging");
     let planned = stage.plan("Orders", "staging").objects;
     let sources: Vec<_> = planned.iter().filter(|o| o.kind == ObjectKind::DataSource).collect();
@@ -55,18 +45,34 @@ fn stage(acts: &[&str]) -> Stage {
     stage
 }
 
+/// Version 1.0 of an app with these data sources: what each does, its host and its password.
+fn imported(sources: &[(&str, Value, &str)]) -> Stage {
+    let stage = ungated(&adversaries(&["adversary.wasm"]), &[("adversary", "plugins/adversary.wasm")]);
+    let request = ImportRequest {
+        environment: environment("development"),
+        files: export(sources),
+        confirm: None,
+        distinct: std::collections::BTreeSet::new(),
+    };
+    stage.workspace.import(&stage.ada, &request).unwrap();
+    stage.manage("Orders");
+    stage.dismiss_suspicions();
+    stage.cut("1.0");
+    stage
+}
+
 /// A Lowcoder export, one record a line.
-fn export(acts: &[&str]) -> Vec<InputFile> {
+fn export(acts: &[(&str, Value, &str)]) -> Vec<InputFile> {
     let id = |kind: u32, n: usize| format!("65f0{kind:04x}{n:016x}");
     let gid = |kind: u32, n: usize| format!("018e4b00-{kind:04x}-7000-8000-{n:012x}");
     let mut sources = Vec::new();
     let mut queries = Vec::new();
-    for (n, act) in acts.iter().enumerate() {
+    for (n, (act, host, password)) in acts.iter().enumerate() {
         let source = json!({
             "_id": {"$oid": id(1, n)}, "gid": gid(1, n), "name": act, "type": "adversary",
             "organizationId": id(9, 0), "creationSource": 0, "datasourceStatus": "NORMAL",
-            "detailConfig": {"host": "db.dev.example", "tls": false, "mode": "lax", "dialect": "old",
-                "password": NOT_A_SECRET},
+            "detailConfig": {"host": host, "tls": false, "mode": "lax", "dialect": "old",
+                "password": password},
         });
         serde_json::to_writer(&mut sources, &source).unwrap();
         sources.push(b'\n');
@@ -156,6 +162,57 @@ fn the_same_plugin_is_of_use_where_it_behaves() {
     let after = stage.contents();
     assert_eq!((before[0], before[2]), (after[0], after[2]));
     assert_ne!(before[1], after[1]);
+}
+
+/// The act of searching for a text, which is turned so that its name does not hold it.
+fn search(text: &str) -> String {
+    let turned: String = text.bytes().map(|byte| format!("{:02x}", !byte)).collect();
+    format!("search:{turned}")
+}
+
+#[test]
+fn no_secret_is_in_a_guests_memory() {
+    const PASSWORD: &str = "Kx7vQ2mZr9TbW4nLp1Ys8Hd3";
+    const IN_URL: &str = "Gu6NbX4sVc8WfD2yRt7LhJ5k";
+    const FILED: &str = "Ep2RgW8tLm4ZkN7cXv1JqB9s";
+    const SOURCE_HOST: &str = "orders-db.dev.example";
+    const TARGET_HOST: &str = "orders-db.staging.example";
+    const LABEL: &str = "the-label";
+    // What the guest finds when it has the binding, and when it has seen the labels too.
+    let expected = [
+        (PASSWORD, "not found", false),
+        (IN_URL, "not found", false),
+        (FILED, "not found", false),
+        // The reference by which the secret is filed is none of the guest's business either.
+        ("secret://staging", "not found", false),
+        // What does cross is found by the same search.
+        (SOURCE_HOST, "found", true),
+        (TARGET_HOST, "found", true),
+        (LABEL, "not found", true),
+    ];
+    let acts: Vec<String> = expected.iter().map(|(text, _, _)| search(text)).collect();
+    let host = json!(format!("postgres://app:{IN_URL}@{SOURCE_HOST}/orders"));
+    let sources: Vec<_> = acts.iter().map(|act| (act.as_str(), host.clone(), PASSWORD)).collect();
+    let stage = imported(&sources);
+    let staging = environment("staging");
+    for source in stage.plan("Orders", "staging").objects.iter().filter(|o| o.kind == ObjectKind::DataSource)
+    {
+        let options = json!({"host": format!("postgres://{TARGET_HOST}/orders")});
+        let binding = Binding { kind: KIND.parse().unwrap(), options, slots: BTreeMap::new() };
+        stage.workspace.set_binding(&stage.ada, &staging, &source.object, binding).unwrap();
+        stage.set_secret(&format!("secret://staging/{}/{LABEL}", source.object), FILED);
+    }
+
+    let plan = stage.plan("Orders", "staging");
+    assert_eq!(plan.sources.len(), expected.len(), "{:#?}", plan.problems);
+    for ((text, in_transform, in_remap), act) in expected.iter().zip(&acts) {
+        let source = plan.sources.iter().find(|source| source.name == *act).unwrap();
+        let said: Vec<_> = plan.notes.iter().filter(|note| note.contains(act.as_str())).collect();
+        let [note] = said.as_slice() else { panic!("{text}: {said:?}") };
+        assert_eq!(!note.contains("not found"), *in_transform == "found", "{text}: {note}");
+        assert!(note.contains(in_transform), "{text}: {note}");
+        assert_eq!(source.slots.keys().any(|slot| slot.as_str() == "password"), *in_remap, "{text}");
+    }
 }
 
 #[test]
