@@ -22,8 +22,8 @@ use crate::state::Work;
 use crate::suspicion::{fingerprint, keyed_digest};
 use crate::workspace::Workspace;
 
-/// Version of what [`look`] finds; a change of it makes what was remembered void.
-const VERSION: &str = "1";
+/// Version of what is found; a change of it makes what was remembered void.
+const VERSION: &str = "3";
 
 /// Bytes of remembered finds that are read at most.
 const MOST_REMEMBERED: usize = 256 << 20;
@@ -61,14 +61,7 @@ pub enum Find {
         /// The reference.
         reference: Reference,
     },
-    /// A reference of it floats.
-    Floating {
-        /// The object.
-        object: LogicalId,
-        /// The reference.
-        reference: Reference,
-    },
-    /// A reference of it that is resolved and may be missing in a bundle.
+    /// A reference of it leads to an object that may be missing in a bundle.
     Needs {
         /// The object.
         object: LogicalId,
@@ -203,6 +196,7 @@ impl Workspace {
             wanted
                 .find(&content)
                 .into_iter()
+                .filter(|found| !is_own_name(object, &content, &found.at))
                 .map(|found| PointsAt {
                     object: object.id.clone(),
                     name: object.name.clone(),
@@ -219,6 +213,13 @@ impl Workspace {
     pub fn cache_folder(&self) -> PathBuf {
         self.folder().join(".sluice").join("cache")
     }
+}
+
+/// Whether an object's own name stands there: an app that is called as its database is points at
+/// nothing by that.
+fn is_own_name(object: &Object, content: &serde_json::Value, at: &Pointer) -> bool {
+    at.tokens().last().is_some_and(|member| member == "name")
+        && at.get(content).and_then(serde_json::Value::as_str) == Some(object.name.as_str())
 }
 
 fn sweep<T: Clone + Serialize + DeserializeOwned>(
@@ -265,14 +266,13 @@ fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
                 name: object.name.clone(),
                 reference: reference.clone(),
             }),
-            Target::Floating { .. } => {
-                Some(Find::Floating { object: object.id.clone(), reference: reference.clone() })
-            }
             // Within a unit nothing can be missing: it comes whole.
-            Target::Resolved(_) if object.unit.is_none() || leads_out(reference) => {
+            Target::Resolved(_) | Target::Floating { .. }
+                if object.unit.is_none() || leads_out(reference) =>
+            {
                 Some(Find::Needs { object: object.id.clone(), reference: reference.clone() })
             }
-            Target::Resolved(_) => None,
+            Target::Resolved(_) | Target::Floating { .. } => None,
         });
     }
     found.extend(content::marks(&object.content).into_iter().map(|mark| Find::Mark {
@@ -287,7 +287,7 @@ fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
         Find::Clear {
             object: object.id.clone(),
             at: clear.at,
-            what: clear.what.to_owned(),
+            what: clear.what.as_str().to_owned(),
             fingerprint: fingerprint(workspace, clear.value.expose()),
         }
     }));
@@ -299,4 +299,37 @@ fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
 fn leads_out(reference: &Reference) -> bool {
     use sluice_model::ReferenceKind as K;
     matches!(reference.kind, K::RunsOn | K::Embeds | K::InstanceOf | K::UsesTable | K::LeadsTo)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sluice_model::ObjectKind;
+
+    use super::*;
+
+    #[test]
+    fn a_name_points_at_nothing_and_all_else_may() {
+        let object = Object {
+            id: LogicalId::new("a1").unwrap(),
+            unit: None,
+            kind: ObjectKind::App,
+            source_kind: None,
+            name: "Dispatch".to_owned(),
+            content: json!({
+                "app": {"name": "Dispatch"},
+                "slug": "Dispatch",
+                "query": {"name": "dispatch"},
+                "sql": "select * from dispatch.jobs",
+            }),
+            references: vec![],
+        };
+        let found = EnvironmentValues::new(["dispatch"]).find(&object.content);
+        let kept: Vec<String> = found
+            .iter()
+            .filter(|found| !is_own_name(&object, &object.content, &found.at))
+            .map(|found| found.at.to_string())
+            .collect();
+        assert_eq!(kept, ["/query/name", "/slug", "/sql"]);
+    }
 }

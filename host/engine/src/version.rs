@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sluice_model::closure::closure;
 use sluice_model::tree::{Blobs, Tree};
-use sluice_model::{Digest, LogicalId, Object, ObjectKind, ReferenceKind};
-use sluice_platform::Format;
+use sluice_model::{Digest, LogicalId, Object, ObjectKind, ReferenceKind, Target};
+use sluice_platform::{Format, pin_library_query};
 
 use crate::act::{VersionCut, What};
 use crate::error::{Error, Result};
@@ -89,7 +89,7 @@ pub struct CutReport {
     pub expects: Vec<Expected>,
     /// How many references lead nowhere; the plan says which.
     pub unresolved: usize,
-    /// How many references float and are fixed by this cut.
+    /// How many floating references this cut fixed to what is newest now.
     pub floating: usize,
 }
 
@@ -291,49 +291,51 @@ impl Workspace {
                 format!("mark it with `sluice manage \"{}\"`", app.name),
             ));
         }
-        let mut units: BTreeMap<String, Vec<(String, Digest)>> = BTreeMap::new();
-        let mut expects = BTreeSet::new();
-        let mut floating = 0;
         let mut whole: BTreeMap<String, Tree> = BTreeMap::new();
+        let mut shared: BTreeMap<LogicalId, Digest> = BTreeMap::new();
+        let mut expects = BTreeSet::new();
+        let mut fixed: Vec<(String, Fixed)> = Vec::new();
         let unresolved = {
             let mut finder = Finder::over(work, state)?;
             let found = finder.closure(&app.id)?;
             for id in &found.members {
                 let Some(object) = finder.object(id)? else { continue };
-                floating += object
-                    .references
-                    .iter()
-                    .filter(|r| matches!(r.target, sluice_model::Target::Floating { .. }))
-                    .count();
                 let unit = unit_of(&object).to_owned();
                 if !self.is_managed(work, managed, &object)? {
-                    if !is_markable(&object) {
-                        continue;
+                    if is_markable(&object) {
+                        expects.insert(Expected {
+                            id: id.clone(),
+                            unit,
+                            kind: object.kind,
+                            name: object.name.clone(),
+                        });
                     }
-                    expects.insert(Expected {
-                        id: id.clone(),
-                        unit,
-                        kind: object.kind,
-                        name: object.name.clone(),
-                    });
-                } else if unit == SHARED {
-                    if let Some(digest) = finder.digest(id)? {
-                        units.entry(unit).or_default().push((id.to_string(), digest));
-                    }
+                    continue;
+                }
+                if unit == SHARED {
+                    shared.extend(finder.digest(id)?.map(|digest| (id.clone(), digest)));
                 } else if let Some(tree) = state.unit(work, &unit)? {
                     // A unit comes whole, and so its tree does.
-                    whole.insert(unit, tree);
+                    whole.insert(unit.clone(), tree);
                 }
+                fixed.extend(finder.fixed(&object)?.map(|fixed| (unit, fixed)));
             }
             found.unresolved.values().map(Vec::len).sum()
         };
+        if !shared.is_empty() {
+            let entries = shared.iter().map(|(id, digest)| (id.as_str(), Some(*digest)));
+            whole.insert(SHARED.to_owned(), Tree::empty(work)?.with(work, entries)?);
+        }
+        let mut floating = 0;
+        for (unit, Fixed { object, references }) in fixed {
+            floating += references;
+            let digest = work.put_json(&object)?;
+            if let Some(tree) = whole.get_mut(&unit) {
+                *tree = tree.with(work, [(object.id.as_str(), Some(digest))])?;
+            }
+        }
         let mut content = Tree::empty(work)?;
         for (unit, tree) in whole {
-            content = content.with(work, [(unit.as_str(), Some(tree.root()))])?;
-        }
-        for (unit, entries) in units {
-            let tree =
-                Tree::empty(work)?.with(work, entries.iter().map(|(id, d)| (id.as_str(), Some(*d))))?;
             content = content.with(work, [(unit.as_str(), Some(tree.root()))])?;
         }
         let residue: Residue = work.lookup(state.residue, app.id.as_str())?.ok_or_else(|| {
@@ -371,7 +373,7 @@ pub fn count(work: &Work<'_>, content: Digest) -> Result<u64> {
 ///
 /// # Errors
 /// When several have the name.
-pub fn one_named(objects: Vec<Object>, named: &str, what: &'static str) -> Result<Option<Object>> {
+pub(crate) fn one_named(objects: Vec<Object>, named: &str, what: &'static str) -> Result<Option<Object>> {
     if let Some(exact) = objects.iter().find(|object| object.id.as_str() == named) {
         return Ok(Some(exact.clone()));
     }
@@ -386,6 +388,13 @@ pub fn one_named(objects: Vec<Object>, named: &str, what: &'static str) -> Resul
             candidates: several.iter().map(|object| object.id.to_string()).collect::<Vec<_>>().join(", "),
         }),
     }
+}
+
+/// An object whose floating references were fixed.
+struct Fixed {
+    object: Object,
+    /// How many.
+    references: usize,
 }
 
 /// Finds objects of an environment by id, reading each unit's tree once.
@@ -451,6 +460,45 @@ impl<'w, 's> Finder<'w, 's> {
                     .collect()
             },
         )
+    }
+
+    /// An object with its floating references fixed to what is newest now, if it has any that can be.
+    /// A library query that was never published has nothing to be fixed to: its draft comes along.
+    fn fixed(&mut self, object: &Object) -> Result<Option<Fixed>> {
+        let mut fixed = Fixed { object: object.clone(), references: 0 };
+        for reference in &object.references {
+            let Target::Floating { to, .. } = &reference.target else { continue };
+            let Some(newest) = self.object(to)? else { continue };
+            if newest.kind == ObjectKind::LibraryQueryVersion {
+                fixed.references += usize::from(pin_library_query(&mut fixed.object, &reference.at, to));
+            } else if self.is_published(to)? {
+                return Err(Error::invalid(
+                    format!(
+                        "`{}` uses the newest version of `{}`, and the export that `{}` came in does not say \
+                         which that is",
+                        object.name, newest.name, object.name
+                    ),
+                    "import the app together with the versions of its library queries",
+                ));
+            }
+        }
+        Ok((fixed.references > 0).then_some(fixed))
+    }
+
+    /// Whether the environment has a version of a library query.
+    fn is_published(&self, library: &LogicalId) -> Result<bool> {
+        for digest in self.units.get(SHARED).into_iter().flat_map(BTreeMap::values) {
+            let object: Object = self.work.object(digest)?;
+            if object.kind == ObjectKind::LibraryQueryVersion
+                && object
+                    .references
+                    .iter()
+                    .any(|r| r.kind == ReferenceKind::PartOf && r.target.object() == Some(library))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The app, module or shared object with this id or name.

@@ -159,7 +159,7 @@ pub enum Target {
     },
     /// Whatever is newest when it is asked for.
     Floating {
-        /// The object whose newest state is meant.
+        /// The object that is newest now.
         to: LogicalId,
         /// The platform's word, such as `latest`.
         tag: String,

@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use shared::{decode, encode_back, explain, ids, input, native_ids, normalised, own_options};
 use sluice_model::{LogicalId, Object, ObjectKind, Target, content};
 use sluice_platform::{
-    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, SlotRules, encode, read,
+    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, SlotRules, encode,
+    pin_library_query, read,
 };
 
 fn samples() -> PathBuf {
@@ -345,7 +346,9 @@ fn lowcoder_has_its_edges() {
     let app = named(&decoded.objects, ObjectKind::App, "Dispatch");
     let module = named(&decoded.objects, ObjectKind::Module, "Customer card");
     let library = named(&decoded.objects, ObjectKind::LibraryQuery, "customerRate");
-    let floating = Target::Floating { to: library.id.clone(), tag: "latest".into() };
+    let record = named(&decoded.objects, ObjectKind::LibraryQueryVersion, "1.0.0");
+    assert!(record.references.iter().any(|r| r.target == Target::Resolved(library.id.clone())));
+    let floating = Target::Floating { to: record.id.clone(), tag: "latest".into() };
     assert!(app.references.iter().any(|r| r.target == Target::Resolved(module.id.clone())));
     assert!(
         named(&decoded.objects, ObjectKind::Query, "rate").references.iter().any(|r| r.target == floating)
@@ -366,6 +369,86 @@ fn lowcoder_has_its_edges() {
     );
     let inspection = native.inspect().unwrap();
     assert_eq!((inspection.references.dangling, inspection.references.floating), (0, 1));
+}
+
+/// The Lowcoder folder, with records `1.0.0`, … of its library query in place of those it has.
+fn published(records: &[Value]) -> Vec<InputFile> {
+    let mut files = folder("lowcoder");
+    let file = files.iter_mut().find(|file| file.name == "libraryQueryRecord.json").unwrap();
+    let template: Value = serde_json::from_slice(&file.bytes).unwrap();
+    let made = records.iter().enumerate().map(|(n, created)| {
+        let mut record = template[0].clone();
+        record["_id"] = json!({ "$oid": format!("65f0000000000000000001{n:02}") });
+        record["tag"] = json!(format!("{n}"));
+        record["createdAt"] = created.clone();
+        record
+    });
+    file.bytes = serde_json::to_vec(&made.collect::<Value>()).unwrap();
+    files
+}
+
+#[test]
+fn the_latest_record_is_the_one_that_was_made_last() {
+    for (created, latest) in [
+        (vec![json!({"$date": "2024-03-12T08:00:00Z"}), json!({"$date": "2024-03-12T08:00:00.5Z"})], "1"),
+        (vec![json!({"$date": "2024-03-13T08:00:00Z"}), json!({"$date": "2024-03-12T23:00:00Z"})], "0"),
+        (
+            vec![
+                json!({"$date": {"$numberLong": "1700000000001"}}),
+                json!({"$date": "2023-11-14T00:00:00Z"}),
+            ],
+            "0",
+        ),
+        (vec![json!(1_700_000_000_001_i64), Value::Null], "0"),
+        // Of one moment, or without any: ids grow.
+        (vec![json!("2024-03-12T08:00:00Z"), json!("2024-03-12T08:00:00Z")], "1"),
+        (vec![Value::Null, Value::Null], "1"),
+    ] {
+        let (_, decoded) = decode(&read(&published(&created), DEFAULT_LIMIT).unwrap(), "development");
+        let rate = named(&decoded.objects, ObjectKind::Query, "rate");
+        let newest = named(&decoded.objects, ObjectKind::LibraryQueryVersion, latest);
+        let meant = |r: &sluice_model::Reference| match &r.target {
+            Target::Floating { to, .. } => Some(to.clone()),
+            _ => None,
+        };
+        assert_eq!(rate.references.iter().find_map(meant), Some(newest.id.clone()), "{created:?}");
+    }
+    // Nothing was ever published: the draft is what the platform runs.
+    let (_, decoded) = decode(&read(&published(&[]), DEFAULT_LIMIT).unwrap(), "development");
+    let draft = named(&decoded.objects, ObjectKind::LibraryQuery, "customerRate");
+    let rate = named(&decoded.objects, ObjectKind::Query, "rate");
+    assert!(
+        rate.references
+            .iter()
+            .any(|r| r.target == Target::Floating { to: draft.id.clone(), tag: "latest".into() })
+    );
+}
+
+#[test]
+fn a_query_that_is_pinned_reads_as_if_it_had_always_named_the_record() {
+    let native = read(&folder("lowcoder"), DEFAULT_LIMIT).unwrap();
+    let (ids, mut decoded) = decode(&native, "development");
+    let record = named(&decoded.objects, ObjectKind::LibraryQueryVersion, "1.0.0").id.clone();
+    let rate = decoded.objects.iter_mut().find(|o| o.name == "rate").unwrap();
+    let floating = |o: &Object| {
+        let found = o.references.iter().find(|r| matches!(r.target, Target::Floating { .. }));
+        found.map(|r| r.at.clone())
+    };
+    let at = floating(rate).unwrap();
+    assert!(!pin_library_query(rate, &at.child("beyond"), &record));
+    assert!(pin_library_query(rate, &at, &record));
+    assert!(!pin_library_query(rate, &at, &record), "it floats no longer");
+    let pinned = rate.clone();
+
+    let encoded = encode_back(&native, &decoded, &ids, "development");
+    let files: Vec<InputFile> =
+        encoded.files.into_iter().map(|file| InputFile { name: file.name, bytes: file.bytes }).collect();
+    let app = files.iter().find(|file| file.name == "application.json").unwrap();
+    let text = String::from_utf8(app.bytes.clone()).unwrap();
+    assert!(text.contains(r#""libraryQueryRecordId":"65f000000000000000000021""#), "{text}");
+    let again =
+        read(&files, DEFAULT_LIMIT).unwrap().decode(&ids, &SlotRules::floor(), "development").unwrap();
+    assert_eq!(*named(&again.objects, ObjectKind::Query, "rate"), pinned);
 }
 
 #[test]

@@ -5,9 +5,11 @@
 mod canary;
 #[cfg(unix)]
 mod crash;
+mod evidence;
 mod holders;
 mod hostile;
 mod ledger;
+mod lowcoder;
 mod model;
 mod plugins;
 mod stage;

@@ -7,15 +7,16 @@ use serde_json::{Map, Value, json};
 use sluice_model::{Kind, LogicalId, Object, ObjectKind};
 
 use super::dialect::Lowcoder;
-use super::{Collection, Folder, Record, query_id, query_key};
-use crate::content::{Scope, convert, withhold};
+use super::{Collection, Folder, Record, id_text, query_id, query_key};
+use crate::content::{convert, withhold};
 use crate::decoded::{DecodeError, Decoded};
 use crate::format::Format;
+use crate::references::Scope;
 use crate::rules::{SlotRules, options_pointer};
 use crate::secret::TakenSecret;
 use crate::thing::NativeKey;
 use crate::translate::Translator;
-use crate::{OPTIONS, slots, suspect};
+use crate::{Likeness, OPTIONS, slots, suspect};
 
 /// The platform's name for a data source's options.
 pub(super) const CONFIG: &str = "detailConfig";
@@ -154,6 +155,7 @@ impl Folder {
             .filter_map(|record| Some((record.id.clone(), record.kind(), ids.get(&record.key()?)?.clone())))
             .collect();
         let common = scope(&shared, &[]);
+        let dialect = Lowcoder { newest: self.newest(ids) };
         let mut out = Decoded {
             objects: Vec::new(),
             environment: None,
@@ -166,14 +168,14 @@ impl Folder {
         for record in self.live() {
             let Some(id) = record.key().and_then(|key| ids.get(&key)) else { continue };
             if !record.is_app() {
-                object(record, id, None, &common, rules, &mut out)?;
+                object(record, id, None, &common, &dialect, rules, &mut out)?;
                 continue;
             }
             let of_query = |query| ids.get(&query_key(&record.id, query)?).cloned();
             let queries: Vec<(&Value, LogicalId)> =
                 record.queries().iter().filter_map(|query| Some((query, of_query(query)?))).collect();
             let own = scope(&shared, &queries);
-            object(record, id, Some(id), &own, rules, &mut out)?;
+            object(record, id, Some(id), &own, &dialect, rules, &mut out)?;
             for (query, of_query) in &queries {
                 let mut native = (*query).clone();
                 if let Some(members) = native.as_object_mut() {
@@ -183,7 +185,7 @@ impl Folder {
                     query.get("name").and_then(Value::as_str).or_else(|| query_id(query)).unwrap_or_default();
                 let made =
                     Made { id: of_query, unit: Some(id), kind: ObjectKind::Query, source_kind: None, name };
-                keep(&native, made, Vec::new(), &own, &mut out)?;
+                keep(native, made, Vec::new(), &own, &dialect, &mut out)?;
             }
         }
         let mut withheld = 0;
@@ -198,10 +200,24 @@ impl Folder {
             .collect();
         let rest = Rest { collections: true, format: self.format.clone(), documents };
         // Every part of it is JSON already, so this cannot fail; if it did, the rest would be empty.
-        let (rest, more) = withhold(&serde_json::to_value(&rest).unwrap_or_default());
-        out.rest = rest;
-        out.withheld = withheld + more;
+        out.rest = serde_json::to_value(&rest).unwrap_or_default();
+        out.withheld = withheld + withhold(&mut out.rest);
         Ok(out)
+    }
+
+    /// What the platform takes for `latest`: the record that was made last.
+    fn newest(&self, ids: &BTreeMap<NativeKey, LogicalId>) -> HashMap<String, LogicalId> {
+        let mut newest: HashMap<&str, &Record> = HashMap::new();
+        for record in self.live().filter(|record| record.collection == Collection::LibraryQueryRecord) {
+            let Some(of) = record.value.get("libraryQueryId").and_then(id_text) else { continue };
+            let kept = newest.entry(of).or_insert(record);
+            // Ids grow with time, which decides between records of one moment.
+            if (record.created(), &record.id) > (kept.created(), &kept.id) {
+                *kept = record;
+            }
+        }
+        let known = |(of, record): (&str, &Record)| Some((of.to_owned(), ids.get(&record.key()?)?.clone()));
+        newest.into_iter().filter_map(known).collect()
     }
 }
 
@@ -229,6 +245,7 @@ fn object(
     id: &LogicalId,
     unit: Option<&LogicalId>,
     scope: &Scope,
+    dialect: &Lowcoder,
     rules: &SlotRules,
     out: &mut Decoded,
 ) -> Result<(), DecodeError> {
@@ -239,7 +256,7 @@ fn object(
         _ => Vec::new(),
     };
     let made = Made { id, unit, kind: record.kind(), source_kind, name: record.name() };
-    keep(&native, made, declared, scope, out)
+    keep(native, made, declared, scope, dialect, out)
 }
 
 /// An object without its content.
@@ -252,19 +269,21 @@ struct Made<'a> {
 }
 
 fn keep(
-    native: &Value,
+    native: Value,
     made: Made<'_>,
     declared: Vec<slots::TakenSlot>,
     scope: &Scope,
+    dialect: &Lowcoder,
     out: &mut Decoded,
 ) -> Result<(), DecodeError> {
-    let content = convert(native, made.kind, scope, &Lowcoder, &|_| false);
+    let content = convert(native, made.kind, scope, dialect);
     if let Some(clash) = content.clash {
         let id = LogicalId::new(clash).unwrap_or_else(|_| made.id.clone());
         return Err(DecodeError::Clash { id, object: made.name.to_owned() });
     }
     let base = options_pointer();
-    let declared = declared.into_iter().map(|t| (t.at.under(&base), t.slot, false, "declared", t.value));
+    let declared =
+        declared.into_iter().map(|t| (t.at.under(&base), t.slot, false, Likeness::Declared, t.value));
     let found = content.taken.into_iter().map(|t| (t.at, t.slot, t.provisional, t.what, t.value));
     for (at, slot, provisional, what, value) in declared.chain(found) {
         let object = made.id.clone();

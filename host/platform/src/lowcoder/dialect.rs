@@ -1,14 +1,50 @@
 //! Where Lowcoder's content refers to other things.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
-use sluice_model::{ObjectKind, ReferenceKind, Target};
+use sluice_model::{LogicalId, Object, ObjectKind, Pointer, Reference, ReferenceKind, Target};
 
-use crate::content::{Dialect, Scope, Step};
+use crate::references::{Dialect, Scope, Step};
 
-pub(super) struct Lowcoder;
+/// The dialect of one folder.
+pub(super) struct Lowcoder {
+    /// The newest record of each library query that has any, by the library query's native id.
+    pub(super) newest: HashMap<String, LogicalId>,
+}
 
-/// The platform's word for whatever version of a library query is newest.
+/// The platform's word for the newest record of a library query, or its draft where it has none.
 const LATEST: &str = "latest";
+
+/// A query's library query, and the record of it that is meant; without one, the newest.
+const LIBRARY: &str = "libraryQueryId";
+const RECORD: &str = "libraryQueryRecordId";
+
+/// Fixes the floating reference at `at` of a query to a record: from then on the query's content
+/// names it. Answers whether there was such a reference.
+pub fn pin_library_query(query: &mut Object, at: &Pointer, record: &LogicalId) -> bool {
+    let Some((last, comp)) = at.tokens().split_last() else { return false };
+    let beside = comp.iter().fold(Pointer::root(), |to, token| to.child(token));
+    let library = at.get(&query.content).and_then(Value::as_str).and_then(|id| LogicalId::new(id).ok());
+    let reference = query
+        .references
+        .iter_mut()
+        .find(|reference| reference.at == *at && matches!(reference.target, Target::Floating { .. }));
+    let comp = beside.get_mut(&mut query.content).and_then(Value::as_object_mut);
+    let (Some(library), Some(reference), Some(comp), LIBRARY) = (library, reference, comp, last.as_str())
+    else {
+        return false;
+    };
+    comp.insert(RECORD.to_owned(), record.as_str().into());
+    reference.target = Target::Resolved(library);
+    query.references.push(Reference {
+        at: beside.child(RECORD),
+        kind: ReferenceKind::InstanceOf,
+        target: Target::Resolved(record.clone()),
+    });
+    query.references.sort();
+    true
+}
 
 impl Dialect for Lowcoder {
     fn edges(
@@ -20,58 +56,64 @@ impl Dialect for Lowcoder {
         scope: &Scope,
         found: &mut Vec<(ReferenceKind, Target)>,
     ) {
-        typed(kind, root, steps, text, scope, found);
+        self.typed(kind, root, steps, text, scope, found);
         names(steps, text, scope, found);
     }
 }
 
-fn typed(
-    kind: ObjectKind,
-    root: &Value,
-    steps: &[Step<'_>],
-    text: &str,
-    scope: &Scope,
-    found: &mut Vec<(ReferenceKind, Target)>,
-) {
-    // `{"$oid": …}` is the id itself.
-    let mut members =
-        steps.iter().rev().filter_map(|step| step.member()).filter(|name| !name.starts_with('$'));
-    let (last, before) = (members.next(), members.next());
-    if text.is_empty() || text.starts_with("{{") {
-        return;
-    }
-    match last {
-        // `#QUICK_REST_API`, `#QUICK_GRAPHQL`, `#JS_CODE`: part of the platform.
-        Some("datasourceId") if !text.starts_with('#') => {
-            found.push((ReferenceKind::RunsOn, scope.by_id(text, ObjectKind::DataSource)));
+impl Lowcoder {
+    fn typed(
+        &self,
+        kind: ObjectKind,
+        root: &Value,
+        steps: &[Step<'_>],
+        text: &str,
+        scope: &Scope,
+        found: &mut Vec<(ReferenceKind, Target)>,
+    ) {
+        // `{"$oid": …}` is the id itself.
+        let mut members =
+            steps.iter().rev().filter_map(|step| step.member()).filter(|name| !name.starts_with('$'));
+        let (last, before) = (members.next(), members.next());
+        if text.is_empty() || text.starts_with("{{") {
+            return;
         }
-        Some("libraryQueryId") if kind == ObjectKind::LibraryQueryVersion => {
-            found.push((ReferenceKind::PartOf, scope.by_id(text, ObjectKind::LibraryQuery)));
+        match last {
+            // `#QUICK_REST_API`, `#QUICK_GRAPHQL`, `#JS_CODE`: part of the platform.
+            Some("datasourceId") if !text.starts_with('#') => {
+                found.push((ReferenceKind::RunsOn, scope.by_id(text, ObjectKind::DataSource)));
+            }
+            Some(LIBRARY) if kind == ObjectKind::LibraryQueryVersion => {
+                found.push((ReferenceKind::PartOf, scope.by_id(text, ObjectKind::LibraryQuery)));
+            }
+            Some(LIBRARY) => {
+                let version = parent(root, steps).and_then(|comp| comp.get(RECORD));
+                let pinned = version.and_then(Value::as_str).is_some_and(|v| !v.is_empty() && v != LATEST);
+                let target = match scope.by_id(text, ObjectKind::LibraryQuery) {
+                    Target::Resolved(draft) if !pinned => {
+                        let to = self.newest.get(text).cloned().unwrap_or(draft);
+                        Target::Floating { to, tag: LATEST.to_owned() }
+                    }
+                    other => other,
+                };
+                found.push((ReferenceKind::InstanceOf, target));
+            }
+            Some(RECORD) if text != LATEST => {
+                found.push((ReferenceKind::InstanceOf, scope.by_id(text, ObjectKind::LibraryQueryVersion)));
+            }
+            Some("appId" | "applicationId") => {
+                let (reference, wanted) = match scope.ids.get(text) {
+                    Some((ObjectKind::Module, _)) => (ReferenceKind::Embeds, ObjectKind::Module),
+                    Some(_) => (ReferenceKind::LeadsTo, ObjectKind::App),
+                    None if last == Some("applicationId") || before == Some("app") => {
+                        (ReferenceKind::LeadsTo, ObjectKind::App)
+                    }
+                    None => (ReferenceKind::Embeds, ObjectKind::Module),
+                };
+                found.push((reference, scope.by_id(text, wanted)));
+            }
+            _ => {}
         }
-        Some("libraryQueryId") => {
-            let version = parent(root, steps).and_then(|comp| comp.get("libraryQueryRecordId"));
-            let pinned = version.and_then(Value::as_str).is_some_and(|v| !v.is_empty() && v != LATEST);
-            let target = match scope.by_id(text, ObjectKind::LibraryQuery) {
-                Target::Resolved(to) if !pinned => Target::Floating { to, tag: LATEST.to_owned() },
-                other => other,
-            };
-            found.push((ReferenceKind::InstanceOf, target));
-        }
-        Some("libraryQueryRecordId") if text != LATEST => {
-            found.push((ReferenceKind::InstanceOf, scope.by_id(text, ObjectKind::LibraryQueryVersion)));
-        }
-        Some("appId" | "applicationId") => {
-            let (reference, wanted) = match scope.ids.get(text) {
-                Some((ObjectKind::Module, _)) => (ReferenceKind::Embeds, ObjectKind::Module),
-                Some(_) => (ReferenceKind::LeadsTo, ObjectKind::App),
-                None if last == Some("applicationId") || before == Some("app") => {
-                    (ReferenceKind::LeadsTo, ObjectKind::App)
-                }
-                None => (ReferenceKind::Embeds, ObjectKind::Module),
-            };
-            found.push((reference, scope.by_id(text, wanted)));
-        }
-        _ => {}
     }
 }
 

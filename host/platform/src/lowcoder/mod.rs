@@ -9,9 +9,11 @@ mod encode;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 use sluice_model::{Kind, NativeId, ObjectKind, Pointer, json};
 
+pub use dialect::pin_library_query;
 pub(crate) use encode::encode;
 
 use crate::format::{Format, Generation, Platform, Wrapper};
@@ -264,6 +266,15 @@ impl Record {
 
     fn is_app(&self) -> bool {
         matches!(self.collection, Collection::UiExport | Collection::Application)
+    }
+
+    /// When it was made; a record that does not say so is older than all that do.
+    fn created(&self) -> Option<Timestamp> {
+        let at = self.value.get("createdAt")?;
+        match at.get("$date").unwrap_or(at) {
+            Value::String(text) => text.parse().ok(),
+            other => Timestamp::from_millisecond(other.as_i64()?).ok(),
+        }
     }
 
     fn source_kind(&self) -> Option<Kind> {
