@@ -338,7 +338,8 @@ impl Records {
             }
             let frontier = self.frontier(newest, size)?;
             let root = frontier.root();
-            let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root };
+            let number = after + 1;
+            let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root, number };
             let note = checkpoint
                 .sign(key)
                 .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;

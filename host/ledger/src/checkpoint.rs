@@ -1,7 +1,8 @@
 //! Signed checkpoints of the log, in the formats of C2SP: tlog-checkpoint inside a signed-note.
 //!
-//! The text is three lines — origin, size in decimal, root in standard base64 — and perhaps lines of extension;
-//! then an empty line, then signatures, each `— NAME BASE64`. The base64 is of four bytes, the beginning of
+//! The text is three lines — origin, size in decimal, root in standard base64 — and lines of extension, of which
+//! the first is ours: `number N`, the checkpoint's place among those of its log, so that one that was taken away
+//! is missed. Then an empty line, then signatures, each `— NAME BASE64`. The base64 is of four bytes, the beginning of
 //! `SHA-256(NAME || "\n" || 0x01 || public key)`, and the 64 bytes of an Ed25519 signature over the text up to
 //! the empty line. The log signs under its origin.
 
@@ -19,6 +20,9 @@ pub const MOST_BYTES: usize = 64 << 10;
 
 /// Signature lines that are read at most; signed-note asks readers to take sixteen or more.
 const MOST_SIGNATURES: usize = 100;
+
+/// What the line of extension with the checkpoint's number begins with.
+const NUMBER: &str = "number ";
 
 /// signed-note: the number of the signature type Ed25519.
 const ED25519: u8 = 1;
@@ -113,6 +117,8 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of their tree.
     pub root: Digest,
+    /// Its place among the log's checkpoints, from 1.
+    pub number: u64,
 }
 
 /// Why a text is not a checkpoint of this log.
@@ -144,7 +150,8 @@ impl Checkpoint {
     /// The text that is signed.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root.as_bytes()))
+        let root = STANDARD.encode(self.root.as_bytes());
+        format!("{}\n{}\n{root}\n{NUMBER}{}\n", self.origin, self.size, self.number)
     }
 
     /// The signed checkpoint of a log.
@@ -219,20 +226,26 @@ fn parse_text(text: &str) -> Result<Checkpoint, CheckpointError> {
     let wrong = CheckpointError::Malformed;
     let mut lines = text.lines();
     let origin = lines.next().filter(|line| !line.is_empty()).ok_or(wrong("it has no origin"))?;
-    let digits = lines.next().ok_or(wrong("it has no size"))?;
-    let size: u64 = digits.parse().map_err(|_| wrong("its size is not a number"))?;
-    if size.to_string() != digits {
-        return Err(wrong("its size is not in plain decimal digits"));
-    }
+    let size = decimal(lines.next().ok_or(wrong("it has no size"))?)
+        .ok_or(wrong("its size is not in plain decimal digits"))?;
     let root = lines
         .next()
         .and_then(|line| STANDARD.decode(line).ok())
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
         .ok_or(wrong("its root is not base64 of 32 bytes"))?;
+    let number = lines
+        .next()
+        .and_then(|line| decimal(line.strip_prefix(NUMBER)?))
+        .ok_or(wrong("its number is not in plain decimal digits after `number `"))?;
     if lines.any(str::is_empty) {
         return Err(wrong("it has an empty line of extension"));
     }
-    Ok(Checkpoint { origin: origin.to_owned(), size, root: Digest::from_bytes(root) })
+    Ok(Checkpoint { origin: origin.to_owned(), size, root: Digest::from_bytes(root), number })
+}
+
+/// A number in its one spelling.
+fn decimal(digits: &str) -> Option<u64> {
+    digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
 #[cfg(test)]
@@ -245,7 +258,8 @@ mod tests {
     const ORIGIN: &str = "sluice.example/acme";
 
     fn sample() -> (Checkpoint, LogKey, String) {
-        let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: 42, root: Digest::of(b"root") };
+        let checkpoint =
+            Checkpoint { origin: ORIGIN.to_owned(), size: 42, root: Digest::of(b"root"), number: 7 };
         let signed = checkpoint.sign(&pair(1)).unwrap();
         (checkpoint, LogKey::new(ORIGIN, pair(1).public()).unwrap(), signed)
     }
@@ -293,8 +307,11 @@ mod tests {
             (signed.replace("42", "43"), "changed or forged"),
             (resign(text.replace(ORIGIN, "elsewhere")), "is of the log `elsewhere`"),
             (resign(text.replace("42", "042")), "plain decimal"),
-            (resign(text.replace("42", "-1")), "not a number"),
-            (resign(text.replace("42", "18446744073709551616")), "not a number"),
+            (resign(text.replace("42", "-1")), "plain decimal"),
+            (resign(text.replace("42", "18446744073709551616")), "plain decimal"),
+            (resign(text.replace("number 7\n", "")), "its number is not"),
+            (resign(text.replace("number 7", "number 07")), "its number is not"),
+            (resign(text.replace("number 7", "7")), "its number is not"),
             (resign(format!("{ORIGIN}\n42\n{}\n", STANDARD.encode([1; 31]))), "its root"),
             (resign(format!("{ORIGIN}\n")), "no size"),
             (resign(format!("{text}\n\nmore\n")), "an empty line of extension"),

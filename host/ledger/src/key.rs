@@ -15,7 +15,7 @@ pub struct PublicKey(VerifyingKey);
 
 /// A text is not a public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a public key: expected `ed25519:` and 44 characters of base64")]
+#[error("`{0}` is not a public key: put in the line that `sluice key new` prints")]
 pub struct NotAPublicKey(String);
 
 /// A signature does not belong to the key and the bytes.

@@ -163,30 +163,64 @@ pub fn verify_inclusion(
     if index >= size {
         return Err(ProofError::OutOfRange);
     }
-    let (mut first, mut last) = (index, size.saturating_sub(1));
+    let mut climb = Climb { node: index, last: size.saturating_sub(1) };
     let mut hash = *leaf;
     for step in proof {
-        if last == 0 {
-            return Err(ProofError::Length);
-        }
-        if first & 1 == 1 || first == last {
-            hash = node_hash(step, &hash);
-            while first & 1 == 0 && first != 0 {
-                first >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = node_hash(&hash, step);
-        }
-        first >>= 1;
-        last >>= 1;
+        hash = match climb.next_sibling().ok_or(ProofError::Length)? {
+            Side::Left => node_hash(step, &hash),
+            Side::Right => node_hash(&hash, step),
+        };
     }
-    if last != 0 {
+    if !climb.is_done() {
         Err(ProofError::Length)
     } else if hash != *root {
         Err(ProofError::Mismatch)
     } else {
         Ok(())
+    }
+}
+
+/// Where a sibling stands.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// The way from a node to the root, in numbers of nodes on a level (RFC 9162 §2.1.3.2: `fn` and `sn`).
+struct Climb {
+    /// The node.
+    node: u64,
+    /// The last node of the level.
+    last: u64,
+}
+
+impl Climb {
+    const fn up(&mut self) {
+        self.node >>= 1;
+        self.last >>= 1;
+    }
+
+    /// Goes up to a node that has just been joined with its sibling, and says where that stood; `None` at the
+    /// root.
+    const fn next_sibling(&mut self) -> Option<Side> {
+        if self.is_done() {
+            return None;
+        }
+        let is_left = self.node & 1 == 1 || self.node == self.last;
+        if is_left {
+            // A last node without a sibling is on the level above what it was below.
+            while self.node & 1 == 0 && self.node != 0 {
+                self.up();
+            }
+        }
+        self.up();
+        Some(if is_left { Side::Left } else { Side::Right })
+    }
+
+    /// Whether the root is reached.
+    const fn is_done(&self) -> bool {
+        self.last == 0
     }
 }
 
@@ -248,31 +282,22 @@ pub fn verify_consistency(
         };
     }
     let mut steps = proof.iter();
-    let mut first = old.saturating_sub(1);
-    let mut last = new.saturating_sub(1);
-    let shift = first.trailing_ones();
-    first = first.checked_shr(shift).unwrap_or(0);
-    last = last.checked_shr(shift).unwrap_or(0);
+    let mut climb = Climb { node: old.saturating_sub(1), last: new.saturating_sub(1) };
+    while climb.node & 1 == 1 {
+        climb.up();
+    }
     let start = if old.is_power_of_two() { old_root } else { steps.next().ok_or(ProofError::Length)? };
     let (mut from_old, mut from_new) = (*start, *start);
     for step in steps {
-        if last == 0 {
-            return Err(ProofError::Length);
-        }
-        if first & 1 == 1 || first == last {
-            from_old = node_hash(step, &from_old);
-            from_new = node_hash(step, &from_new);
-            while first & 1 == 0 && first != 0 {
-                first >>= 1;
-                last >>= 1;
+        match climb.next_sibling().ok_or(ProofError::Length)? {
+            Side::Left => {
+                from_old = node_hash(step, &from_old);
+                from_new = node_hash(step, &from_new);
             }
-        } else {
-            from_new = node_hash(&from_new, step);
+            Side::Right => from_new = node_hash(&from_new, step),
         }
-        first >>= 1;
-        last >>= 1;
     }
-    if last != 0 {
+    if !climb.is_done() {
         Err(ProofError::Length)
     } else if from_old != *old_root || from_new != *new_root {
         Err(ProofError::Mismatch)

@@ -3,7 +3,8 @@
 //! Three things are compared in both directions: what each stream holds, what the log says of it, and what the
 //! checkpoints vouch for. Whoever changes one of them is found at once, at the entry. Whoever changes streams
 //! and log alike is found by the next checkpoint, which names the entries since the one before; whoever holds
-//! the log's key as well is found by a checkpoint that was kept elsewhere, and by nothing else.
+//! the log's key as well is found by a checkpoint that was kept elsewhere, and by nothing else. Checkpoints are
+//! numbered in what is signed, so that one that was taken away from between others is missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -162,9 +163,14 @@ pub enum Wrong {
         /// What is wrong with it.
         error: CheckpointError,
     },
-    /// A checkpoint in the log vouches for fewer entries than the one before it.
+    /// A checkpoint in the log is not the one that followed the one before it.
     CheckpointsReordered {
         /// Its place among the checkpoints, from 1.
+        number: u64,
+    },
+    /// A checkpoint that the log's key signed is gone from the log.
+    CheckpointRemoved {
+        /// Its number.
         number: u64,
     },
     /// The log and the checkpoints in it agree with each other, and not with the checkpoint kept elsewhere:
@@ -209,8 +215,9 @@ impl fmt::Display for Wrong {
             }
             Self::Checkpoint { number, error } => write!(f, "checkpoint {number} in the log: {error}"),
             Self::CheckpointsReordered { number } => {
-                write!(f, "checkpoint {number} in the log vouches for fewer entries than the one before it")
+                write!(f, "what stands in the log as checkpoint {number} is another one")
             }
+            Self::CheckpointRemoved { number } => write!(f, "checkpoint {number} was removed from the log"),
             Self::SignedAnew { size } => {
                 write!(
                     f,
@@ -257,6 +264,10 @@ pub fn verify<C: AsRef<[u8]>>(
     if let Some(what) = forged {
         return Err(judge.since_vouched(judge.size(), what));
     }
+    // Entries that are as the kept checkpoint says do not show that the log's own copy of it is gone.
+    if let Some(kept) = kept.filter(|kept| !judge.marks.contains(kept)) {
+        return Err(judge.since_vouched(judge.size(), Wrong::CheckpointRemoved { number: kept.number }));
+    }
     Ok(judge.verified())
 }
 
@@ -266,16 +277,27 @@ fn open_all<C: AsRef<[u8]>>(
     log: &LogKey,
 ) -> (Vec<Checkpoint>, Option<Wrong>) {
     let mut marks: Vec<Checkpoint> = Vec::new();
-    for (number, bytes) in (1..).zip(checkpoints) {
+    let mut checkpoints = checkpoints.into_iter();
+    for number in 1.. {
+        let Some(bytes) = checkpoints.next() else { break };
         match checkpoint::open(bytes.as_ref(), log) {
             Err(error) => return (marks, Some(Wrong::Checkpoint { number, error })),
-            Ok(mark) if marks.last().is_some_and(|last| mark.size < last.size) => {
+            Ok(mark)
+                if mark.number > number && !checkpoints.any(|later| is_numbered(&later, number, log)) =>
+            {
+                return (marks, Some(Wrong::CheckpointRemoved { number }));
+            }
+            Ok(mark) if mark.number != number || marks.last().is_some_and(|last| mark.size < last.size) => {
                 return (marks, Some(Wrong::CheckpointsReordered { number }));
             }
             Ok(mark) => marks.push(mark),
         }
     }
     (marks, None)
+}
+
+fn is_numbered<C: AsRef<[u8]>>(bytes: &C, number: u64, log: &LogKey) -> bool {
+    checkpoint::open(bytes.as_ref(), log).is_ok_and(|mark| mark.number == number)
 }
 
 struct Judge<'a> {

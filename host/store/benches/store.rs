@@ -86,6 +86,10 @@ fn read(criterion: &mut Criterion) {
     criterion.bench_function("newest 50 of a list stream of 100,000", |bench| {
         bench.iter(|| store.range(black_box(&list), u64::MAX, 50, Order::NewestFirst).map(|list| list.len()));
     });
+    let (path, id) = (folder.path().join("store.db"), WorkspaceId::new("bench"));
+    criterion.bench_function("open, with 5,001 streams", |bench| {
+        bench.iter(|| id.clone().is_ok_and(|id| SqliteStore::open(&path, id).is_ok()));
+    });
     criterion.bench_function("heads of 5,001 streams, index up to date", |bench| {
         bench.iter(|| store.streams(black_box("")).map(|heads| heads.len()));
     });

@@ -214,6 +214,54 @@ fn a_derived_index_that_is_wrong_about_its_position_is_made_anew() {
 }
 
 #[test]
+fn derived_heads_that_are_wrong_are_made_anew() {
+    for tamper in ["UPDATE heads SET revision = 5, position = 5", "UPDATE heads SET stream = 'env/stagink'"] {
+        let (_folder, path) = sample();
+        let heads = SqliteStore::open(&path, acme()).unwrap().streams("").unwrap();
+        sql(&path, tamper);
+        assert_eq!(SqliteStore::open(&path, acme()).unwrap().streams("").unwrap(), heads, "{tamper}");
+    }
+}
+
+#[test]
+fn nothing_is_written_where_the_index_hides_the_newest_revision() {
+    let (folder, path) = sample();
+    let stream = StreamName::new("env/staging").unwrap();
+    let (page, size) = {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_revisions_1'";
+        let page: usize = connection.query_row(root, [], |row| row.get::<_, i64>(0)).unwrap() as usize;
+        let size: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+        (page, size as usize)
+    };
+    let whole = std::fs::read(&path).unwrap();
+    let copy = folder.path().join("copy.db");
+    let (mut hidden, mut whole_heads) = (0, 0);
+    for at in ((page - 1) * size..page * size).step_by(3) {
+        for flip in [0x01, 0x40] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flip;
+            std::fs::write(&copy, bytes).unwrap();
+            match SqliteStore::open(&copy, acme()) {
+                Ok(store) => {
+                    let head = store.head(&stream).unwrap().unwrap_or_else(|| panic!("byte {at} {flip} of page {page} {size}"));
+                    assert_eq!((head.revision, &*head.body), (20, &br#"{"n":20}"#[..]), "byte {at}");
+                    whole_heads += 1;
+                }
+                Err(StoreError::DamagedFile { detail, .. }) => {
+                    hidden += usize::from(detail.contains("the newest revision of `env/staging`"));
+                }
+                Err(error) => panic!("byte {at}: {error}"),
+            }
+            for beside in ["copy.db-wal", "copy.db-shm"] {
+                let _ = std::fs::remove_file(folder.path().join(beside));
+            }
+        }
+    }
+    assert!(hidden > 0 && whole_heads > 0, "{hidden} hidden, {whole_heads} whole");
+}
+
+#[test]
 fn workspaces_in_one_file_do_not_see_each_other() {
     let (_folder, path) = sample();
     let other = SqliteStore::open(&path, WorkspaceId::new("other").unwrap()).unwrap();

@@ -44,6 +44,15 @@ const HEADS_OF_REVISIONS: &str = "
     SELECT stream, max(revision), max(position) FROM revisions
     WHERE workspace = ?1 AND stream >= ?2 AND stream < ?3 AND ?4 >= 0 GROUP BY stream ORDER BY stream";
 
+/// A stream whose newest row, as derived from the rows, is not what the rows' own index leads to when it is
+/// searched as [`Store::head`] does: in a damaged index another search may find other rows.
+const HIDDEN: &str = "
+    SELECT stream FROM heads WHERE workspace = ?1 AND (revision, position) IS NOT (
+        SELECT revision, position FROM revisions
+        WHERE workspace = heads.workspace AND stream = heads.stream AND revision <= ?2
+        ORDER BY revision DESC LIMIT 1
+    ) LIMIT 1";
+
 impl SqliteStore {
     /// Makes the store, where no file is, and opens it. A file that an interrupted `create` left empty is
     /// taken.
@@ -68,8 +77,8 @@ impl SqliteStore {
         Ok(Self::over(connection, path, workspace, true, None))
     }
 
-    /// Opens the file, after a look at its header, its schema and its newest rows. [`check`](Self::check)
-    /// reads all of it.
+    /// Opens the file, after a look at its header, its schema and its newest rows: each stream's newest revision
+    /// must be found. [`check`](Self::check) reads all of it.
     ///
     /// # Errors
     /// When there is no file, it is not a store, a newer Sluice wrote it, or it is damaged.
@@ -80,6 +89,7 @@ impl SqliteStore {
         schema::configure(&connection).map_err(|error| explain(path, &error))?;
         let store = Self::over(connection, path, workspace, true, None);
         store.look()?;
+        store.find_heads()?;
         Ok(store)
     }
 
@@ -183,7 +193,40 @@ impl SqliteStore {
         query.query_map(with, revision_of).and_then(Iterator::collect).map_err(|error| self.explain(&error))
     }
 
-    /// Brings the derived heads up to the newest revision, from nothing where they claim to be ahead of it.
+    /// Refuses a file whose index hides a stream's newest revision: what would be written after an older one
+    /// would have its number. The derived heads come from the rows alone, so that the two tell on each other.
+    fn find_heads(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        match self.hidden(&mut connection).map_err(|error| self.explain(&error))? {
+            None => Ok(()),
+            Some(stream) => Err(StoreError::DamagedFile {
+                path: self.path.clone(),
+                detail: format!("its index does not lead to the newest revision of `{stream}`"),
+            }),
+        }
+    }
+
+    fn hidden(&self, connection: &mut Connection) -> rusqlite::Result<Option<String>> {
+        let workspace = self.workspace.as_str();
+        let find = |connection: &Connection| {
+            connection.query_row(HIDDEN, params![workspace, i64::MAX], |row| row.get::<_, String>(0)).optional()
+        };
+        self.derive_heads(connection)?;
+        if find(connection)?.is_none() {
+            return Ok(None);
+        }
+        // It may be the derived heads that are wrong: what is derived is made anew before it is believed.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM heads WHERE workspace = ?1", [workspace])?;
+        transaction.execute("DELETE FROM derived WHERE workspace = ?1", [workspace])?;
+        catch_up(&transaction, workspace)?;
+        let hidden = find(&transaction)?;
+        transaction.commit()?;
+        Ok(hidden)
+    }
+
+    /// Brings the derived heads up to the newest revision. Inserts do so themselves; only what was emptied, or
+    /// left behind by another workspace's inserts, is behind.
     fn derive_heads(&self, connection: &mut Connection) -> rusqlite::Result<()> {
         let workspace = self.workspace.as_str();
         let (newest, derived) = positions(connection, workspace)?;
@@ -191,23 +234,7 @@ impl SqliteStore {
             return Ok(());
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (newest, mut derived) = positions(&transaction, workspace)?;
-        if derived > newest {
-            transaction.execute("DELETE FROM heads WHERE workspace = ?1", [workspace])?;
-            derived = 0;
-        }
-        transaction.execute(
-            "INSERT INTO heads (workspace, stream, revision, position)
-             SELECT workspace, stream, max(revision), max(position) FROM revisions
-             WHERE workspace = ?1 AND position > ?2 GROUP BY stream
-             ON CONFLICT DO UPDATE SET revision = excluded.revision, position = excluded.position",
-            params![workspace, derived],
-        )?;
-        transaction.execute(
-            "INSERT INTO derived (workspace, name, position) VALUES (?1, 'heads', ?2)
-             ON CONFLICT DO UPDATE SET position = excluded.position",
-            params![workspace, newest],
-        )?;
+        catch_up(&transaction, workspace)?;
         transaction.commit()
     }
 
@@ -266,6 +293,7 @@ impl SqliteStore {
             })
             .map_err(explain)?;
         let position = unsigned(transaction.last_insert_rowid());
+        catch_up(&transaction, workspace).map_err(explain)?;
         failpoint("store.commit.revision");
         transaction.commit().map_err(explain)?;
         Ok(Appended { revision: new.revision, position, repeated: false })
@@ -467,6 +495,31 @@ fn positions(connection: &Connection, workspace: &str) -> rusqlite::Result<(i64,
         )?
         .query_row([workspace], |row| row.get(0))?;
     Ok((newest, derived))
+}
+
+/// Derives the heads from the rows since they were derived last, from nothing where they claim to be ahead. The
+/// plus signs keep the index of the rows out of it.
+fn catch_up(connection: &Connection, workspace: &str) -> rusqlite::Result<()> {
+    let (newest, mut derived) = positions(connection, workspace)?;
+    if derived > newest {
+        connection.execute("DELETE FROM heads WHERE workspace = ?1", [workspace])?;
+        derived = 0;
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO heads (workspace, stream, revision, position)
+             SELECT workspace, stream, max(revision), max(position) FROM revisions
+             WHERE +workspace = ?1 AND position > ?2 GROUP BY +stream
+             ON CONFLICT DO UPDATE SET revision = excluded.revision, position = excluded.position",
+        )?
+        .execute(params![workspace, derived])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO derived (workspace, name, position) VALUES (?1, 'heads', ?2)
+             ON CONFLICT DO UPDATE SET position = excluded.position",
+        )?
+        .execute(params![workspace, newest])?;
+    Ok(())
 }
 
 fn newest(connection: &Connection, workspace: &str, stream: &StreamName) -> rusqlite::Result<u64> {

@@ -51,7 +51,8 @@ impl Copy {
     fn signed(&self, by: u8) -> String {
         let leaves: Vec<_> = self.log.iter().map(|entry| entry.2).collect();
         let (size, root) = (leaves.len() as u64, crate::merkle::root(&leaves));
-        Checkpoint { origin: ORIGIN.to_owned(), size, root }.sign(&pair(by)).unwrap()
+        let number = self.checkpoints.len() as u64 + 1;
+        Checkpoint { origin: ORIGIN.to_owned(), size, root, number }.sign(&pair(by)).unwrap()
     }
 
     fn checkpoint(&mut self, by: u8) {
@@ -106,8 +107,9 @@ fn a_whole_log_is_whole() {
     assert_eq!((verified.size, verified.checkpoints, verified.unsigned), (6, 3, 0));
     assert!(verified.kept && verified.unlogged.is_empty());
     assert!(
-        copy.checkpoints[2]
-            .contains(&Checkpoint { origin: ORIGIN.to_owned(), size: 6, root: verified.root }.text())
+        copy.checkpoints[2].contains(
+            &Checkpoint { origin: ORIGIN.to_owned(), size: 6, root: verified.root, number: 3 }.text()
+        )
     );
     assert_eq!(told(Copy::of("").judge(None)), "whole: 0 entries");
     assert_eq!(told(Copy::of(".a.").judge(None)), "whole: 1 entries");
@@ -134,7 +136,7 @@ fn what_an_interrupted_writer_left_is_reported_and_not_blamed() {
 #[test]
 fn the_first_tampered_entry_is_named() {
     type Tamper = fn(&mut Copy);
-    let ways: [(&str, Tamper, &str); 24] = [
+    let ways: [(&str, Tamper, &str); 27] = [
         ("body", |c| c.revisions[3].2 = body(200), "entry 3: revision 1 of `c` was changed"),
         (
             "body without salt",
@@ -253,7 +255,26 @@ fn the_first_tampered_entry_is_named() {
             },
             "one of the entries 2 to 7: checkpoint 2 in the log: the signature of",
         ),
-        ("checkpoints swapped", |c| c.checkpoints.swap(0, 1), "checkpoint 2 in the log vouches for fewer"),
+        (
+            "checkpoints swapped",
+            |c| c.checkpoints.swap(0, 1),
+            "one of the entries 0 to 7: what stands in the log as checkpoint 1 is another one",
+        ),
+        (
+            "checkpoint twice",
+            |c| c.checkpoints.insert(1, c.checkpoints[0].clone()),
+            "one of the entries 2 to 7: what stands in the log as checkpoint 2 is another one",
+        ),
+        (
+            "first checkpoint dropped",
+            |c| drop(c.checkpoints.remove(0)),
+            "one of the entries 0 to 7: checkpoint 1 was removed from the log",
+        ),
+        (
+            "checkpoint in between dropped",
+            |c| drop(c.checkpoints.remove(1)),
+            "one of the entries 2 to 7: checkpoint 2 was removed from the log",
+        ),
     ];
     let whole = Copy::of("ab.acab.bc.");
     for (name, tamper, expected) in ways {
@@ -300,6 +321,12 @@ fn what_the_copy_alone_cannot_show_the_kept_checkpoint_shows() {
     assert_eq!(told(bare.judge(None)), "whole: 8 entries");
     let broken = bare.judge(Some(kept)).unwrap_err();
     assert_eq!((broken.index, broken.until, broken.what), (2, 8, Wrong::Rewritten { size: 8 }));
+    // The newest checkpoint alone dropped.
+    let mut unsigned = whole.clone();
+    unsigned.checkpoints.pop();
+    assert_eq!(told(unsigned.judge(None)), "whole: 8 entries");
+    let broken = unsigned.judge(Some(kept)).unwrap_err();
+    assert_eq!((broken.index, broken.until, broken.what), (6, 8, Wrong::CheckpointRemoved { number: 3 }));
     // Everything gone.
     let empty = Copy::of("");
     assert_eq!(empty.judge(Some(kept)).unwrap_err().what, Wrong::CutOff { size: 8 });
