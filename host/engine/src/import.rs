@@ -323,7 +323,7 @@ impl Import<'_> {
             object: object.id.clone(),
             name: object.name.clone(),
             at: taken.at.clone(),
-            what: taken.what.to_owned(),
+            what: taken.what,
             taken: value,
         };
         self.after.proposals = work.set(self.after.proposals, &key, Some(&suspicion))?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sluice_model::content::{self, Part};
 use sluice_model::tree::Tree;
 use sluice_model::{Digest, LogicalId, Object, Pointer, SlotName};
+use sluice_platform::Likeness;
 use sluice_vault::Purpose;
 use zeroize::Zeroizing;
 
@@ -30,7 +31,7 @@ pub struct Suspicion {
     /// Where in the content.
     pub at: Pointer,
     /// What gave it away.
-    pub what: String,
+    pub what: Likeness,
     /// The value, sealed.
     pub taken: Taken,
 }

@@ -42,7 +42,7 @@ pub fn mark(parts: &[Part]) -> Value {
 #[must_use]
 pub fn parts(value: &Value) -> Option<Vec<Part>> {
     let members = value.as_object()?;
-    let marked = members.get(MARK).filter(|_| members.len() == 1)?;
+    let marked = if members.len() == 1 { members.get(MARK)? } else { return None };
     Vec::deserialize(marked).ok()
 }
 

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
-use jiter::{JsonErrorType, JsonValue, LinePosition};
+use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, NumberAny, NumberInt, Peek};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::{Digest, Pointer};
 
-/// Nesting that is read; deeper input is refused. The parser's own limit: it recurses on the stack.
+/// Nesting that is read; deeper input is refused, since reading recurses on the stack.
 pub const MOST_NESTED: usize = 200;
 
 /// Why input is not JSON that can be kept exactly.
@@ -30,11 +31,24 @@ pub enum ReadError {
         /// Offset of the first wrong byte.
         at: usize,
     },
+    /// Nothing but white space.
+    #[error("there is nothing in it")]
+    Empty,
+    /// The end comes before all is closed that was opened.
+    #[error("it ends {open} at line {line} column {column}, so the rest is missing")]
+    CutOff {
+        /// What is not closed or not there yet, in words.
+        open: &'static str,
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+    },
     /// Not JSON (RFC 8259).
     #[error("{what} at line {line} column {column}")]
     Syntax {
-        /// What was wrong, in words.
-        what: String,
+        /// What was found or missed, in words.
+        what: &'static str,
         /// Line, from 1.
         line: usize,
         /// Column in bytes, from 1.
@@ -76,53 +90,173 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Value, ReadError> {
     }
     let text = std::str::from_utf8(bytes).map_err(|e| ReadError::NotUtf8 { at: e.valid_up_to() })?;
     let bytes = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
-    let parsed = JsonValue::parse(bytes, false).map_err(|error| {
-        let LinePosition { line, column } = error.get_position(bytes);
-        match error.error_type {
-            JsonErrorType::RecursionLimitExceeded => ReadError::TooDeep { line, column },
-            what => ReadError::Syntax { what: what.to_string(), line, column },
-        }
-    })?;
-    convert(&parsed, &mut Pointer::root())
+    if bytes.trim_ascii().is_empty() {
+        return Err(ReadError::Empty);
+    }
+    let mut input = Jiter::new(bytes);
+    let document = input.peek().map_err(Wrong::from).and_then(|peek| value(&mut input, peek, 1));
+    let document = document.and_then(|document| input.finish().map(|()| document).map_err(Wrong::from));
+    document.map_err(|wrong| wrong.told(bytes))
 }
 
-fn convert(value: &JsonValue<'_>, at: &mut Pointer) -> Result<Value, ReadError> {
-    Ok(match value {
-        JsonValue::Null => Value::Null,
-        JsonValue::Bool(flag) => Value::Bool(*flag),
-        JsonValue::Int(int) => Value::Number((*int).into()),
-        JsonValue::BigInt(int) => {
-            let digits = int.to_string();
-            let exact = digits.parse::<u64>().map(Number::from).ok().or_else(|| {
-                let float: f64 = digits.parse().ok()?;
-                (ryu_js::Buffer::new().format(float) == digits).then(|| Number::from_f64(float))?
-            });
-            Value::Number(exact.ok_or_else(|| ReadError::Inexact { at: at.clone() })?)
-        }
-        JsonValue::Float(float) => {
-            Value::Number(number(*float).ok_or_else(|| ReadError::Inexact { at: at.clone() })?)
-        }
-        JsonValue::Str(text) => Value::String(text.clone().into_owned()),
-        JsonValue::Array(items) => {
-            let mut list = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                at.push(index);
-                list.push(convert(item, at)?);
-                at.pop();
+/// What is wrong with a document, while the way back to its root is still being told.
+struct Wrong {
+    what: Mistake,
+    /// Tokens of the pointer, the innermost first.
+    within: Vec<String>,
+}
+
+enum Mistake {
+    /// What the parser found, at this byte.
+    Syntax(JiterErrorType, usize),
+    /// A value at this byte that is nested too deep.
+    TooDeep(usize),
+    Duplicate,
+    Inexact,
+}
+
+impl From<Mistake> for Wrong {
+    fn from(what: Mistake) -> Self {
+        Self { what, within: Vec::new() }
+    }
+}
+
+impl From<JiterError> for Wrong {
+    fn from(error: JiterError) -> Self {
+        Mistake::Syntax(error.error_type, error.index).into()
+    }
+}
+
+impl Wrong {
+    fn within(mut self, token: impl ToString) -> Self {
+        self.within.push(token.to_string());
+        self
+    }
+
+    fn told(self, bytes: &[u8]) -> ReadError {
+        let at = || {
+            let mut at = Pointer::root();
+            self.within.iter().rev().for_each(|token| at.push(token));
+            at
+        };
+        match self.what {
+            Mistake::Duplicate => ReadError::Duplicate { at: at() },
+            Mistake::Inexact => ReadError::Inexact { at: at() },
+            Mistake::TooDeep(byte) => {
+                let (line, column) = position(bytes, byte);
+                ReadError::TooDeep { line, column }
             }
-            Value::Array(list)
-        }
-        JsonValue::Object(members) => {
-            let mut object = Map::new();
-            for (key, member) in members.iter() {
-                at.push(key);
-                if object.insert(key.clone().into_owned(), convert(member, at)?).is_some() {
-                    return Err(ReadError::Duplicate { at: at.clone() });
+            Mistake::Syntax(error, byte) => {
+                let (line, column) = position(bytes, byte);
+                match in_words(&error) {
+                    Words::Ends(open) => ReadError::CutOff { open, line, column },
+                    Words::Found(what) => ReadError::Syntax { what, line, column },
                 }
-                at.pop();
             }
-            Value::Object(object)
         }
+    }
+}
+
+/// Line and column of a byte, from 1.
+fn position(bytes: &[u8], byte: usize) -> (usize, usize) {
+    let before = bytes.get(..byte).unwrap_or(bytes);
+    let lines = before.split(|byte| *byte == b'\n');
+    let (count, last) = lines.fold((0, 0), |(count, _), line| (count + 1, line.len()));
+    (count, last + 1)
+}
+
+enum Words {
+    /// The input ends, and this is open.
+    Ends(&'static str),
+    /// This was found or missed.
+    Found(&'static str),
+}
+
+fn in_words(error: &JiterErrorType) -> Words {
+    use JsonErrorType as E;
+    let JiterErrorType::JsonError(error) = error else { return Words::Found("something that is no JSON") };
+    match error {
+        E::EofWhileParsingList => Words::Ends("inside a list"),
+        E::EofWhileParsingObject => Words::Ends("inside an object"),
+        E::EofWhileParsingString => Words::Ends("inside a text"),
+        E::EofWhileParsingValue => Words::Ends("before a value is complete"),
+        E::ExpectedColon => Words::Found("no `:` after a member's name"),
+        E::ExpectedListCommaOrEnd => Words::Found("no `,` or `]` after a list's element"),
+        E::ExpectedObjectCommaOrEnd => Words::Found("no `,` or `}` after an object's member"),
+        E::ExpectedSomeIdent => Words::Found("a word that is not `true`, `false` or `null`"),
+        E::ExpectedSomeValue => Words::Found("something that begins no value"),
+        E::InvalidEscape => Words::Found("a `\\` that begins no escape"),
+        E::InvalidUnicodeCodePoint | E::LoneLeadingSurrogateInHexEscape | E::UnexpectedEndOfHexEscape => {
+            Words::Found("a `\\u` that stands for no character")
+        }
+        E::ControlCharacterWhileParsingString => {
+            Words::Found("a control character inside a text, which has to be escaped")
+        }
+        E::InvalidNumber => Words::Found("a number that JSON does not write so"),
+        E::NumberOutOfRange => Words::Found("a number with more digits than are read"),
+        E::KeyMustBeAString => Words::Found("a member's name that is not in double quotes"),
+        E::TrailingComma => Words::Found("a `,` with nothing after it"),
+        E::TrailingCharacters => Words::Found("more text after the end of the document"),
+        E::FloatExpectingInt | E::DuplicateKey(_) | E::InternalError(_) | E::RecursionLimitExceeded => {
+            Words::Found("something that is no JSON")
+        }
+    }
+}
+
+/// Reads the value that begins with `peek`, at the `level`-th level of nesting.
+fn value(input: &mut Jiter<'_>, peek: Peek, level: usize) -> Result<Value, Wrong> {
+    Ok(match peek {
+        Peek::Null => {
+            input.known_null()?;
+            Value::Null
+        }
+        Peek::True | Peek::False => Value::Bool(input.known_bool(peek)?),
+        Peek::String => Value::String(input.known_str()?.to_owned()),
+        Peek::Array => {
+            let mut items = Vec::new();
+            let mut next = input.known_array()?;
+            while let Some(peek) = next {
+                check_level(input, level)?;
+                items.push(value(input, peek, level + 1).map_err(|wrong| wrong.within(items.len()))?);
+                next = input.array_step()?;
+            }
+            Value::Array(items)
+        }
+        Peek::Object => {
+            let mut members = Map::new();
+            let mut next = input.known_object()?.map(str::to_owned);
+            while let Some(key) = next {
+                check_level(input, level)?;
+                let peek = input.peek()?;
+                match (value(input, peek, level + 1), members.entry(key)) {
+                    (Ok(member), Entry::Vacant(free)) => drop(free.insert(member)),
+                    (Ok(_), taken) => return Err(Wrong::from(Mistake::Duplicate).within(taken.key())),
+                    (Err(wrong), entry) => return Err(wrong.within(entry.key())),
+                }
+                next = input.next_key()?.map(str::to_owned);
+            }
+            Value::Object(members)
+        }
+        _ => {
+            let read = match input.known_number(peek)? {
+                NumberAny::Int(NumberInt::Int(int)) => Some(int.into()),
+                NumberAny::Int(NumberInt::BigInt(int)) => exact(&int.to_string()),
+                NumberAny::Float(float) => number(float),
+            };
+            Value::Number(read.ok_or(Mistake::Inexact)?)
+        }
+    })
+}
+
+fn check_level(input: &Jiter<'_>, level: usize) -> Result<(), Mistake> {
+    if level > MOST_NESTED { Err(Mistake::TooDeep(input.current_index())) } else { Ok(()) }
+}
+
+/// The number of these digits, if there is one that is written with just these.
+fn exact(digits: &str) -> Option<Number> {
+    digits.parse::<u64>().map(Number::from).ok().or_else(|| {
+        let float: f64 = digits.parse().ok()?;
+        (ryu_js::Buffer::new().format(float) == digits).then(|| Number::from_f64(float))?
     })
 }
 
@@ -272,15 +406,31 @@ pub(crate) mod tests {
             (r#"{"a": [1, {"b": 1, "b": 2}]}"#, "the key at `/a/1/b` occurs twice"),
             (r#"{"n": 123456789012345678901}"#, "the number at `/n` cannot be kept exactly"),
             (r#"{"n": [1e999]}"#, "the number at `/n/0` cannot be kept exactly"),
-            ("{\"a\":\n  tru}", "at line 2 column"),
-            ("{\"a\": 1", "EOF"),
-            ("", "EOF"),
+            (r#"{"b": 1, "b": [}"#, "something that begins no value at line 1 column 16"),
+            ("{\"a\":\n  tru}", "a word that is not `true`, `false` or `null` at line 2 column"),
+            ("{\"a\": 1\n", "it ends inside an object at line 2 column 1, so the rest is missing"),
+            ("[1, [\"a", "it ends inside a text at line 1 column"),
+            ("[1,", "it ends before a value is complete at line 1 column 4"),
+            ("{\"a\":", "it ends before a value is complete at line 1 column 6"),
+            ("", "there is nothing in it"),
+            ("\u{feff} \n", "there is nothing in it"),
+            ("[1 2]", "no `,` or `]` after a list's element at line 1 column 4"),
+            ("{\"a\" 1}", "no `:` after a member's name at line 1 column 6"),
+            ("{a: 1}", "a member's name that is not in double quotes at line 1 column 2"),
+            ("[1,]", "a `,` with nothing after it at line 1 column 4"),
+            ("[\"\\x\"]", "a `\\` that begins no escape at line 1 column"),
+            ("[01]", "a number that JSON does not write so at line 1 column"),
+            ("1 2", "more text after the end of the document at line 1 column 3"),
         ] {
             let error = read(written.as_bytes(), LIMIT).unwrap_err().to_string();
             assert!(error.contains(expected), "{written}: {error}");
         }
-        let deep = "[".repeat(5000);
-        assert!(matches!(read(deep.as_bytes(), LIMIT), Err(ReadError::TooDeep { .. })));
+        let nested = |levels| "[".repeat(levels) + "0" + &"]".repeat(levels);
+        assert!(read(nested(MOST_NESTED).as_bytes(), LIMIT).is_ok());
+        for levels in [MOST_NESTED + 1, 100_000] {
+            let error = read(nested(levels).as_bytes(), LIMIT);
+            assert_eq!(error, Err(ReadError::TooDeep { line: 1, column: MOST_NESTED + 2 }));
+        }
         assert_eq!(read(b"\"a\xff\"", LIMIT), Err(ReadError::NotUtf8 { at: 2 }));
         assert_eq!(read(b"[1,2]", 4), Err(ReadError::TooLarge { bytes: 5, limit: 4 }));
     }

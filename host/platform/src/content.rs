@@ -1,81 +1,23 @@
-//! From native JSON to an object's content, in one pass over it: secrets out, references found,
-//! native ids replaced.
+//! From native JSON to an object's content: references found, secrets out, native ids replaced.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use sluice_model::content::{self, Part};
-use sluice_model::{Digest, LogicalId, ObjectKind, Pointer, Reference, ReferenceKind, SlotName, Target};
+use sluice_model::{Digest, ObjectKind, Pointer, Reference, SlotName};
 
-use crate::SecretText;
+use crate::references::{Dialect, Scope, references};
 use crate::slots;
-use crate::suspect::{self, Naming};
+use crate::suspect::{self, Naming, Promise};
 use crate::translate::{Translation, Translator};
-
-/// One step into content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step<'v> {
-    Member(&'v str),
-    Element(usize),
-}
-
-impl<'v> Step<'v> {
-    pub(crate) const fn member(self) -> Option<&'v str> {
-        match self {
-            Self::Member(name) => Some(name),
-            Self::Element(_) => None,
-        }
-    }
-}
-
-/// What can be referred to from inside one app, and by which ids and names.
-pub(crate) struct Scope {
-    /// By native id, as the content spells it.
-    pub(crate) ids: HashMap<String, (ObjectKind, LogicalId)>,
-    pub(crate) queries: HashMap<String, Vec<LogicalId>>,
-    pub(crate) components: HashMap<String, Vec<LogicalId>>,
-    pub(crate) translator: Translator,
-}
-
-impl Scope {
-    /// What a name among `of` leads to.
-    pub(crate) fn by_name(of: &HashMap<String, Vec<LogicalId>>, name: &str, wanted: ObjectKind) -> Target {
-        match of.get(name).map(Vec::as_slice) {
-            None | Some([]) => Target::Dangling { wanted, named: name.to_owned() },
-            Some([one]) => Target::Resolved(one.clone()),
-            Some(many) => Target::Ambiguous { named: name.to_owned(), candidates: many.to_vec() },
-        }
-    }
-
-    /// What an id leads to.
-    pub(crate) fn by_id(&self, id: &str, wanted: ObjectKind) -> Target {
-        match self.ids.get(id) {
-            Some((_, to)) => Target::Resolved(to.clone()),
-            None => Target::Dangling { wanted, named: id.to_owned() },
-        }
-    }
-}
-
-/// Where the references of a platform's content are.
-pub(crate) trait Dialect {
-    /// The edges that the text at `steps` of `root` stands for.
-    fn edges(
-        &self,
-        kind: ObjectKind,
-        root: &Value,
-        steps: &[Step<'_>],
-        text: &str,
-        scope: &Scope,
-        found: &mut Vec<(ReferenceKind, Target)>,
-    );
-}
+use crate::{Likeness, SecretText};
 
 /// What stood where a mark is now.
 pub(crate) struct TakenText {
     pub(crate) at: Pointer,
     pub(crate) slot: SlotName,
     pub(crate) provisional: bool,
-    pub(crate) what: &'static str,
+    pub(crate) what: Likeness,
     pub(crate) value: SecretText,
 }
 
@@ -88,42 +30,20 @@ pub(crate) struct Content {
     pub(crate) clash: Option<String>,
 }
 
-/// Whether the member at these steps is no content.
-pub(crate) type LeaveOut<'a> = &'a dyn Fn(&[Step<'_>]) -> bool;
-
 /// Makes the content of one object.
-pub(crate) fn convert(
-    native: &Value,
-    kind: ObjectKind,
-    scope: &Scope,
-    dialect: &dyn Dialect,
-    leave_out: LeaveOut<'_>,
-) -> Content {
+pub(crate) fn convert(native: Value, kind: ObjectKind, scope: &Scope, dialect: &dyn Dialect) -> Content {
+    let references = references(&native, kind, scope, dialect);
     // Only a data source's options have marks already.
-    let marks = if kind == ObjectKind::DataSource { content::marks(native) } else { Vec::new() };
-    let mut pass = Pass {
-        root: native,
-        kind,
-        context: Some((scope, dialect)),
-        leave_out,
-        steps: Vec::new(),
-        references: Vec::new(),
-        edges: Vec::new(),
-        taken: Vec::new(),
-        names: marks.into_iter().map(|mark| mark.slot).collect(),
-        clash: None,
-    };
-    let value = pass.value(native, None);
-    let mut references = pass.references;
-    references.sort();
-    references.dedup();
+    let marks = if kind == ObjectKind::DataSource { content::marks(&native) } else { Vec::new() };
+    let names = marks.into_iter().map(|mark| mark.slot).collect();
+    let (mut value, mut pass) = (native, Pass::new(Some(&scope.translator), names));
+    pass.value(&mut value, Path::Root, None);
     Content { value, references, taken: pass.taken, clash: pass.clash }
 }
 
 /// Takes secrets out of what is no object's content; answers how many.
-pub(crate) fn withhold(native: &Value) -> (Value, usize) {
-    let (value, taken) = take_out(native);
-    (value, taken.len())
+pub(crate) fn withhold(native: &mut Value) -> usize {
+    take_out(native).len()
 }
 
 /// What looks like a secret in some content, with the value and what gave it away.
@@ -131,8 +51,7 @@ pub(crate) fn withhold(native: &Value) -> (Value, usize) {
 /// In content that was imported nothing is left to find but what a person put back.
 #[must_use]
 pub fn secrets_in_the_clear(content: &Value) -> Vec<ClearSecret> {
-    let (_, taken) = take_out(content);
-    taken
+    take_out(&mut content.clone())
         .into_iter()
         .map(|found| ClearSecret { at: found.at, what: found.what, value: found.value })
         .collect()
@@ -144,201 +63,187 @@ pub struct ClearSecret {
     /// Where.
     pub at: Pointer,
     /// What gave it away.
-    pub what: &'static str,
+    pub what: Likeness,
     /// The value.
     pub value: SecretText,
 }
 
-fn take_out(native: &Value) -> (Value, Vec<TakenText>) {
-    let mut pass = Pass {
-        root: native,
-        kind: ObjectKind::App,
-        context: None,
-        leave_out: &|_| false,
-        steps: Vec::new(),
-        references: Vec::new(),
-        edges: Vec::new(),
-        taken: Vec::new(),
-        names: BTreeSet::new(),
-        clash: None,
-    };
-    let value = pass.value(native, None);
-    (value, pass.taken)
+fn take_out(native: &mut Value) -> Vec<TakenText> {
+    let mut pass = Pass::new(None, BTreeSet::new());
+    pass.value(native, Path::Root, None);
+    pass.taken
 }
 
-struct Pass<'v, 's> {
-    root: &'v Value,
-    kind: ObjectKind,
-    context: Option<(&'s Scope, &'s dyn Dialect)>,
-    leave_out: LeaveOut<'s>,
-    steps: Vec<Step<'v>>,
-    references: Vec<Reference>,
-    edges: Vec<(ReferenceKind, Target)>,
+/// The way to a value, as the frames of the pass hold it.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Member(&'p Path<'p>, &'p str),
+    Element(&'p Path<'p>, usize),
+}
+
+impl Path<'_> {
+    fn pointer(&self) -> Pointer {
+        match self {
+            Self::Root => Pointer::root(),
+            Self::Member(before, name) => before.pointer().child(name),
+            Self::Element(before, index) => before.pointer().child(index),
+        }
+    }
+
+    /// The name of the innermost member.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Root => None,
+            Self::Member(_, name) => Some(name),
+            Self::Element(before, _) => before.name(),
+        }
+    }
+}
+
+/// What a value's name promises, and how it came by the name.
+type Named = Option<(Promise, Naming)>;
+
+/// Rewrites content in place.
+struct Pass<'s> {
+    translator: Option<&'s Translator>,
     taken: Vec<TakenText>,
     names: BTreeSet<SlotName>,
     clash: Option<String>,
 }
 
-impl<'v> Pass<'v, '_> {
-    fn pointer(&self) -> Pointer {
-        let mut at = Pointer::root();
-        for step in &self.steps {
-            match step {
-                Step::Member(name) => at.push(name),
-                Step::Element(index) => at.push(index),
-            }
-        }
-        at
+impl<'s> Pass<'s> {
+    const fn new(translator: Option<&'s Translator>, names: BTreeSet<SlotName>) -> Self {
+        Self { translator, taken: Vec::new(), names, clash: None }
     }
 
-    fn value(&mut self, value: &'v Value, name: Option<(&'v str, Naming)>) -> Value {
+    fn value(&mut self, value: &mut Value, at: Path<'_>, named: Named) {
+        if let Some(parts) = content::parts(value) {
+            *value = self.marked(&parts, at);
+            return;
+        }
         match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-            Value::String(text) => self.text(text, name),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => {
+                if let Some(changed) = self.text(text, at, named) {
+                    *value = changed;
+                }
+            }
             Value::Array(items) => {
                 let pair = match items.as_slice() {
-                    [Value::String(first), Value::String(_)] if suspect::promise(first).is_some() => {
-                        Some(first.as_str())
-                    }
+                    [Value::String(first), Value::String(_)] => suspect::promise(first),
                     _ => None,
                 };
-                let mut list = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    let name = pair.filter(|_| index == 1).map(|first| (first, Naming::Pair)).or(name);
-                    self.steps.push(Step::Element(index));
-                    list.push(self.value(item, name));
-                    self.steps.pop();
+                for (index, item) in items.iter_mut().enumerate() {
+                    let pair = pair.filter(|_| index == 1).map(|promise| (promise, Naming::Pair));
+                    self.value(item, Path::Element(&at, index), pair.or(named));
                 }
-                Value::Array(list)
             }
-            Value::Object(members) => {
-                if let Some(parts) = content::parts(value) {
-                    return self.marked(&parts);
-                }
-                if members.contains_key("credential_id") {
-                    return self.credential(members, name);
-                }
-                self.members(members, name)
+            Value::Object(members) if members.contains_key("credential_id") => {
+                self.credential(members, at, named);
             }
+            Value::Object(members) => self.members(members, at, named),
         }
     }
 
-    fn members(&mut self, members: &'v Map<String, Value>, name: Option<(&'v str, Naming)>) -> Value {
+    fn members(&mut self, members: &mut Map<String, Value>, at: Path<'_>, named: Named) {
         let pair = ["key", "name", "header"]
             .iter()
             .find_map(|of| members.get(*of))
             .and_then(Value::as_str)
-            .filter(|of| suspect::promise(of).is_some());
-        let mut object = Map::new();
-        for (key, member) in members {
+            .and_then(suspect::promise)
+            .filter(|_| !members.contains_key("label"));
+        let mut renamed = Vec::new();
+        for (key, member) in members.iter_mut() {
             // ToolJet wraps values: `{"password": {"value": …}}` is still about a password.
-            let name = match (key.as_str(), pair) {
-                ("value", Some(of)) if !members.contains_key("label") => Some((of, Naming::Pair)),
-                ("value", _) => name,
-                (key, _) => Some((key, Naming::Member)),
+            let named = match (key.as_str(), pair) {
+                ("value", Some(promise)) => Some((promise, Naming::Pair)),
+                ("value", None) => named,
+                (key, _) => suspect::promise(key).map(|promise| (promise, Naming::Member)),
             };
-            self.steps.push(Step::Member(key));
-            if !(self.leave_out)(&self.steps) {
-                let member = self.value(member, name);
-                object.insert(self.translated(key), member);
-            }
-            self.steps.pop();
+            self.value(member, Path::Member(&at, key), named);
+            renamed.extend(self.translated(key).map(|to| (key.clone(), to)));
         }
-        Value::Object(object)
+        for (from, to) in renamed {
+            if let Some(member) = members.remove(&from) {
+                members.insert(to, member);
+            }
+        }
     }
 
     /// A place whose value ToolJet keeps elsewhere, outside of a data source's options.
-    fn credential(&mut self, members: &'v Map<String, Value>, name: Option<(&'v str, Naming)>) -> Value {
-        let mut object = Map::new();
-        for (key, member) in
-            members.iter().filter(|(key, _)| !matches!(key.as_str(), "credential_id" | "value"))
-        {
-            self.steps.push(Step::Member(key));
-            let member = self.value(member, name);
-            self.steps.pop();
-            object.insert(key.clone(), member);
+    fn credential(&mut self, members: &mut Map<String, Value>, at: Path<'_>, named: Named) {
+        members.remove("credential_id");
+        let value = members.remove("value");
+        for (key, member) in members.iter_mut() {
+            self.value(member, Path::Member(&at, key), named);
         }
-        let base = self.steps.iter().rev().find_map(|step| step.member()).unwrap_or("credential");
-        let Some(base) = SlotName::new(base).or_else(|_| SlotName::new("credential")).ok() else {
-            return Value::Object(object);
-        };
+        let base = at.name().unwrap_or("credential");
+        let Some(base) = SlotName::new(base).or_else(|_| SlotName::new("credential")).ok() else { return };
         let slot = slots::named(&mut self.names, &base, "");
-        if let Some(text) = members.get("value").and_then(Value::as_str).filter(|text| !text.is_empty()) {
-            let at = self.pointer().child("value");
-            let value = SecretText::new(text);
+        if let Some(Value::String(text)) = value.filter(|value| value != "") {
             self.taken.push(TakenText {
-                at,
+                at: at.pointer().child("value"),
                 slot: slot.clone(),
                 provisional: false,
-                what: "declared",
-                value,
+                what: Likeness::Declared,
+                value: SecretText::new(text),
             });
         }
-        object.insert("value".to_owned(), content::mark(&[Part::Slot(slot)]));
-        Value::Object(object)
+        members.insert("value".to_owned(), content::mark(&[Part::Slot(slot)]));
     }
 
-    fn text(&mut self, text: &'v str, name: Option<(&'v str, Naming)>) -> Value {
+    /// What a text becomes, unless it stays.
+    fn text(&mut self, text: &str, at: Path<'_>, named: Named) -> Option<Value> {
         if text.is_empty() {
-            return Value::String(String::new());
+            return None;
         }
-        self.refer(text);
-        let suspects = suspect::find(text, name);
+        let suspects = suspect::find(text, named);
         if suspects.is_empty() {
-            let is_id = self
-                .steps
-                .iter()
-                .rev()
-                .find_map(|step| step.member())
-                .is_some_and(|key| key == "id" || key.ends_with("Id"));
-            if let Some(id) = self.context.filter(|_| is_id).and_then(|(scope, _)| scope.translator.id(text))
-            {
-                return Value::String(id.to_owned());
-            }
-            return Value::String(self.translated(text));
+            let is_id = at.name().is_some_and(|name| name == "id" || name.ends_with("Id"));
+            let id = self.translator.filter(|_| is_id).and_then(|translator| translator.id(text));
+            return id.map(str::to_owned).or_else(|| self.translated(text)).map(Value::String);
         }
         let mut parts = Vec::new();
-        self.split(text, &suspects, &mut parts);
-        content::mark(&parts)
+        self.split(text, &suspects, at, &mut parts);
+        Some(content::mark(&parts))
     }
 
     /// What a declared slot left of a text may still hold what looks like a secret.
-    fn marked(&mut self, before: &[Part]) -> Value {
+    fn marked(&mut self, before: &[Part], at: Path<'_>) -> Value {
         let mut parts = Vec::new();
         for part in before {
             match part {
-                Part::Text(text) => {
-                    self.refer(text);
-                    let suspects = suspect::find(text, None);
-                    self.split(text, &suspects, &mut parts);
-                }
+                Part::Text(text) => self.split(text, &suspect::find(text, None), at, &mut parts),
                 slot => parts.push(slot.clone()),
             }
         }
         content::mark(&parts)
     }
 
-    fn split(&mut self, text: &str, suspects: &[suspect::Suspect], parts: &mut Vec<Part>) {
+    fn split(&mut self, text: &str, suspects: &[suspect::Suspect], at: Path<'_>, parts: &mut Vec<Part>) {
         let mut done = 0;
         for found in suspects {
             let Some(value) = text.get(found.range.clone()) else { continue };
-            let at = self.pointer();
+            let at = at.pointer();
             let Some(slot) = self.provisional(found.what, &at) else { continue };
-            if let Some(before) = text.get(done..found.range.start).filter(|before| !before.is_empty()) {
-                parts.push(Part::Text(self.translated(before)));
-            }
+            self.keep(text.get(done..found.range.start), parts);
             parts.push(Part::Provisional(slot.clone()));
             let value = SecretText::new(value);
             self.taken.push(TakenText { at, slot, provisional: true, what: found.what, value });
             done = found.range.end;
         }
-        if let Some(after) = text.get(done..).filter(|after| !after.is_empty()) {
-            parts.push(Part::Text(self.translated(after)));
+        self.keep(text.get(done..), parts);
+    }
+
+    fn keep(&mut self, text: Option<&str>, parts: &mut Vec<Part>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            parts.push(Part::Text(self.translated(text).unwrap_or_else(|| text.to_owned())));
         }
     }
 
     /// Named for what was found and where, so that the same import gives the same name again.
-    fn provisional(&mut self, what: &str, at: &Pointer) -> Option<SlotName> {
+    fn provisional(&mut self, what: Likeness, at: &Pointer) -> Option<SlotName> {
         let name =
             SlotName::new(format!("{what}@{at}")).ok().filter(|name| name.as_str().len() <= 160).or_else(
                 || SlotName::new(format!("{what}@{}", Digest::of(at.to_string().as_bytes()).short())).ok(),
@@ -346,37 +251,14 @@ impl<'v> Pass<'v, '_> {
         Some(slots::named(&mut self.names, &name, ""))
     }
 
-    fn refer(&mut self, text: &str) {
-        let Some((scope, dialect)) = self.context else { return };
-        dialect.edges(self.kind, self.root, &self.steps, text, scope, &mut self.edges);
-        if self.edges.is_empty() {
-            return;
-        }
-        let at = self.pointer();
-        let references = self.edges.drain(..).map(|(kind, target)| {
-            // What is asked for may be anything, and is shown.
-            let target = match target {
-                Target::Dangling { wanted, named } => {
-                    Target::Dangling { wanted, named: suspect::shown(&named) }
-                }
-                Target::Ambiguous { named, candidates } => {
-                    Target::Ambiguous { named: suspect::shown(&named), candidates }
-                }
-                known => known,
-            };
-            Reference { at: at.clone(), kind, target }
-        });
-        self.references.extend(references);
-    }
-
-    fn translated(&mut self, text: &str) -> String {
-        let Some((scope, _)) = self.context else { return text.to_owned() };
-        match scope.translator.text(text) {
-            Translation::Same => text.to_owned(),
-            Translation::Changed(text) => text,
+    /// The text with its ids replaced, unless there are none.
+    fn translated(&mut self, text: &str) -> Option<String> {
+        match self.translator?.text(text) {
+            Translation::Same => None,
+            Translation::Changed(text) => Some(text),
             Translation::Forbidden(id) => {
                 self.clash = Some(id);
-                text.to_owned()
+                None
             }
         }
     }

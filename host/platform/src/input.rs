@@ -35,7 +35,7 @@ pub enum ReadError {
         limit: usize,
     },
     /// Not JSON that can be kept exactly.
-    #[error("`{file}`{}: {source}; export it again and do not edit it", line.map(|n| format!(" record on line {n}")).unwrap_or_default())]
+    #[error("`{file}`{}: {source}; {}", line.map(|n| format!(" record on line {n}")).unwrap_or_default(), advice(source))]
     Json {
         /// The file.
         file: String,
@@ -98,6 +98,14 @@ pub enum ReadError {
         /// The id.
         id: String,
     },
+}
+
+const fn advice(source: &json::ReadError) -> &'static str {
+    match source {
+        json::ReadError::Empty | json::ReadError::CutOff { .. } => "export it again and take the whole file",
+        json::ReadError::Inexact { .. } => "hold it as text in the platform and export it again",
+        _ => "export it again and do not edit it",
+    }
 }
 
 /// One parsed document of a file.
@@ -227,7 +235,11 @@ mod tests {
             ("{\"a\": 1}\n{\"a\": }\n", "`x.json` record on line 2"),
             ("{\"a\": [{\"$sluice\": 1}]}", "`/a/0/$sluice`"),
             ("{\"a\": 1, \"a\": 2}", "the key at `/a` occurs twice"),
-            ("{\"a\": ", "line 1 column"),
+            (
+                "{\"a\": ",
+                "at line 1 column 7, so the rest is missing; export it again and take the whole file",
+            ),
+            ("{\"a\": tru}", "at line 1 column 10; export it again and do not edit it"),
         ] {
             let error = parse(&[file(text)], 100).err().map(|e| e.to_string()).unwrap();
             assert!(error.contains(expected), "{text}: {error}");

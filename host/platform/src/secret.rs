@@ -5,6 +5,8 @@ use std::fmt;
 use sluice_model::{LogicalId, Pointer, SlotName};
 use zeroize::Zeroizing;
 
+use crate::Likeness;
+
 /// A secret's value: wiped when dropped, never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(Zeroizing<String>);
@@ -45,8 +47,8 @@ pub struct TakenSecret {
     /// Whether it merely looks like a secret. The text at `at` can then be had back by putting the
     /// values in place of the marks.
     pub provisional: bool,
-    /// What gave it away, such as `declared` or `jwt`.
-    pub what: &'static str,
+    /// What gave it away.
+    pub what: Likeness,
     /// The value. For a member of JSON held as text it is unescaped.
     pub value: SecretText,
 }

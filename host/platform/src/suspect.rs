@@ -9,11 +9,13 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use regex::Regex;
 
+use crate::Likeness;
+
 /// A piece of text that looks like a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Suspect {
     pub(crate) range: Range<usize>,
-    pub(crate) what: &'static str,
+    pub(crate) what: Likeness,
 }
 
 /// What a name promises about the value that stands under it.
@@ -45,7 +47,7 @@ enum Judge {
 }
 
 struct Pattern {
-    what: &'static str,
+    what: Likeness,
     hints: &'static [&'static str],
     regex: &'static str,
     judge: Judge,
@@ -55,19 +57,19 @@ struct Pattern {
 /// issuers document for secret scanners.
 const PATTERNS: &[Pattern] = &[
     Pattern {
-        what: "private-key",
+        what: Likeness::PrivateKey,
         hints: &["-----begin"],
         regex: r"(?s)-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\z)",
         judge: Judge::Form,
     },
     Pattern {
-        what: "jwt",
+        what: Likeness::Jwt,
         hints: &["eyj"],
         regex: r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
         judge: Judge::Form,
     },
     Pattern {
-        what: "token",
+        what: Likeness::Token,
         hints: &[
             "akia",
             "asia",
@@ -102,31 +104,31 @@ const PATTERNS: &[Pattern] = &[
         judge: Judge::Form,
     },
     Pattern {
-        what: "webhook",
+        what: Likeness::Webhook,
         hints: &["hooks.slack.com/"],
         regex: r"hooks\.slack\.com/services/([A-Z0-9]+/[A-Z0-9]+/[A-Za-z0-9]+)",
         judge: Judge::Form,
     },
     Pattern {
-        what: "url-password",
+        what: Likeness::UrlPassword,
         hints: &["://"],
         regex: r#"(?i)(?-u:\b)[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>{}?#]*:([^\s/@"'<>{}]{1,200})@[a-z0-9\[]"#,
         judge: Judge::Literal,
     },
     Pattern {
-        what: "assignment",
+        what: Likeness::Assignment,
         hints: ASSIGNED,
         regex: r#"(?i)(?:password|passwd|pwd|passphrase|client_?secret|secret_?key|secret_?access_?key|api[_-]?key|api[_-]?secret|access[_-]?token|auth[_-]?token|refresh[_-]?token|private[_-]?key|account_?key)["'`]?\s*(?:=>|:=|[:=])\s*["'`]([^\s"'`{}<>$]{6,})["'`]"#,
         judge: Judge::Literal,
     },
     Pattern {
-        what: "assignment",
+        what: Likeness::Assignment,
         hints: ASSIGNED,
         regex: r#"(?i)(?:password|passwd|pwd|accountkey|sharedaccesskey|api[_-]?key|access[_-]?token|client_?secret)=([^\s"'`&;,{}<>()$\[\]]{6,})"#,
         judge: Judge::Random,
     },
     Pattern {
-        what: "authorization",
+        what: Likeness::Authorization,
         hints: &["bearer", "basic"],
         regex: r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})",
         judge: Judge::Random,
@@ -159,13 +161,13 @@ static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
 
 /// What looks like a secret in `text`, in order and without overlap.
 ///
-/// `name` is what the text stands under, if that is known.
-pub(crate) fn find(text: &str, name: Option<(&str, Naming)>) -> Vec<Suspect> {
+/// `named` is what the name promises under which the text stands, if it promises anything.
+pub(crate) fn find(text: &str, named: Option<(Promise, Naming)>) -> Vec<Suspect> {
     // An image that is part of a page is long and random, and no secret.
     if text.len() < 4 || text.starts_with("data:image/") || text.starts_with("data:font/") {
         return Vec::new();
     }
-    let mut found = by_name(text, name).into_iter().collect::<Vec<_>>();
+    let mut found = by_name(text, named).into_iter().collect::<Vec<_>>();
     if found.is_empty() && text.len() >= 8 {
         by_form(text, &mut found);
     }
@@ -215,16 +217,15 @@ fn by_form(text: &str, found: &mut Vec<Suspect>) {
     });
     // No text that a person wrote holds so many; each would be a slot that a person has to judge.
     if found.len() > MOST_IN_ONE_TEXT {
-        *found = vec![Suspect { range: 0..text.len(), what: "many" }];
+        *found = vec![Suspect { range: 0..text.len(), what: Likeness::Many }];
     }
 }
 
 /// Suspects in one text beyond which the whole text is one.
 const MOST_IN_ONE_TEXT: usize = 32;
 
-fn by_name(text: &str, name: Option<(&str, Naming)>) -> Option<Suspect> {
-    let (name, naming) = name?;
-    let promise = promise(name)?;
+fn by_name(text: &str, named: Option<(Promise, Naming)>) -> Option<Suspect> {
+    let (promise, naming) = named?;
     let value = after_scheme(text);
     let start = text.len() - value.len();
     let value = value.trim_end();
@@ -234,7 +235,7 @@ fn by_name(text: &str, name: Option<(&str, Naming)>) -> Option<Suspect> {
         (Naming::Member, Promise::Token) => value.len() >= 16 && is_random(value),
     };
     let ok = enough && value.len() <= 8192 && !value.contains(char::is_whitespace) && is_literal(value);
-    ok.then(|| Suspect { range: start..start + value.len(), what: "name" })
+    ok.then(|| Suspect { range: start..start + value.len(), what: Likeness::Name })
 }
 
 /// A name or id as it may be shown and stored beside content: what looks like a secret is left out.
@@ -267,29 +268,36 @@ pub(crate) fn after_scheme(text: &str) -> &str {
 
 /// What a member or header of this name holds, judged by its letters and digits.
 pub(crate) fn promise(name: &str) -> Option<Promise> {
-    const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "secret"];
-    const TOKENS: &[&str] = &[
-        "token",
-        "apikey",
-        "secretkey",
-        "privatekey",
-        "authkey",
-        "accountkey",
-        "sharedaccesskey",
-        "secretaccesskey",
-        "subscriptionkey",
-        "authorization",
+    const PASSWORDS: &[&[u8]] = &[b"password", b"passwd", b"passphrase", b"secret"];
+    const TOKENS: &[&[u8]] = &[
+        b"token",
+        b"apikey",
+        b"secretkey",
+        b"privatekey",
+        b"authkey",
+        b"accountkey",
+        b"sharedaccesskey",
+        b"secretaccesskey",
+        b"subscriptionkey",
+        b"authorization",
     ];
-    const EXACT: &[&str] = &["auth", "bearer", "cookie", "xauth", "xapitoken", "credential", "credentials"];
+    const EXACT: &[&[u8]] =
+        &[b"auth", b"bearer", b"cookie", b"xauth", b"xapitoken", b"credential", b"credentials"];
+    const MOST: usize = 60;
     let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'$');
-    if name.len() > 60 || !name.bytes().all(is_name) {
+    if name.len() > MOST || !name.bytes().all(is_name) {
         return None;
     }
-    let plain: String =
-        name.bytes().filter(u8::is_ascii_alphanumeric).map(|b| char::from(b.to_ascii_lowercase())).collect();
-    if plain == "pwd" || PASSWORDS.iter().any(|end| plain.ends_with(end)) {
+    // Asked of every member's name, so without an allocation.
+    let (mut plain, mut length) = ([0; MOST], 0);
+    for (to, byte) in plain.iter_mut().zip(name.bytes().filter(u8::is_ascii_alphanumeric)) {
+        *to = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let plain = plain.get(..length)?;
+    if plain == b"pwd" || PASSWORDS.iter().any(|end| plain.ends_with(end)) {
         Some(Promise::Password)
-    } else if EXACT.contains(&plain.as_str()) || TOKENS.iter().any(|end| plain.ends_with(end)) {
+    } else if EXACT.contains(&plain) || TOKENS.iter().any(|end| plain.ends_with(end)) {
         Some(Promise::Token)
     } else {
         None
@@ -402,7 +410,8 @@ mod tests {
     }
 
     fn taken(text: &str, name: Option<(&str, Naming)>) -> Vec<String> {
-        find(text, name).into_iter().map(|s| text[s.range].to_owned()).collect()
+        let named = name.and_then(|(name, naming)| Some((promise(name)?, naming)));
+        find(text, named).into_iter().map(|s| text[s.range].to_owned()).collect()
     }
 
     #[test]

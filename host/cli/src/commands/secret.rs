@@ -138,7 +138,7 @@ fn suspicions(context: &Context) -> Result<Answer, Failure> {
             suspicion.slot.to_string(),
             suspicion.name.clone(),
             suspicion.at.to_string(),
-            suspicion.what.clone(),
+            suspicion.what.in_words().to_owned(),
         ]);
         data.push(json!({
             "slot": suspicion.slot, "object": suspicion.object, "name": suspicion.name, "at": suspicion.at,

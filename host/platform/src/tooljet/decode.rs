@@ -1,6 +1,5 @@
 //! A file's things as objects, and what is left.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -8,17 +7,18 @@ use serde_json::{Map, Value, json};
 use sluice_model::{Kind, LogicalId, Object, ObjectKind};
 
 use super::dialect::Tooljet;
-use super::incidental::{Of, content, is_of_file, kept, kept_layouts, order_layouts};
+use super::incidental::{Of, content, content_of_entry, kept, kept_layouts, order_layouts};
 use super::survey::{Found, Place};
 use super::{Export, ModuleEntry, Unit, is_built_in, text};
-use crate::content::{Content, Scope, convert, withhold};
+use crate::content::{Content, convert, withhold};
 use crate::decoded::{DecodeError, Decoded, EnvironmentOptions};
 use crate::format::{Format, Wrapper};
+use crate::references::Scope;
 use crate::rules::{SlotRules, options_pointer};
 use crate::secret::TakenSecret;
 use crate::thing::NativeKey;
 use crate::translate::Translator;
-use crate::{OPTIONS, slots};
+use crate::{Likeness, OPTIONS, slots};
 
 /// The member in which a nested component's content says on which page it is.
 pub(super) const PAGE: &str = "$page";
@@ -200,9 +200,9 @@ impl Export {
             tables,
         };
         // Every part of it is JSON already, so this cannot fail; if it did, the rest would be empty.
-        let rest = serde_json::to_value(&rest).unwrap_or_default();
-        let (rest, more) = withhold(&rest);
-        (rest, withheld + more)
+        let mut rest = serde_json::to_value(&rest).unwrap_or_default();
+        withheld += withhold(&mut rest);
+        (rest, withheld)
     }
 }
 
@@ -250,38 +250,32 @@ impl Maker<'_> {
         let kind = found.thing.key.kind;
         let mut declared = Vec::new();
         let mut native = match &found.place {
-            Place::Unit => Cow::Owned(unit.content()),
-            Place::Listed("dataSources", entry) => Cow::Owned(Value::Object(
-                entry.as_object().map(|entry| content(entry, Of::Entry)).unwrap_or_default(),
-            )),
-            Place::Listed(_, entry) | Place::Table(entry) => Cow::Borrowed(*entry),
-            Place::NestedPage(page) => Cow::Owned(without_inner(page, &["components"])),
+            Place::Unit => unit.content(),
+            Place::Listed(_, entry) | Place::Table(entry) => content_of_entry(entry),
+            Place::NestedPage(page) => without_inner(page, &["components"]),
             Place::NestedComponent(page, component) => {
                 let mut component = (*component).clone();
                 if let (Some(members), Some(page)) = (component.as_object_mut(), page) {
                     members.insert(PAGE.to_owned(), Value::String((*page).to_owned()));
                 }
-                Cow::Owned(component)
+                component
             }
         };
         let mut source_kind = None;
         if let (Place::Listed("dataSources", entry), Some(kind)) = (&found.place, &found.thing.source_kind) {
             if let (Some(set), Some(members)) =
-                (unit.options_of(found.token, self.environment), native.to_mut().as_object_mut())
+                (unit.options_of(found.token, self.environment), native.as_object_mut())
             {
                 members.insert(OPTIONS.to_owned(), set);
             }
-            if let Some(options) = native.to_mut().get_mut(OPTIONS) {
+            if let Some(options) = native.get_mut(OPTIONS) {
                 declared = slots::take(options, &self.rules.for_kind(kind));
             }
             self.propose(unit, found.token, id, kind)?;
             source_kind = (!is_built_in(entry)).then(|| kind.clone());
         }
-        let listed = matches!(found.place, Place::Listed(..) | Place::Table(_));
-        let native: &Value = &native;
-        let mut content =
-            convert(native, kind, self.scope, &Tooljet, &|steps| listed && is_of_file(native, steps));
-        if kind == ObjectKind::Component && listed {
+        let mut content = convert(native, kind, self.scope, &Tooljet);
+        if kind == ObjectKind::Component && matches!(found.place, Place::Listed(..)) {
             order_layouts(&mut content.value);
         }
         let object = Object {
@@ -309,8 +303,8 @@ impl Maker<'_> {
             let mut options = json!({ OPTIONS: options });
             let declared =
                 options.get_mut(OPTIONS).map(|options| slots::take(options, &self.rules.for_kind(kind)));
-            let content = convert(&options, ObjectKind::DataSource, self.scope, &Tooljet, &|_| false);
-            let options = content.value.get(OPTIONS).cloned().unwrap_or_default();
+            let mut content = convert(options, ObjectKind::DataSource, self.scope, &Tooljet);
+            let options = content.value.get_mut(OPTIONS).map(Value::take).unwrap_or_default();
             self.out.proposals.push(EnvironmentOptions {
                 source: id.clone(),
                 environment: name.to_owned(),
@@ -352,7 +346,7 @@ impl Maker<'_> {
             at: taken.at.under(&base),
             slot: taken.slot,
             provisional: false,
-            what: "declared",
+            what: Likeness::Declared,
             value: taken.value,
         }));
         self.out.secrets.extend(found.into_iter().map(|taken| TakenSecret {

@@ -4,8 +4,8 @@ use serde_json::Value;
 use sluice_model::{ConstantName, ObjectKind, ReferenceKind, Target};
 
 use super::survey::event_source;
-use crate::content::{Dialect, Scope, Step};
 use crate::expression::{self, Named};
+use crate::references::{Dialect, Scope, Step};
 use crate::suspect::is_uuid;
 
 pub(super) struct Tooljet;

@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::content::Step;
-
 /// Members of every entry that say where and when it lies, not what it is.
 const OF_ENTRIES: &[&str] = &[
     "appId",
@@ -119,15 +117,18 @@ fn layouts(component: &Map<String, Value>) -> Option<&Vec<Value>> {
     component.get("layouts")?.as_array().filter(|layouts| layouts.iter().all(Value::is_object))
 }
 
-/// Whether what is at these steps of a list's entry is of this file only.
-pub(crate) fn is_of_file(entry: &Value, steps: &[Step<'_>]) -> bool {
-    match steps {
-        [Step::Member(key)] => Of::Entry.is_kept(key),
-        [Step::Member("layouts"), Step::Element(_), Step::Member(key)] => {
-            OF_LAYOUTS.contains(key) && entry.as_object().is_some_and(|entry| layouts(entry).is_some())
+/// A list's entry without what is of this file only.
+pub(crate) fn content_of_entry(entry: &Value) -> Value {
+    let Some(members) = entry.as_object() else { return entry.clone() };
+    let mut own = content(members, Of::Entry);
+    if layouts(members).is_some()
+        && let Some(Value::Array(layouts)) = own.get_mut("layouts")
+    {
+        for layout in layouts.iter_mut().filter_map(Value::as_object_mut) {
+            layout.retain(|key, _| !OF_LAYOUTS.contains(&key.as_str()));
         }
-        _ => false,
     }
+    Value::Object(own)
 }
 
 /// Orders layouts by type, since the server lists them in any order.
@@ -139,7 +140,7 @@ pub(crate) fn order_layouts(content: &mut Value) {
     }
 }
 
-/// What [`is_of_file`] leaves out of layouts, in the file's order.
+/// What [`content_of_entry`] leaves out of layouts, in the file's order.
 pub(crate) fn kept_layouts(component: &Map<String, Value>) -> Option<Value> {
     let own = |layout: &Map<String, Value>| {
         let mut own: Map<String, Value> = OF_LAYOUTS

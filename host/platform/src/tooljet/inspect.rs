@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::dialect::is_code;
 use super::{Export, ModuleEntry, credential_ids, text};
-use crate::content::Step;
 use crate::expression::{self, Named};
 use crate::inspect::Counts;
+use crate::references::Step;
 
 impl Export {
     pub(crate) fn counts(&self) -> Counts {
