@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["setup"] => setup::run(),
-        ["build-plugins"] => setup::run().and_then(|()| plugins::build().map(drop)),
+        ["build-plugins"] => plugins::build().map(drop),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
         ["soak"] => test::soak(),

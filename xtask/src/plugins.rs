@@ -9,12 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 use wit_component::ComponentEncoder;
 
-/// What guests are compiled for: no system interface at all.
-const TARGET: &str = "wasm32-unknown-unknown";
+use crate::setup::{self, TARGET};
 
 /// Raised when this file makes components in another way, so that kept ones are made again.
 const RECIPE: u32 = 1;
@@ -46,7 +45,7 @@ pub(crate) fn build() -> anyhow::Result<Vec<BuiltPlugin>> {
     if let Some(kept) = kept(&out, &guests, &content) {
         return Ok(kept);
     }
-    add_target()?;
+    setup::run()?;
     compile(&root, &guests)?;
     fs::create_dir_all(out.join("test"))?;
     let mut stamp = format!("{content}\n");
@@ -145,22 +144,6 @@ fn compile(root: &Path, guests: &[String]) -> anyhow::Result<()> {
 
 fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default().validate(true).module(module)?.encode()
-}
-
-/// Adds the target where it is missing.
-fn add_target() -> anyhow::Result<()> {
-    let installed = || -> anyhow::Result<bool> {
-        let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
-        Ok(Path::new(libraries.trim()).is_dir())
-    };
-    if installed()? {
-        return Ok(());
-    }
-    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
-    if added.is_ok_and(|status| status.success()) && installed()? {
-        return Ok(());
-    }
-    bail!("the plugins need the target {TARGET}; run `rustup target add {TARGET}` and try again")
 }
 
 fn output(command: &mut Command) -> anyhow::Result<String> {

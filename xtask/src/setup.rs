@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 
 use crate::cargo;
 
-/// What plugins are compiled for.
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What plugins are compiled for: no system interface at all.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Adds the target where it is missing.
 ///
