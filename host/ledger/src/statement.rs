@@ -163,6 +163,9 @@ impl Statement {
     }
 }
 
+/// What a DSSE envelope is, for those who brought something else.
+const SHAPE: &str = "a DSSE envelope is wanted, an object with the texts `payloadType` and `payload` (base64) and the list `signatures`, each with a text `sig` (base64) and the `keyid` of who signed";
+
 /// The envelope as JSON spells it (DSSE protocol). What it does not know, it passes over, as DSSE asks.
 #[derive(Serialize, Deserialize)]
 struct Wire {
@@ -192,7 +195,7 @@ impl Envelope {
     pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
         let wrong = |why: String| StatementError::NotAnEnvelope(why);
         let value = json::read(bytes, MOST_BYTES).map_err(|error| wrong(error.to_string()))?;
-        let wire: Wire = serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+        let wire: Wire = serde_json::from_value(value).map_err(|_| wrong(SHAPE.to_owned()))?;
         if wire.payload_type != PAYLOAD_TYPE {
             return Err(StatementError::OtherPayload(wire.payload_type.chars().take(80).collect()));
         }
@@ -369,8 +372,8 @@ mod tests {
             serde_json::to_vec(&changed).unwrap()
         };
         for (bytes, expected) in [
-            (b"{}".to_vec(), "missing field"),
             (b"[".to_vec(), "not a signed statement"),
+            (b"{}".to_vec(), "a DSSE envelope is wanted, an object with the texts `payloadType`"),
             (change("payload", json!("?")), "`payload` is not base64"),
             (change("payload", json!(1)), "not a signed statement"),
             (change("payloadType", json!("text/plain")), "holds `text/plain`"),
