@@ -77,7 +77,7 @@ fn what_is_not_a_store_is_refused_and_left_as_it_is() {
     for (path, expected) in [
         (at("none"), "there is no store at"),
         (at("text"), "is damaged: file is not a database"),
-        (at("empty"), "is not a store of Sluice"),
+        (at("empty"), "is damaged: it is empty; keep the file, restore the last good copy"),
         (at("other"), "is not a store of Sluice"),
         (at("folder"), "is not a store of Sluice"),
         (newer, "has schema 9, and this version of sluice reads up to 1"),
@@ -244,7 +244,10 @@ fn nothing_is_written_where_the_index_hides_the_newest_revision() {
             std::fs::write(&copy, bytes).unwrap();
             match SqliteStore::open(&copy, acme()) {
                 Ok(store) => {
-                    let head = store.head(&stream).unwrap().unwrap_or_else(|| panic!("byte {at} {flip} of page {page} {size}"));
+                    let head = store
+                        .head(&stream)
+                        .unwrap()
+                        .unwrap_or_else(|| panic!("byte {at} {flip} of page {page} {size}"));
                     assert_eq!((head.revision, &*head.body), (20, &br#"{"n":20}"#[..]), "byte {at}");
                     whole_heads += 1;
                 }
@@ -259,6 +262,18 @@ fn nothing_is_written_where_the_index_hides_the_newest_revision() {
         }
     }
     assert!(hidden > 0 && whole_heads > 0, "{hidden} hidden, {whole_heads} whole");
+}
+
+#[test]
+fn a_store_without_any_of_its_revisions_is_not_taken_for_a_new_one() {
+    let (_folder, path) = sample();
+    sql(&path, "DELETE FROM revisions");
+    let error = SqliteStore::open(&path, acme()).unwrap_err();
+    assert!(error.to_string().contains("is damaged: all of its revisions are gone"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("store.db");
+    drop(SqliteStore::create(&new, acme()).unwrap());
+    assert_eq!(SqliteStore::open(&new, acme()).unwrap().streams("").unwrap(), []);
 }
 
 #[test]

@@ -197,19 +197,27 @@ impl SqliteStore {
     /// would have its number. The derived heads come from the rows alone, so that the two tell on each other.
     fn find_heads(&self) -> Result<(), StoreError> {
         let mut connection = self.connection();
+        let damaged = |detail| Err(StoreError::DamagedFile { path: self.path.clone(), detail });
+        // In one look, so that another process's first insert is in both or in neither.
+        let (newest, derived) = connection
+            .transaction()
+            .and_then(|look| positions(&look, self.workspace.as_str()))
+            .map_err(|error| self.explain(&error))?;
+        if newest == 0 && derived > 0 {
+            return damaged("all of its revisions are gone".to_owned());
+        }
         match self.hidden(&mut connection).map_err(|error| self.explain(&error))? {
             None => Ok(()),
-            Some(stream) => Err(StoreError::DamagedFile {
-                path: self.path.clone(),
-                detail: format!("its index does not lead to the newest revision of `{stream}`"),
-            }),
+            Some(stream) => damaged(format!("its index does not lead to the newest revision of `{stream}`")),
         }
     }
 
     fn hidden(&self, connection: &mut Connection) -> rusqlite::Result<Option<String>> {
         let workspace = self.workspace.as_str();
         let find = |connection: &Connection| {
-            connection.query_row(HIDDEN, params![workspace, i64::MAX], |row| row.get::<_, String>(0)).optional()
+            connection
+                .query_row(HIDDEN, params![workspace, i64::MAX], |row| row.get::<_, String>(0))
+                .optional()
         };
         self.derive_heads(connection)?;
         if find(connection)?.is_none() {
@@ -448,7 +456,10 @@ fn uri(path: &Path) -> Result<String, StoreError> {
 fn identify(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let (application, version) = schema::identity(connection).map_err(|error| explain(path, &error))?;
     let path = path.to_owned();
-    if application != schema::APPLICATION {
+    if schema::is_empty(connection).map_err(|error| explain(&path, &error))? {
+        // Nobody keeps an empty file for a store, and what was one may have been cut off.
+        Err(StoreError::DamagedFile { path, detail: "it is empty".to_owned() })
+    } else if application != schema::APPLICATION {
         Err(StoreError::NotAStore { path })
     } else if version > schema::VERSION {
         Err(StoreError::Newer { path, found: version, known: schema::VERSION })
