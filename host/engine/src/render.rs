@@ -169,7 +169,7 @@ impl Workspace {
                 });
                 self.tell_missing(&mut rendering, to, id, name);
             }
-            Err(error) => rendering.problems.push(problem_of(&error, to, id)),
+            Err(error) => rendering.problems.push(problem_of(&error, to, id, name)),
         }
         Ok(rendering)
     }
@@ -209,16 +209,19 @@ fn owned_by_target(description: &KindDescription) -> Vec<Pointer> {
     owned.map(|option| option.at.clone()).collect()
 }
 
-fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId) -> Problem {
+fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId, name: &str) -> Problem {
     let (code, fix, who) = match error.reason.as_ref() {
-        Reason::Incomplete { options, .. } => (
-            "binding.incomplete",
-            format!("set {} with `sluice binding set {to}`", options.join(", ")),
-            format!("an owner of `{to}`"),
-        ),
+        Reason::Incomplete { options, .. } => {
+            let options: Vec<String> = options.iter().map(|option| format!("{option}=VALUE")).collect();
+            (
+                "binding.incomplete",
+                format!("sluice binding set {to} \"{name}\" {}", options.join(" ")),
+                format!("an owner of `{to}`"),
+            )
+        }
         Reason::Invalid(_) | Reason::Clash { .. } => (
             "binding.invalid",
-            format!("change the binding with `sluice binding set {to}`"),
+            format!("change the binding with `sluice binding set {to} \"{name}\"`"),
             format!("an owner of `{to}`"),
         ),
         _ => (

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sluice_model::tree::{Blobs as _, Tree};
 use sluice_model::{
-    ConstantName, Digest, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target,
+    ConstantName, Digest, EnvironmentName, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target,
 };
 use sluice_model::{content, json};
 use sluice_platform::EnvironmentValues;
@@ -110,6 +110,8 @@ pub struct PointsAt {
     pub at: Pointer,
     /// The value.
     pub value: String,
+    /// The environment whose value it is.
+    pub environment: EnvironmentName,
 }
 
 /// What scanners remember between commands, kept beside the store and sealed with a key of the
@@ -179,12 +181,17 @@ impl Workspace {
     ///
     /// # Errors
     /// When content is missing or damaged.
-    pub fn points_at(&self, work: &Work<'_>, content: Digest, values: &[String]) -> Result<Vec<PointsAt>> {
+    pub fn points_at(
+        &self,
+        work: &Work<'_>,
+        content: Digest,
+        values: &BTreeMap<String, EnvironmentName>,
+    ) -> Result<Vec<PointsAt>> {
         if values.is_empty() {
             return Ok(Vec::new());
         }
         let digest = json::digest(&serde_json::to_value(values)?).short();
-        let wanted = EnvironmentValues::new(values);
+        let wanted = EnvironmentValues::new(values.keys());
         let found = sweep(self, work, content, &format!("points-{VERSION}-{digest}"), &|object, _| {
             let mut content = object.content.clone();
             if object.source_kind.is_some()
@@ -197,11 +204,14 @@ impl Workspace {
                 .find(&content)
                 .into_iter()
                 .filter(|found| !is_own_name(object, &content, &found.at))
-                .map(|found| PointsAt {
-                    object: object.id.clone(),
-                    name: object.name.clone(),
-                    at: found.at,
-                    value: found.value,
+                .filter_map(|found| {
+                    Some(PointsAt {
+                        object: object.id.clone(),
+                        name: object.name.clone(),
+                        environment: values.get(&found.value)?.clone(),
+                        at: found.at,
+                        value: found.value,
+                    })
                 })
                 .collect()
         })?;

@@ -95,7 +95,7 @@ pub enum Reason {
     #[error("the options are invalid: {}", Listed(.0))]
     Invalid(Vec<Note>),
     /// The binding lacks options, says the plugin.
-    #[error("the binding of `{environment}` lacks `{}`; set them, they are never taken from another environment", .options.join("`, `"))]
+    #[error("the binding of `{environment}` lacks `{}`, which is never taken from another environment", .options.join("`, `"))]
     Incomplete {
         /// The target.
         environment: EnvironmentName,
