@@ -19,7 +19,6 @@ mod page;
 mod plan_argument;
 mod run;
 mod show;
-mod source;
 mod table;
 
 fn main() -> std::process::ExitCode {

@@ -18,7 +18,7 @@ use crate::evidence::{
 };
 use crate::permission::Wish;
 use crate::plan::Plan;
-use crate::records::Actor;
+use crate::records::{Actor, again};
 use crate::state::Work;
 use crate::workspace::Workspace;
 
@@ -37,18 +37,39 @@ pub struct Taken {
     pub says: String,
 }
 
-fn stream(bundle: Option<&Digest>, environment: &EnvironmentName) -> String {
-    match bundle {
-        Some(bundle) => format!("evidence/bundle/{}", bundle.hex()),
-        None => format!("evidence/environment/{environment}"),
-    }
+/// Evidence that was brought.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Brought {
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// Its predicate type.
+    pub predicate_type: String,
+    /// The version it is about, as app and version, or the environment whose data it is about.
+    pub about: String,
+    /// The bundle it is about.
+    pub bundle: Option<Digest>,
+    /// The environment where it was produced, or whose data it is about.
+    pub environment: EnvironmentName,
+    /// Who signed it.
+    pub issuer: String,
+    /// The signed statement.
+    pub envelope: Digest,
+}
+
+fn stream_of_bundle(bundle: &Digest) -> String {
+    format!("evidence/bundle/{}", bundle.hex())
+}
+
+fn stream_of_data(environment: &EnvironmentName) -> String {
+    format!("evidence/environment/{environment}")
 }
 
 impl Workspace {
     /// Takes a JUnit report about a version as tested in an environment; the actor vouches for it.
     ///
     /// # Errors
-    /// When the report cannot be read, or the version does not stand there.
+    /// When the report cannot be read, holds no test or is dated after now, or the version does not
+    /// stand there.
     pub fn add_tests(
         &self,
         actor: &Actor,
@@ -77,7 +98,7 @@ impl Workspace {
     /// it.
     ///
     /// # Errors
-    /// When the statement contradicts itself.
+    /// When the statement contradicts itself, or is dated after now.
     pub fn add_masking(&self, actor: &Actor, predicate: &MaskingPredicate) -> Result<Taken> {
         self.permit(actor, Wish::TakePart)?;
         self.known_environment(&predicate.environment)?;
@@ -92,7 +113,7 @@ impl Workspace {
     /// Takes a statement that somebody else signed: a DSSE envelope by a key of the configuration.
     ///
     /// # Errors
-    /// When it is none, its signer is unknown, or its signature is wrong.
+    /// When it is none, its signer is unknown, its signature is wrong, or it is dated after now.
     pub fn add_envelope(&self, actor: &Actor, file: &str, bytes: &[u8]) -> Result<Taken> {
         self.permit(actor, Wish::TakePart)?;
         let bad = |what: String| Error::BadEvidence { file: file.to_owned(), what };
@@ -111,6 +132,13 @@ impl Workspace {
         };
         let (bundle, environment, says) = read(statement, subject).map_err(bad)?;
         self.known_environment(&environment)?;
+        let now = self.records().now()?;
+        let (claimed, _) = payload(statement, now);
+        if claimed > now {
+            return Err(bad(format!(
+                "it is dated {claimed}, which is after now ({now}): set the clock right that is wrong, and make it again"
+            )));
+        }
         if let Some(bundle) = &bundle
             && self.work().get(bundle)?.is_none()
         {
@@ -118,18 +146,19 @@ impl Workspace {
                 "it is about the bundle {bundle}, which no version of this workspace has"
             )));
         }
-        let mut work = self.work();
-        let kept = work.put(envelope.to_json())?;
-        let name = stream(bundle.as_ref(), &environment);
-        let after = self.records().head(&name)?.map_or(0, |head| head.revision);
-        let what = What::EvidenceAdded {
-            predicate_type: statement.predicate_type.clone(),
-            bundle,
-            environment: environment.clone(),
-            envelope: kept,
-            issuer: issuer.clone(),
-        };
-        self.records().append(actor, &name, after, what, &work.into_fresh())?;
+        let name = bundle.as_ref().map_or_else(|| stream_of_data(&environment), stream_of_bundle);
+        again(|| {
+            let mut work = self.work();
+            let what = What::EvidenceAdded {
+                predicate_type: statement.predicate_type.clone(),
+                bundle,
+                environment: environment.clone(),
+                envelope: work.put(envelope.to_json())?,
+                issuer: issuer.clone(),
+            };
+            let after = self.records().head(&name)?.map_or(0, |head| head.revision);
+            self.records().append(actor, &name, after, what, &work.into_fresh())
+        })?;
         Ok(Taken { predicate_type: statement.predicate_type.clone(), bundle, environment, issuer, says })
     }
 
@@ -155,24 +184,57 @@ impl Workspace {
         ))
     }
 
+    /// The evidence that was brought, oldest first: all of it, or what is about versions of one app.
+    ///
+    /// # Errors
+    /// When there is no such app, or a record is damaged.
+    pub fn brought_evidence(&self, app: Option<&str>) -> Result<Vec<Brought>> {
+        let wanted = app.map(|app| self.app(&mut self.work(), app)).transpose()?;
+        let mut versions: BTreeMap<Digest, String> = BTreeMap::new();
+        for row in self.status()? {
+            if wanted.as_ref().is_none_or(|app| app.id == row.app) {
+                let cuts = self.versions(&row.app)?.into_iter();
+                versions.extend(cuts.map(|cut| (cut.bundle, format!("{} {}", row.name, cut.version))));
+            }
+        }
+        let environments = &self.config()?.environments;
+        let mut streams: Vec<String> = versions.keys().map(stream_of_bundle).collect();
+        if wanted.is_none() {
+            streams.extend(environments.iter().map(|environment| stream_of_data(&environment.name)));
+        }
+        let mut found = Vec::new();
+        for stream in &streams {
+            for recorded in self.records().all(stream)? {
+                let received_at = recorded.act.at;
+                if let What::EvidenceAdded { predicate_type, bundle, environment, envelope, issuer } =
+                    recorded.act.what
+                {
+                    let about = match &bundle {
+                        Some(bundle) => versions.get(bundle).cloned().unwrap_or_else(|| bundle.short()),
+                        None => format!("data of {environment}"),
+                    };
+                    found.push(Brought {
+                        received_at,
+                        predicate_type,
+                        about,
+                        bundle,
+                        environment,
+                        issuer,
+                        envelope,
+                    });
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     fn people_keys(&self) -> Result<Vec<PublicKey>> {
-        self.config()?
-            .people
-            .values()
-            .map(|person| {
-                person
-                    .key
-                    .as_str()
-                    .parse()
-                    .map_err(|_| Error::invalid("a person's key is damaged", "mend `sluice.toml`"))
-            })
-            .collect()
+        Ok(self.config()?.people.values().map(|person| person.key).collect())
     }
 
     fn name_of(&self, key: &PublicKey) -> Option<String> {
-        let text = key.to_string();
-        let config = self.config().ok()?;
-        config.people.iter().find(|(_, person)| person.key.as_str() == text).map(|(name, _)| name.to_string())
+        self.config().ok()?.person_with_key(key).map(|(name, _)| name.to_string())
     }
 
     /// The evidence that gates may read for a plan: about its bundle, and about the data of the
@@ -181,8 +243,8 @@ impl Workspace {
     /// # Errors
     /// When content is missing or damaged.
     pub fn evidence_for(&self, work: &mut Work<'_>, plan: &Plan) -> Result<Vec<facts::Evidence>> {
-        let mut streams = vec![stream(Some(&plan.bundle), &plan.from)];
-        streams.extend([&plan.from, &plan.to].map(|environment| stream(None, environment)));
+        let mut streams = vec![stream_of_bundle(&plan.bundle)];
+        streams.extend([&plan.from, &plan.to].map(stream_of_data));
         streams.dedup();
         let known = self.people_keys()?;
         let mut found = Vec::new();
@@ -241,6 +303,9 @@ fn read(
     match statement.predicate_type.as_str() {
         TESTS_PREDICATE => {
             let tests = TestsPredicate::from_predicate(&statement.predicate).map_err(|e| e.to_string())?;
+            if tests.executed == 0 && tests.skipped == 0 {
+                return Err("no test is in it: look why none ran, and bring the report of a run".to_owned());
+            }
             let says = format!(
                 "{} executed, {} failed, {} broke, {} skipped",
                 tests.executed, tests.failed, tests.errors, tests.skipped

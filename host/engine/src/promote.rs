@@ -14,24 +14,18 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sluice_model::{Digest, EnvironmentName, Object};
+use sluice_model::{Digest, EnvironmentName, Object, ObjectKind};
 use sluice_policy::Decision;
-use sluice_store::{Lease, LeaseState, Watch, failpoint};
+use sluice_store::failpoint;
 
 use crate::act::{Ended, Proposal, What};
 use crate::error::{Error, Result};
 use crate::permission::Wish;
 use crate::plan::{Plan, PlanRequest, TransitionKind, Wanted};
 use crate::records::Actor;
-use crate::state::{EnvironmentState, Held, Holding, Promoted, Standing, Touched, Work};
+use crate::render::Rendered;
+use crate::state::{EnvironmentState, Holding, Promoted, Revised, Standing, Touched, Work};
 use crate::workspace::{Workspace, environment_stream, state_in};
-
-/// How long a lease holds for observers. A run takes far less; a crashed one keeps others waiting
-/// no longer than this, and not at all once somebody resumes it.
-const LEASE: Duration = Duration::from_secs(60);
-
-/// How often a waiting run looks whether the lease is free.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// The list of an environment's promotions.
 #[must_use]
@@ -95,12 +89,11 @@ impl Workspace {
         self.check_adopted()?;
         let target = target(&request.plan.transition).clone();
         self.permit(actor, Wish::Promote(&target))?;
-        // Kept to the end of this run: whoever has it knows that no other process of this machine
-        // writes, so a lease that is still held is one that a crash left behind.
-        let alone = self.lone_writer()?;
+        // Kept to the end of this run.
+        let turn = self.turn(&target, request.wait)?;
         self.recover(actor, &target)?;
         let plan = self.expected_plan(request)?;
-        let (fence, leased) = self.lease(actor, &target, &purpose(&plan), request.wait, alone.is_some())?;
+        let (fence, leased) = self.lease(actor, &target, &purpose(&plan), &turn)?;
         failpoint("promote.leased");
         match self.run(actor, request, plan, fence, &leased) {
             Ok(report) => Ok(report),
@@ -145,7 +138,7 @@ impl Workspace {
             });
         }
         let decision = self.allowed(actor, &plan)?;
-        let (work, after) = self.state_after(&plan, leased)?;
+        let (work, after) = self.state_after(&plan, fence, leased)?;
         let number = self.journal(actor, &plan, &decision, &after, fence)?;
         failpoint("promote.journaled");
         // Asked again right before the commit point: an approval withdrawn, a window closed or a
@@ -174,7 +167,7 @@ impl Workspace {
 
     /// The gates' decision, where it lets through; a refusal is kept.
     fn allowed(&self, actor: &Actor, plan: &Plan) -> Result<Decision> {
-        let decided = self.decide(plan, None)?;
+        let decided = self.decide_for(plan, actor)?;
         if decided.decision.is_allowed() {
             return Ok(decided.decision);
         }
@@ -191,34 +184,41 @@ impl Workspace {
         Err(Error::Refused(Box::new(decided.decision)))
     }
 
-    /// The target's state as the plan will leave it.
-    fn state_after(&self, plan: &Plan, leased: &EnvironmentState) -> Result<(Work<'_>, EnvironmentState)> {
+    /// The target's state as the plan will leave it, in the revision after `fence`.
+    fn state_after(
+        &self,
+        plan: &Plan,
+        fence: u64,
+        leased: &EnvironmentState,
+    ) -> Result<(Work<'_>, EnvironmentState)> {
         let mut work = self.work();
         let mut after = leased.clone();
         after.held = None;
-        let mut standing = after.standing_of(&work, &plan.app)?.unwrap_or(Standing {
-            holds: Holding::Imported,
-            promoted: Vec::new(),
-            released: None,
-        });
+        let mut standing = after.standing_of(&work, &plan.app)?.unwrap_or_default();
         let promoted = Promoted { version: plan.version.clone(), bundle: plan.bundle };
+        let touched = plan.touched();
+        let mut revised: Vec<Revised<'_>> = touched.iter().map(|t| Revised::Object(&t.object)).collect();
         match plan.transition {
             TransitionKind::Promotion => {
-                after.content = crate::plan::apply(&mut work, leased, &plan.touched())?;
                 standing.promoted.retain(|known| *known != promoted);
                 standing.promoted.push(promoted.clone());
                 standing.holds = Holding::Version(promoted);
+                revised.push(Revised::Holding(&plan.app));
             }
             TransitionKind::Rollback => {
-                after.content = crate::plan::apply(&mut work, leased, &plan.touched())?;
-                let gone = standing.promoted.pop();
-                let now = standing.promoted.last().cloned();
-                if standing.released == gone {
-                    standing.released.clone_from(&now);
-                }
-                standing.holds = now.map_or(Holding::Imported, Holding::Version);
+                let taken_back = self.journaled(&plan.to, plan.takes_back)?;
+                standing = self.standing_before(&work, &plan.to, &taken_back)?.back_from(&standing);
+                revised.extend([Revised::Holding(&plan.app), Revised::Release(&plan.app)]);
             }
-            TransitionKind::Release => standing.released = Some(promoted),
+            TransitionKind::Release => {
+                standing.released = Some(promoted);
+                revised.push(Revised::Release(&plan.app));
+            }
+        }
+        after.content = crate::plan::apply(&mut work, leased, &touched)?;
+        after.revise(&mut work, fence + 1, revised)?;
+        for gone in plan.objects.iter().filter(|o| o.kind == ObjectKind::DataSource && o.after.is_none()) {
+            after.rendered = work.set::<Rendered>(after.rendered, gone.object.as_str(), None)?;
         }
         for source in &plan.sources {
             after.rendered = work.set(after.rendered, source.source.as_str(), Some(source))?;
@@ -226,6 +226,31 @@ impl Workspace {
         let app_is_there = after.object_digest(&work, plan.app.as_str(), &plan.app)?.is_some();
         after.set_standing(&mut work, &plan.app, app_is_there.then_some(&standing))?;
         Ok((work, after))
+    }
+
+    /// The run of an environment with this number.
+    fn journaled(&self, environment: &EnvironmentName, number: Option<u64>) -> Result<Proposal> {
+        let stream = promotions_stream(environment);
+        let number = number.unwrap_or_default();
+        match self.records().at(&stream, number)?.map(|recorded| recorded.act.what) {
+            Some(What::PromotionProposed(proposal)) => Ok(proposal),
+            _ => Err(Error::RecordDamaged { stream, revision: number, what: "it is no run".into() }),
+        }
+    }
+
+    /// How an app stood before a run: its lease carries the environment as it was.
+    pub(crate) fn standing_before(
+        &self,
+        work: &Work<'_>,
+        environment: &EnvironmentName,
+        run: &Proposal,
+    ) -> Result<Standing> {
+        let stream = environment_stream(environment);
+        let Some(leased) = self.records().at(&stream, run.fence)? else {
+            let what = format!("promotion {} has no lease", run.number);
+            return Err(Error::RecordDamaged { stream, revision: run.fence, what });
+        };
+        Ok(state_in(leased.act)?.standing_of(work, &run.app)?.unwrap_or_default())
     }
 
     fn journal(
@@ -326,85 +351,6 @@ impl Workspace {
         Ok(())
     }
 
-    /// Takes the lease on an environment, waiting for it where asked to.
-    fn lease(
-        &self,
-        actor: &Actor,
-        environment: &EnvironmentName,
-        purpose: &str,
-        wait: Duration,
-        alone: bool,
-    ) -> Result<(u64, EnvironmentState)> {
-        let ambient = self.records().ambient();
-        let began = ambient.elapsed();
-        let mut watch = Watch::default();
-        loop {
-            let mut work = self.work();
-            let (revision, mut state) = self.environment(&mut work, environment)?;
-            if let Some(held) = &state.held
-                && !alone
-                && held.lease.writer != *self.records().writer()
-                && matches!(watch.judge(revision, &held.lease, ambient.elapsed()), LeaseState::Held { .. })
-            {
-                if ambient.elapsed().saturating_sub(began) >= wait {
-                    return Err(Error::LeaseHeld {
-                        environment: environment.clone(),
-                        holder: held.lease.holder.clone(),
-                        purpose: held.purpose.clone(),
-                    });
-                }
-                ambient.pause(LOOK);
-                continue;
-            }
-            state.held = Some(Held {
-                lease: Lease {
-                    holder: actor.name.clone(),
-                    writer: self.records().writer().clone(),
-                    milliseconds: u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX),
-                },
-                purpose: purpose.to_owned(),
-            });
-            let what = What::LeaseTaken { state: Box::new(state.clone()) };
-            let stream = environment_stream(environment);
-            match self.records().append(actor, &stream, revision, what, &work.into_fresh()) {
-                Ok(fence) => return Ok((fence, state)),
-                Err(Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Ends one's own lease with nothing written, unless somebody else wrote since.
-    fn give_back(&self, actor: &Actor, environment: &EnvironmentName, fence: u64) -> Result<()> {
-        let mut work = self.work();
-        let (revision, mut state) = self.environment(&mut work, environment)?;
-        if revision != fence || state.held.is_none() {
-            return Ok(());
-        }
-        state.held = None;
-        let what = What::LeaseReturned { state: Box::new(state) };
-        let stream = environment_stream(environment);
-        match self.records().append(actor, &stream, fence, what, &work.into_fresh()) {
-            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Refuses to write to an environment while somebody promotes to it.
-    ///
-    /// # Errors
-    /// [`Error::LeaseHeld`].
-    pub fn refuse_held(&self, environment: &EnvironmentName, state: &EnvironmentState) -> Result<()> {
-        match &state.held {
-            Some(held) if held.lease.writer != *self.records().writer() => Err(Error::LeaseHeld {
-                environment: environment.clone(),
-                holder: held.lease.holder.clone(),
-                purpose: held.purpose.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// Finishes or undoes runs that did not come to their end, in all environments.
     ///
     /// # Errors
@@ -422,19 +368,14 @@ impl Workspace {
         Ok(done)
     }
 
-    /// Before a run: settles one that was journaled by a process that is gone. A lease that is
-    /// merely held is left to [`Workspace::lease`], which judges its expiry.
+    /// Before a run: records the end of one that came to its commit point and whose process is gone.
+    /// One that did not is undone once this run has the lease.
     fn recover(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
         let Some(unfinished) = self.unfinished(environment)? else { return Ok(()) };
         if self.committed(environment, &unfinished)? {
             self.conclude(actor, environment)?;
         }
         Ok(())
-    }
-
-    fn is_held(&self, environment: &EnvironmentName) -> Result<bool> {
-        let (_, state) = self.environment(&mut self.work(), environment)?;
-        Ok(state.held.is_some())
     }
 
     /// The newest journaled run of an environment, if it has no recorded end.
@@ -494,49 +435,56 @@ impl Workspace {
         Ok(Some((proposal.number, finished)))
     }
 
-    /// Writes the next revision without the lease: whoever held it can no longer write.
-    fn fence_off(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
-        let mut work = self.work();
-        let (revision, mut state) = self.environment(&mut work, environment)?;
-        if state.held.take().is_none() {
-            return Ok(());
-        }
-        let what = What::LeaseReturned { state: Box::new(state) };
-        self.records().append(actor, &environment_stream(environment), revision, what, &work.into_fresh())?;
-        Ok(())
-    }
-
-    /// The promotion of an app that a rollback takes back: the named one, or the newest that was
-    /// done and not taken back.
+    /// The promotion of an app that a rollback takes back: the newest that was done and not taken
+    /// back. Whoever names it by its number is told if it is another: to take one back from under a
+    /// later one would leave content that no version ever had.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or another one was named.
     pub fn promotion_to_take_back(
         &self,
         app: &Object,
         environment: &EnvironmentName,
         number: Option<u64>,
     ) -> Result<Proposal> {
-        let done = self.promotions(environment)?;
-        let taken_back: Vec<u64> = done
+        let mut standing = self.promotions(environment)?;
+        let taken_back: Vec<u64> = standing
             .iter()
             .filter_map(|(proposal, ended)| proposal.takes_back.filter(|_| *ended == Some(Ended::Done)))
             .collect();
-        let mut candidates = done.into_iter().filter(|(proposal, ended)| {
+        standing.retain(|(proposal, ended)| {
             proposal.app == app.id
                 && proposal.transition == TransitionKind::Promotion.as_str()
                 && *ended == Some(Ended::Done)
                 && !taken_back.contains(&proposal.number)
         });
-        let found = match number {
-            None => candidates.next_back(),
-            Some(number) => candidates.find(|(proposal, _)| proposal.number == number),
-        };
-        found.map(|(proposal, _)| proposal).ok_or_else(|| Error::NotFound {
-            what: "promotion to take back",
-            named: number.map_or_else(|| app.name.clone(), |number| number.to_string()),
-            help: format!("see what was promoted to `{environment}` with `sluice history {environment}`"),
-        })
+        let newest = standing.pop().map(|(proposal, _)| proposal);
+        let named = number.or(newest.as_ref().map(|newest| newest.number));
+        match newest {
+            Some(newest) if named == Some(newest.number) => Ok(newest),
+            Some(newest) if standing.iter().any(|(proposal, _)| Some(proposal.number) == named) => {
+                Err(Error::invalid(
+                    format!(
+                        "promotion {} of `{}` {} came to `{environment}` after the one that is to be taken back",
+                        newest.number, app.name, newest.version
+                    ),
+                    format!(
+                        "take back promotion {} first, or promote a version that has what you want",
+                        newest.number
+                    ),
+                ))
+            }
+            _ => {
+                let which = number.map_or_else(|| "no promotion".to_owned(), |n| format!("no promotion {n}"));
+                Err(Error::invalid(
+                    format!("`{}` has {which} in `{environment}` that could be taken back", app.name),
+                    format!(
+                        "see what was promoted there with `sluice history {environment}`: a promotion that was \
+                         finished can be taken back, once"
+                    ),
+                ))
+            }
+        }
     }
 
     /// All journaled runs of an environment with how they ended, oldest first.

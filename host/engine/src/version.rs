@@ -13,7 +13,7 @@ use crate::act::{VersionCut, What};
 use crate::error::{Error, Result};
 use crate::import::Residue;
 use crate::permission::Wish;
-use crate::records::Actor;
+use crate::records::{Actor, again};
 use crate::state::{EnvironmentState, SHARED, Work, unit_of};
 use crate::workspace::Workspace;
 
@@ -119,6 +119,10 @@ impl Workspace {
     /// When the actor may not, or a name is not known there.
     pub fn manage(&self, actor: &Actor, request: &ManageRequest) -> Result<Vec<Object>> {
         self.permit(actor, Wish::Build)?;
+        again(|| self.mark(actor, request))
+    }
+
+    fn mark(&self, actor: &Actor, request: &ManageRequest) -> Result<Vec<Object>> {
         let mut work = self.work();
         let (_, state) = self.environment(&mut work, &self.first_environment()?)?;
         let mut finder = Finder::over(&work, &state)?;
@@ -245,6 +249,10 @@ impl Workspace {
     /// When the app is not managed, the name is taken, or the actor may not.
     pub fn cut(&self, actor: &Actor, request: &CutRequest) -> Result<CutReport> {
         self.permit(actor, Wish::Build)?;
+        again(|| self.cut_next(actor, request))
+    }
+
+    fn cut_next(&self, actor: &Actor, request: &CutRequest) -> Result<CutReport> {
         let mut work = self.work();
         let (_, state) = self.environment(&mut work, &self.first_environment()?)?;
         let app = self.app(&mut work, &request.app)?;

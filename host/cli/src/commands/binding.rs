@@ -15,7 +15,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style, quoted};
 use crate::show::with_marks_named;
-use crate::source;
 use crate::table::Rows;
 
 /// What is typed.
@@ -121,7 +120,7 @@ fn list(context: &Context, environment: &EnvironmentName) -> Result<Answer, Fail
     let bindings = settings.bindings(&work)?;
     let mut rows = Rows::new(&["SOURCE", "KIND", "BINDING", "SECRETS OFFERED", "ID"]);
     let mut data = Vec::new();
-    for source in source::all(&workspace, &mut work)? {
+    for source in workspace.data_sources(&mut work)? {
         let binding = bindings.get(source.id.as_str());
         let is_proposed = workspace.proposal(&mut work, environment, &source.id)?.is_some();
         let state = match (binding, is_proposed) {
@@ -148,7 +147,7 @@ fn list(context: &Context, environment: &EnvironmentName) -> Result<Answer, Fail
 fn show(context: &Context, environment: &EnvironmentName, named: &str) -> Result<Answer, Failure> {
     let workspace = context.open()?;
     let mut work = workspace.work();
-    let source = source::named(&workspace, &mut work, named)?;
+    let source = workspace.data_source(&mut work, named)?;
     let settings = workspace.settings(&mut work, environment)?;
     let bound = settings.binding(&work, &source.id)?;
     let proposed = workspace.proposal(&mut work, environment, &source.id)?;
@@ -189,7 +188,7 @@ fn adopt(context: &Context, environment: &EnvironmentName, named: Option<&str>) 
     let (workspace, actor) = context.open_as_actor()?;
     let mut work = workspace.work();
     let wanted = match named {
-        Some(named) => vec![source::named(&workspace, &mut work, named)?],
+        Some(named) => vec![workspace.data_source(&mut work, named)?],
         None => open_proposals(&workspace, &mut work, environment)?,
     };
     drop(work);
@@ -220,7 +219,7 @@ fn open_proposals(
 ) -> Result<Vec<Object>, Failure> {
     let settings = workspace.settings(work, environment)?;
     let mut open = Vec::new();
-    for source in source::all(workspace, work)? {
+    for source in workspace.data_sources(work)? {
         let is_open = settings.binding(work, &source.id)?.is_none()
             && workspace.proposal(work, environment, &source.id)?.is_some();
         if is_open {
@@ -239,7 +238,7 @@ fn set(
 ) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
     let mut work = workspace.work();
-    let source = source::named(&workspace, &mut work, named)?;
+    let source = workspace.data_source(&mut work, named)?;
     let Some(kind) = source.source_kind.clone() else {
         return Err(Failure::usage(
             format!("`{}` is part of the platform itself and is not bound", source.name),
@@ -298,7 +297,7 @@ fn place_slot(binding: &mut Binding, slot: &SlotName, rules: &[SlotRule]) -> Res
 
 fn remove(context: &Context, environment: &EnvironmentName, named: &str) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let source = source::named(&workspace, &mut workspace.work(), named)?;
+    let source = workspace.data_source(&mut workspace.work(), named)?;
     workspace.remove_setting(&actor, environment, &Setting::Binding(source.id.clone()))?;
     let mut page = Page::new();
     page.line(format!("removed the binding of `{}` in `{environment}`", source.name));

@@ -1,14 +1,11 @@
 //! `sluice evidence`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use sluice_engine::act::What;
 use sluice_engine::attest::Taken;
 use sluice_engine::evidence::{MOST_BYTES, MaskingPredicate};
-use sluice_model::{Digest, EnvironmentName};
+use sluice_model::EnvironmentName;
 
 use crate::answer::Answer;
 use crate::context::Context;
@@ -16,7 +13,6 @@ use crate::failure::Failure;
 use crate::input;
 use crate::moment;
 use crate::page::Page;
-use crate::source;
 use crate::table::Rows;
 
 /// What is typed.
@@ -29,7 +25,7 @@ pub(crate) enum Command {
     Add(Add),
     /// State how the data behind a data source were masked; you vouch for it with your key.
     #[command(
-        after_help = "Examples:\n  sluice evidence masking --environment staging --source orders-db --method pseudonymised --tool \"masker 1.2\" --columns 12 --rows 5000 --checked 200"
+        after_help = "Examples:\n  sluice evidence masking --environment staging --source orders-db --method pseudonymised \\\n    --tool \"masker 1.2\" --columns 12 --rows 5000 --checked 200"
     )]
     Masking(Masking),
     /// List the evidence that was brought.
@@ -123,7 +119,7 @@ fn is_json(bytes: &[u8]) -> bool {
 
 fn masking(context: &Context, arguments: Masking) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let source = source::named(&workspace, &mut workspace.work(), &arguments.source)?;
+    let source = workspace.data_source(&mut workspace.work(), &arguments.source)?;
     let predicate = MaskingPredicate {
         environment: arguments.environment,
         source: source.id,
@@ -150,56 +146,21 @@ fn taken(taken: &Taken) -> Result<Answer, Failure> {
 }
 
 fn list(context: &Context, app: Option<&str>) -> Result<Answer, Failure> {
-    let workspace = context.open()?;
-    let mut work = workspace.work();
-    let wanted = app.map(|app| workspace.app(&mut work, app)).transpose()?;
-    let mut names: BTreeMap<Digest, String> = BTreeMap::new();
-    for row in workspace.status()? {
-        for cut in workspace.versions(&row.app)? {
-            if wanted.as_ref().is_none_or(|app| app.id == cut.app) {
-                names.insert(cut.bundle, format!("{} {}", row.name, cut.version));
-            }
-        }
-    }
-    let mut streams: Vec<String> =
-        names.keys().map(|bundle| format!("evidence/bundle/{}", bundle.hex())).collect();
-    if wanted.is_none() {
-        let environments = &workspace.config()?.environments;
-        streams.extend(environments.iter().map(|e| format!("evidence/environment/{}", e.name)));
-    }
-    let mut found = Vec::new();
-    for stream in &streams {
-        for recorded in workspace.records().all(stream)? {
-            let act = recorded.act;
-            if let What::EvidenceAdded { predicate_type, bundle, environment, envelope, issuer } = act.what {
-                found.push((act.at, predicate_type, bundle, environment, envelope, issuer));
-            }
-        }
-    }
-    found.sort();
+    let brought = context.open()?.brought_evidence(app)?;
     let mut rows = Rows::new(&["TYPE", "ABOUT", "ENVIRONMENT", "SIGNER", "RECEIVED", "ENVELOPE"]);
-    let mut data: Vec<Value> = Vec::new();
-    for (at, predicate_type, bundle, environment, envelope, issuer) in found {
-        let about = match &bundle {
-            Some(bundle) => names.get(bundle).cloned().unwrap_or_else(|| bundle.short()),
-            None => format!("data of {environment}"),
-        };
+    for one in &brought {
         rows.row([
-            predicate_type.clone(),
-            about.clone(),
-            environment.to_string(),
-            issuer.clone(),
-            at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-            envelope.short(),
+            one.predicate_type.clone(),
+            one.about.clone(),
+            one.environment.to_string(),
+            one.issuer.clone(),
+            one.received_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            one.envelope.short(),
         ]);
-        data.push(json!({
-            "predicate_type": predicate_type, "about": about, "bundle": bundle, "environment": environment,
-            "issuer": issuer, "received_at": at, "envelope": envelope,
-        }));
     }
     let mut page = Page::new();
     rows.onto(&mut page, "no evidence");
-    Answer::new(&data, page)
+    Answer::new(&brought, page)
 }
 
 #[cfg(test)]
