@@ -85,14 +85,19 @@ impl Steps {
 
     /// Says what was done, and what the tests came to.
     pub(crate) fn finish(self) {
-        println!("\n== all steps");
-        for (name, took) in &self.done {
-            println!("{:>8}  {name}", seconds(*took));
-        }
-        println!("{:>8}  in all", seconds(self.began.elapsed()));
+        println!("\n== all steps\n{}", self.summary(self.began.elapsed()));
+    }
+
+    /// How long each step took, and all of them, and the sums of the tests.
+    fn summary(&self, in_all: Duration) -> String {
+        let in_all = ("in all".to_owned(), in_all);
+        let steps = self.done.iter().chain([&in_all]);
+        let mut lines: Vec<String> =
+            steps.map(|(name, took)| format!("{:>8}  {name}", seconds(*took))).collect();
         if self.tests.binaries > 0 {
-            println!("{}", self.tests.shown());
+            lines.push(self.tests.shown());
         }
+        lines.join("\n")
     }
 }
 
@@ -157,6 +162,31 @@ mod tests {
         }
         assert_eq!(totals, TestTotals { binaries: 2, passed: 4, failed: 2, ignored: 1 });
         assert_eq!(totals.shown(), "test result: FAILED. 4 passed; 2 failed; 1 ignored; in 2 test binaries");
+    }
+
+    #[test]
+    fn the_summary_says_how_long_each_step_took() {
+        let mut steps = Steps::new();
+        steps.done = vec![
+            ("plugins".to_owned(), Duration::from_millis(1_240)),
+            ("tests".to_owned(), Duration::from_secs(600)),
+        ];
+        let in_all = Duration::from_millis(601_260);
+        assert_eq!(steps.summary(in_all), "   1.2 s  plugins\n 600.0 s  tests\n 601.3 s  in all");
+        steps.tests = TestTotals { binaries: 1, passed: 2, failed: 0, ignored: 0 };
+        let shown = steps.summary(in_all);
+        assert!(
+            shown.ends_with("\ntest result: ok. 2 passed; 0 failed; 0 ignored; in 1 test binaries"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_step_that_is_done_is_kept_with_its_time() {
+        let mut steps = Steps::new();
+        steps.step("set-up", || Ok(())).unwrap();
+        let names: Vec<&str> = steps.done.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["set-up"]);
     }
 
     #[test]
