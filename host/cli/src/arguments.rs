@@ -18,8 +18,8 @@ Exit codes:
   4  not permitted: somebody else may do that
   5  pending: it waits for a person or a time
 
-Data goes to standard output, talk to standard error. With `--output json` both are one JSON
-document; an error is {\"error\": …} on standard error.
+Data goes to standard output, talk to standard error. With `--output json` the answer is one JSON
+document, and an error is {\"error\": …} on standard error.
 
 The way of an app, from the first command to the last:
   sluice init && sluice key new ada && sluice config adopt
@@ -49,12 +49,13 @@ pub(crate) struct Global {
     /// How the answer is written.
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Output,
-    /// The workspace's folder [default: the current one, or the nearest above it that has a
-    /// `sluice.toml`].
-    #[arg(long, global = true, env = "SLUICE_WORKSPACE", hide_env_values = true, value_name = "DIR")]
+    /// The workspace's folder [default: `SLUICE_WORKSPACE`; else the current one, or the nearest
+    /// above it that has a `sluice.toml`].
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
-    /// Who acts [default: the only person of the configuration whose key is at hand].
-    #[arg(long = "as", global = true, env = "SLUICE_ACTOR", hide_env_values = true, value_name = "NAME")]
+    /// Who acts [default: `SLUICE_ACTOR`; else the only person of the configuration whose key is
+    /// at hand].
+    #[arg(long = "as", global = true, value_name = "NAME")]
     pub(crate) actor: Option<PersonName>,
     /// Never ask at the terminal.
     #[arg(long, global = true)]
@@ -62,7 +63,7 @@ pub(crate) struct Global {
     /// For how long to wait while somebody else writes to the environment, such as `30s`.
     #[arg(long, global = true, value_name = "DURATION", value_parser = moment::length)]
     pub(crate) wait: Option<Duration>,
-    /// When to colour [`NO_COLOR` is honoured].
+    /// When to colour; where `NO_COLOR` is set, never.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
     /// Tell on standard error what is done; twice for more.
@@ -86,7 +87,7 @@ pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
+    /// Always, unless `NO_COLOR` is set.
     Always,
     /// Never.
     Never,
@@ -96,7 +97,7 @@ impl Color {
     /// Whether to colour what goes to something that is, or is not, a terminal.
     pub(crate) fn on(self, is_terminal: bool, no_color: bool) -> bool {
         match self {
-            Self::Always => true,
+            Self::Always => !no_color,
             Self::Never => false,
             Self::Auto => is_terminal && !no_color,
         }
@@ -126,8 +127,10 @@ pub(crate) enum Command {
     /// Say what a transition would do; changes nothing.
     Plan(commands::plan::Arguments),
     /// Ask the gates about a plan; changes nothing.
+    #[command(after_help = commands::check::EXAMPLES_OF_CHECK)]
     Check(commands::check::Arguments),
     /// Say why the gates decide as they do: each finding with its grounds.
+    #[command(after_help = commands::check::EXAMPLES_OF_WHY)]
     Why(commands::check::Arguments),
     /// Approve a plan.
     Approve(commands::consent::Approve),
@@ -212,11 +215,69 @@ mod tests {
         assert!(missing.is_empty(), "{missing:#?}");
     }
 
+    /// Lines that a terminal would break are broken by hand, and examples are not broken at all.
+    #[test]
+    fn what_stands_after_the_help_fits_a_terminal() {
+        fn look(command: &clap::Command, long: &mut Vec<String>) {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            long.extend(after.lines().filter(|line| line.chars().count() > 100).map(str::to_owned));
+            command.get_subcommands().for_each(|child| look(child, long));
+        }
+        let mut long = Vec::new();
+        look(&Arguments::command(), &mut long);
+        assert!(long.is_empty(), "{long:#?}");
+    }
+
+    /// The table of commands in `docs/cli.md` is written from their arguments; `SLUICE_UPDATE=1`
+    /// writes it anew.
+    #[test]
+    fn the_documentation_lists_every_command_with_its_options() {
+        const TITLE: &str = "## Commands\n";
+        fn shown(argument: &clap::Arg) -> String {
+            let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+            let many = argument.get_num_args().is_some_and(|count| count.max_values() > 1);
+            let text = match argument.get_long() {
+                Some(long) if argument.get_action().takes_values() => format!("--{long} {value}"),
+                Some(long) => format!("--{long}"),
+                None if many => format!("{value}..."),
+                None => value,
+            };
+            if argument.is_required_set() { text } else { format!("[{text}]") }
+        }
+        fn rows(command: &clap::Command, path: &str, table: &mut String) {
+            if command.has_subcommands() {
+                for child in command.get_subcommands() {
+                    rows(child, &format!("{path} {}", child.get_name()), table);
+                }
+                return;
+            }
+            let own = |argument: &&clap::Arg| !argument.is_global_set() && !argument.is_hide_set();
+            let mut words = vec![path.to_owned()];
+            words.extend(command.get_positionals().filter(own).map(shown));
+            words.extend(command.get_opts().filter(own).map(shown));
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            table.push_str(&format!("| `{}` | {about} |\n", words.join(" ").replace('|', "\\|")));
+        }
+        let mut table = "\n| command | what it does |\n|---|---|\n".to_owned();
+        rows(&Arguments::command(), "sluice", &mut table);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = text.split_once(TITLE).unwrap();
+        let (_, after) = rest.split_once("\n## ").unwrap();
+        let expected = format!("{before}{TITLE}{table}\n## {after}");
+        if std::env::var_os("SLUICE_UPDATE").is_some_and(|value| value == "1") {
+            std::fs::write(&path, expected).unwrap();
+        } else {
+            assert!(text == expected, "docs/cli.md is otherwise than:\n{table}\nSLUICE_UPDATE=1 writes it");
+        }
+    }
+
     /// Each example of the help is a command that is understood.
     #[test]
     fn every_example_is_understood() {
         fn look(command: &clap::Command, seen: &mut usize) {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = examples.replace("\\\n    ", "");
             for line in examples.lines().filter_map(|line| line.trim().strip_prefix("sluice ")) {
                 for part in line.split(" && sluice ") {
                     let part = part.split(" < ").next().unwrap_or(part).split(" > ").next().unwrap_or(part);
@@ -292,7 +353,8 @@ mod tests {
             (Color::Auto, true, false, true),
             (Color::Auto, true, true, false),
             (Color::Auto, false, false, false),
-            (Color::Always, false, true, true),
+            (Color::Always, false, false, true),
+            (Color::Always, true, true, false),
             (Color::Never, true, false, false),
         ] {
             assert_eq!(color.on(is_terminal, no_color), expected, "{color:?} {is_terminal} {no_color}");

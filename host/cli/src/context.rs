@@ -1,16 +1,20 @@
 //! Where a command runs: its workspace, the keys at hand, and the terminal.
 
+use std::convert::Infallible;
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sluice_engine::ambient::Ambient;
-use sluice_engine::config::{Config, PersonName, PublicKey};
+use sluice_engine::config::{Config, PersonName};
 use sluice_engine::workspace::CONFIG_FILE;
 use sluice_engine::{Actor, Home, Workspace};
-use sluice_ledger::keyfile;
+use sluice_ledger::keyfile::{self, KeyFileError};
 
 use crate::arguments::Global;
 use crate::clock;
@@ -19,8 +23,22 @@ use crate::failure::Failure;
 /// The variable that may hold a person's key instead of a file of the home.
 pub(crate) const KEY_VARIABLE: &str = "SLUICE_KEY";
 
+/// The variable that says which workspace, where `--workspace` does not.
+const WORKSPACE_VARIABLE: &str = "SLUICE_WORKSPACE";
+
+/// The variable that says who acts, where `--as` does not.
+const ACTOR_VARIABLE: &str = "SLUICE_ACTOR";
+
+/// From when on it is shown that something goes on: who waits longer wonders.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// How often something that moves on a terminal is drawn.
 const TICK: Duration = Duration::from_millis(120);
+
+/// A variable that is set and not empty.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
 
 /// Where a command runs.
 pub(crate) struct Context {
@@ -29,8 +47,22 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The surroundings as arguments and variables say.
-    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
+    /// The surroundings as arguments say, and variables where arguments say nothing.
+    pub(crate) fn new(mut global: Global) -> Result<Self, Failure> {
+        if global.workspace.is_none() {
+            global.workspace = variable(WORKSPACE_VARIABLE).map(PathBuf::from);
+        }
+        if global.actor.is_none()
+            && let Some(name) = variable(ACTOR_VARIABLE)
+        {
+            let name = name.to_string_lossy().parse::<PersonName>().map_err(|error| {
+                Failure::usage(
+                    format!("the variable `{ACTOR_VARIABLE}`: {error}"),
+                    "put a person's name into it",
+                )
+            })?;
+            global.actor = Some(name);
+        }
         Ok(Self { global, ambient: clock::ambient()? })
     }
 
@@ -49,11 +81,6 @@ impl Context {
         !self.global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Whether standard input may be asked from at a terminal.
-    pub(crate) const fn may_ask(&self) -> bool {
-        !self.global.no_input
-    }
-
     /// The folder of keys.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
         Ok(Home::at(self.home_folder()?))
@@ -61,12 +88,11 @@ impl Context {
 
     /// The folder of keys, as a path.
     pub(crate) fn home_folder(&self) -> Result<PathBuf, Failure> {
-        let variable =
-            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        variable("SLUICE_HOME")
-            .or_else(|| variable("XDG_CONFIG_HOME").map(|folder| folder.join("sluice")))
-            .or_else(|| variable("HOME").map(|folder| folder.join(".config").join("sluice")))
-            .or_else(|| variable("APPDATA").map(|folder| folder.join("sluice")))
+        let folder = |name: &str| variable(name).map(PathBuf::from);
+        folder("SLUICE_HOME")
+            .or_else(|| folder("XDG_CONFIG_HOME").map(|folder| folder.join("sluice")))
+            .or_else(|| folder("HOME").map(|folder| folder.join(".config").join("sluice")))
+            .or_else(|| folder("APPDATA").map(|folder| folder.join("sluice")))
             .ok_or_else(|| {
                 Failure::failed(
                     "there is no folder for keys",
@@ -127,8 +153,7 @@ impl Context {
     pub(crate) fn actor(&self, config: &Config) -> Result<Actor, Failure> {
         if let Some(text) = std::env::var(KEY_VARIABLE).ok().filter(|text| !text.is_empty()) {
             let key = keyfile::from_text(KEY_VARIABLE, &text)?;
-            let public: PublicKey = key.public().to_string().parse().map_err(|e| bad_key(&e))?;
-            let known = config.person_with_key(&public).map(|(name, _)| name.clone());
+            let known = config.person_with_key(&key.public()).map(|(name, _)| name.clone());
             let name = self.global.actor.clone().or(known).ok_or_else(|| {
                 Failure::not_permitted(
                     format!("the key in `{KEY_VARIABLE}` belongs to nobody in the configuration"),
@@ -142,7 +167,10 @@ impl Context {
             Some(name) => name.clone(),
             None => self.only_actor(&home, config)?,
         };
-        let key = keyfile::read(&home.person_key(name.as_str()))?;
+        let key = keyfile::read(&home.person_key(name.as_str())).map_err(|error| match error {
+            KeyFileError::Absent { .. } => without_key(&name, &home, config),
+            error => error.into(),
+        })?;
         Ok(Actor { name: name.to_string(), key })
     }
 
@@ -154,8 +182,7 @@ impl Context {
             // Keys of other workspaces' people of the same name are not meant.
             known.retain(|name| {
                 let key = keyfile::read(&home.person_key(name.as_str()));
-                let public = key.map(|key| key.public().to_string());
-                public.is_ok_and(|public| config.key_of(name.as_str()) == Some(public.as_str()))
+                key.is_ok_and(|key| config.key_of(name.as_str()) == Some(key.public()))
             });
         }
         match known.as_slice() {
@@ -176,32 +203,71 @@ impl Context {
 
     /// Shows on a terminal that something goes on, until the answer is dropped.
     pub(crate) fn working(&self, on: &'static str) -> Working {
-        if !std::io::stderr().is_terminal() {
-            return Working(None);
+        if std::io::stderr().is_terminal() {
+            Working::begin(PATIENCE, move || bar(on))
+        } else {
+            Working(None)
         }
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.set_message(on);
-        bar.enable_steady_tick(TICK);
-        Working(Some(bar))
     }
 }
 
-/// Something that goes on, shown on a terminal.
-pub(crate) struct Working(Option<ProgressBar>);
+/// Something that moves on a terminal.
+fn bar(on: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_elapsed(PATIENCE);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(on);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// Something that goes on, shown once it takes a while: a thread waits, and shows it unless it is
+/// told before that there is no more need.
+pub(crate) struct Working(Option<(Sender<Infallible>, JoinHandle<()>)>);
+
+impl Working {
+    /// Shows what `show` makes, once it goes on for longer than `patience`.
+    fn begin(patience: Duration, show: impl FnOnce() -> ProgressBar + Send + 'static) -> Self {
+        let (working, end) = mpsc::channel::<Infallible>();
+        let thread = std::thread::Builder::new().spawn(move || {
+            if end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                let bar = show();
+                // Nothing is ever sent: the channel is closed when the work is done.
+                let _ = end.recv();
+                bar.finish_and_clear();
+            }
+        });
+        Self(thread.ok().map(|thread| (working, thread)))
+    }
+}
 
 impl Drop for Working {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
+        if let Some((working, thread)) = self.0.take() {
+            drop(working);
+            // What it drew is gone before anything else is written; that it could not draw is nothing.
+            let _ = thread.join();
         }
     }
 }
 
-fn bad_key(error: &impl std::fmt::Display) -> Failure {
-    Failure::failed(error.to_string(), "")
+/// Somebody whose key is not at hand cannot act here.
+fn without_key(name: &PersonName, home: &Home, config: &Config) -> Failure {
+    let mut help = if config.people.contains_key(name) {
+        format!("bring the key of `{name}` there, or put it into the variable `{KEY_VARIABLE}`")
+    } else {
+        format!(
+            "nobody of the configuration is called `{name}`; make a key with `sluice key new {name}`, which puts \
+             `{name}` into `{CONFIG_FILE}`, and have an owner adopt it"
+        )
+    };
+    let others = names_of_keys(home).into_iter().filter(|other| config.people.contains_key(other));
+    let others: Vec<String> = others.map(|other| format!("`--as {other}`")).collect();
+    if !others.is_empty() {
+        help = format!("{help}; or act as somebody whose key is there: {}", others.join(", "));
+    }
+    Failure::not_permitted(format!("there is no key of `{name}` in `{}`", home.keys().display()), help)
 }
 
 /// The people whose keys lie in a home, in order.
@@ -211,4 +277,26 @@ pub(crate) fn names_of_keys(home: &Home) -> Vec<PersonName> {
         entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".key")?.parse().ok()).collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_shown_only_once_it_takes_a_while() {
+        for (patience, expected) in [(Duration::ZERO, true), (Duration::from_secs(3_600), false)] {
+            let (shown, seen) = mpsc::channel();
+            let working = Working::begin(patience, move || {
+                shown.send(()).unwrap();
+                ProgressBar::hidden()
+            });
+            if expected {
+                // The thread shows it in its own time.
+                seen.recv().unwrap();
+            }
+            drop(working);
+            assert!(seen.try_recv().is_err(), "{patience:?}");
+        }
+    }
 }

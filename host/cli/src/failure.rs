@@ -236,7 +236,7 @@ impl From<Error> for Failure {
                 Detail::Matches { digest, matches, command: None }
             }
             Error::RollbackConflicts { objects } => Detail::Objects(objects),
-            Error::LedgerBroken { entry, .. } => Detail::Entry(entry),
+            Error::LedgerBroken { entry, .. } | Error::Unwarranted { entry, .. } => Detail::Entry(entry),
             _ => Detail::None,
         };
         Self { exit, message, help, detail: Box::new(detail) }
@@ -323,6 +323,7 @@ mod tests {
             (E::MatchesToConfirm { count: 1, digest: "d".into(), matches: vec![] }, 5),
             (E::RollbackConflicts { objects: vec![] }, 3),
             (E::LedgerBroken { entry: 3, what: "x".into() }, 1),
+            (E::Unwarranted { entry: 3, what: "x".into() }, 1),
         ] {
             assert_eq!(Failure::from(error).exit().code(), code);
         }

@@ -108,10 +108,10 @@ pub(crate) fn value(context: &Context, what: &str, hidden: bool) -> Result<Secre
     let failed = |error: std::io::Error| Failure::failed(format!("standard input: {error}"), "");
     let mut bytes = Zeroizing::new(Vec::new());
     if std::io::stdin().is_terminal() {
-        if !context.may_ask() {
+        if !context.is_interactive() {
             return Err(Failure::usage(
                 format!("the value of {what} is read from standard input, and there is nothing"),
-                "pipe it in, or leave out `--no-input` to be asked",
+                "pipe it in; or be asked for it, at a terminal and without `--no-input`",
             ));
         }
         let terminal = console::Term::stderr();

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sluice_engine::plan::{Choice, Plan, PlanRequest, TransitionKind, Wanted};
@@ -17,6 +18,10 @@ use crate::input;
 
 /// Bytes of a plan's file that are read: a plan of the largest export seen has a tenth of it.
 const MOST_PLAN: u64 = 256 << 20;
+
+/// For how long a plan that nobody consented to can be named by its digest: longer than a release takes that is
+/// still meant, for a plan that is older was most likely overtaken by others.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A choice for one object, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +61,8 @@ pub(crate) struct TransitionArguments {
     /// The number of the promotion to take back [default: the last one].
     #[arg(long, value_name = "N", requires = "rollback")]
     pub(crate) promotion: Option<u64>,
-    /// What to do about one object, by its name or id, instead of what follows from the target.
+    /// What to do about one object, by its name or id, instead of what follows from the target:
+    /// `skip`, `overwrite` or `create`.
     #[arg(long, value_name = "OBJECT=CHOICE", value_parser = chosen, requires = "to")]
     pub(crate) choose: Vec<Chosen>,
 }
@@ -248,6 +254,22 @@ pub(crate) fn remember(workspace: &Workspace, plan: &Plan) {
     if let Err(error) = written {
         tracing::warn!(file = %file.display(), %error, "the plan cannot be named by its digest");
     }
+    let now = SystemTime::from(workspace.records().ambient().now());
+    forget(&folder, now, |plan| workspace.has_consent(plan).unwrap_or(true));
+}
+
+/// Drops what was kept of plans that nobody made for [`KEPT`], but for those that `keep` wants.
+fn forget(folder: &Path, now: SystemTime, keep: impl Fn(&Digest) -> bool) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let plan = path.file_stem().and_then(|stem| format!("sha256:{}", stem.to_str()?).parse().ok());
+        let made = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let is_old = made.and_then(|made| now.duration_since(made).ok()).is_some_and(|age| age > KEPT);
+        if is_old && plan.is_some_and(|plan| !keep(&plan)) {
+            // Who cannot drop it now does so the next time.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn recall(workspace: &Workspace, named: &str) -> Result<Remembered, Failure> {
@@ -315,6 +337,27 @@ mod tests {
             assert_eq!(is_digest(text), expected, "{text}");
         }
         assert!(!is_digest(&"a".repeat(65)));
+    }
+
+    #[test]
+    fn old_plans_are_forgotten_unless_somebody_consented() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let (wanted, unwanted) = (Digest::of(b"wanted"), Digest::of(b"unwanted"));
+        let names =
+            [format!("{}.json", wanted.hex()), format!("{}.json", unwanted.hex()), "notes.txt".into()];
+        for name in &names {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(made).unwrap();
+        }
+        let left = |now: SystemTime| {
+            forget(folder.path(), now, |plan| *plan == wanted);
+            names.iter().map(|name| folder.path().join(name).exists()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(made + KEPT), [true, true, true]);
+        // A clock that is behind forgets nothing.
+        assert_eq!(left(SystemTime::UNIX_EPOCH), [true, true, true]);
+        assert_eq!(left(made + KEPT + Duration::from_secs(1)), [true, false, true]);
     }
 
     #[test]

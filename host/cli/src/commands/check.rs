@@ -12,18 +12,26 @@ use crate::page::{Page, Style};
 use crate::plan_argument::PlanArgument;
 use crate::show::{self, Depth};
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES_OF_CHECK: &str = "\
 Examples:
   sluice check Orders --to staging
+  sluice check plan.json
   sluice check 0a1b2c3d --at 2026-03-02T10:00:00Z
-  sluice why plan.json
 
 Ends with exit code 0 where the gates let through, 3 where they deny, 5 where something is missing
 that a person or time can bring. Nothing is changed.";
 
+pub(crate) const EXAMPLES_OF_WHY: &str = "\
+Examples:
+  sluice why Orders --to staging
+  sluice why plan.json
+  sluice why 0a1b2c3d --output json
+
+Says of each finding what is, what is wanted, how to mend it, who can, and the policy's line. Ends
+with the same exit codes as `sluice check`. Nothing is changed.";
+
 /// What is typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     plan: PlanArgument,
@@ -38,6 +46,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     let working = context.working("asking the gates");
     let plan = arguments.plan.plan(&workspace)?;
     let decided = workspace.decide(&plan, arguments.at)?;
+    let unadopted = workspace.check_adopted().err().map(|error| error.to_string());
     drop(working);
     let decision = &decided.decision;
     let mut page = Page::new();
@@ -53,6 +62,14 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         );
         show::problems(&mut page, &plan.problems);
     }
+    if let Some(unadopted) = &unadopted {
+        page.gap().styled(
+            Style::Notice,
+            format!(
+                "files differ from what was adopted ({unadopted}): promote refuses until `sluice config adopt`"
+            ),
+        );
+    }
     let exit = match decision.outcome {
         Outcome::Fault => Exit::Failed,
         _ if !plan.problems.is_empty() => Exit::Denied,
@@ -66,6 +83,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         "decision": show::decision_data(decision),
         "replayable": decided.replayable,
         "problems": plan.problems,
+        "unadopted": unadopted,
     });
     let answer = Answer::new(&data, page)?.exit(exit);
     Ok(if exit == Exit::Done || depth == Depth::Full {

@@ -29,7 +29,7 @@ pub(crate) struct Approve {
 /// What is typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice override 0a1b2c3d --gate test-evidence --reason \"the runner is down, tested by hand\""
+    after_help = "Examples:\n  sluice override 0a1b2c3d --gate test-evidence --reason \"tested by hand\""
 )]
 pub(crate) struct Override {
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(crate) struct Override {
 /// What is typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice waive window.closed --app Orders --to production --reason \"customers cannot pay\" --ticket OPS-17 --expires 4h"
+    after_help = "Examples:\n  sluice waive window.closed --app Orders --to production --reason outage --ticket OPS-17 \\\n    --expires 4h"
 )]
 pub(crate) struct Waive {
     /// The finding code to lift, as `sluice why` shows it.

@@ -134,13 +134,20 @@ fn answer(environment: &EnvironmentName, report: &ImportReport) -> Result<Answer
     if summary.orphans > 0 {
         page.styled(
             Style::Bad,
-            format!("orphans    {} option sets of no data source of the app dropped unread", summary.orphans),
+            format!(
+                "orphans    {} of no data source of the app dropped unread",
+                counted(summary.orphans, "option set", "option sets")
+            ),
         );
     }
     if summary.suspicions > 0 {
         page.styled(
             Style::Notice,
-            format!("suspicions {} look like secrets and wait for a person", summary.suspicions),
+            format!(
+                "suspicions {} like a secret and {} for a person",
+                counted(summary.suspicions, "text looks", "texts look"),
+                if summary.suspicions == 1 { "waits" } else { "wait" }
+            ),
         );
     }
     if !summary.proposals.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::json;
 use sluice_engine::workspace::Furnishing;
 
 use crate::answer::Answer;
-use crate::context::Context;
+use crate::context::{Context, variable};
 use crate::failure::Failure;
 use crate::input;
 use crate::page::{Page, counted, quoted};
@@ -94,7 +94,7 @@ fn name_after(folder: &Path) -> String {
 
 /// The plugins that lie beside this binary, or where the variable says.
 fn plugins() -> Result<(PathBuf, BTreeMap<String, Vec<u8>>), Failure> {
-    let named = std::env::var_os(PLUGINS_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = variable(PLUGINS_VARIABLE).map(PathBuf::from);
     let places = match named {
         Some(folder) => vec![folder],
         None => beside_the_binary(),

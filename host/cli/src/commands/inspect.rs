@@ -9,7 +9,7 @@ use sluice_platform::{DEFAULT_LIMIT, Inspection};
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::input;
-use crate::page::{Page, Style};
+use crate::page::{Page, Style, counted};
 use crate::table::Rows;
 
 /// Unresolved references that are listed; `--output json` has all.
@@ -56,7 +56,11 @@ fn page(found: &Inspection) -> Page {
         "sources    {}",
         if sources.is_empty() { "none".to_owned() } else { sources.join(", ") }
     ));
-    page.line(format!("contains   {} environments, {} versions", found.environments, found.versions));
+    page.line(format!(
+        "contains   {}, {}",
+        counted(found.environments, "environment", "environments"),
+        counted(found.versions, "version", "versions")
+    ));
     if !found.constants.is_empty() {
         page.line(format!("constants  {}", found.constants.join(", ")));
     }

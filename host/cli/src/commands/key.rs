@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use sluice_engine::config::{self, Config, PersonName, PublicKey, RoleName};
+use sluice_engine::config::{self, Config, PersonName, RoleName};
 use sluice_engine::workspace::{CONFIG_FILE, new_key};
 use sluice_ledger::{KeyPair, keyfile};
 
@@ -112,9 +112,7 @@ fn join(key: &KeyPair, person: &Person, folder: Option<&Path>, mut page: Page) -
         if is_first && roles.is_empty() {
             roles = FIRST_ROLES.iter().filter_map(|role| role.parse().ok()).collect();
         }
-        let written: PublicKey =
-            public.parse().map_err(|e: config::BadText| Failure::failed(e.to_string(), ""))?;
-        let put = config::put_person(&text, &person.name, &written, &roles).map_err(|e| {
+        let put = config::put_person(&text, &person.name, &key.public(), &roles).map_err(|e| {
             Failure::failed(e.to_string(), "the key is made; mend the file and run `sluice key use`")
         })?;
         replace(&path, put.as_bytes())?;

@@ -17,7 +17,7 @@ use crate::show::{self, Depth};
 /// What is typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice promote Orders --to staging\n  sluice promote Orders --to production --version 1.4 --plan 0a1b2c3d\n  sluice promote plan.json\n  sluice promote 0a1b2c3d --wait 2m\n\nThe gates are asked again right before anything is written. With a plan that was named, anything\nelse than that very plan is refused."
+    after_help = "Examples:\n  sluice promote Orders --to staging\n  sluice promote Orders --to production --version 1.4 --plan 0a1b2c3d\n  sluice promote plan.json\n  sluice promote 0a1b2c3d --wait 2m\n\nThe gates are asked again right before anything is written. With a plan that was named, anything\nelse than that very plan is refused. A plan of a release or rollback is carried out as well."
 )]
 pub(crate) struct Promote {
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub(crate) struct Release {
 /// What is typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice rollback Orders --in production\n  sluice rollback Orders --in production --promotion 3\n\nA rollback is an inverse plan over what the promotion touched, with gates of its own. The bindings of\nthe environment stay. Later changes to the same objects refuse it."
+    after_help = "Examples:\n  sluice rollback Orders --in production\n  sluice rollback Orders --in production --promotion 3\n\nA rollback is an inverse plan over what the promotion touched, with gates of its own. The bindings\nof the environment stay. Later changes to the same objects refuse it."
 )]
 pub(crate) struct Rollback {
     /// The app's name or id.
@@ -146,7 +146,7 @@ fn answer(report: &PromoteReport) -> Result<Answer, Failure> {
     let (app, to) = (quoted(&plan.app_name), &plan.to);
     Ok(match plan.transition {
         TransitionKind::Promotion => answer.hint(format!(
-            "\nNext:\n  sluice export {to} {app}     writes it for the platform\n  sluice release {app} --in {to}     gives it to end users"
+            "\nNext:\n  sluice export {to} {app}         writes it for the platform\n  sluice release {app} --in {to}   gives it to end users"
         )),
         TransitionKind::Release | TransitionKind::Rollback => answer,
     })

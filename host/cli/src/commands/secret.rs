@@ -47,11 +47,13 @@ pub(crate) enum Command {
     Suspicions,
     /// Say that what looks like a secret is one: each environment then files its own.
     #[command(
-        after_help = "Examples:\n  sluice secret confirm query-1-header --reason \"the supplier's API key\""
+        after_help = "Examples:\n  sluice secret confirm name@/options/headers/1/1 --reason \"the supplier's API key\""
     )]
     Confirm(Judged),
     /// Say that what looks like a secret is none: its text is put back.
-    #[command(after_help = "Examples:\n  sluice secret dismiss query-1-header --reason \"a public key\"")]
+    #[command(
+        after_help = "Examples:\n  sluice secret dismiss name@/options/headers/1/1 --reason \"a public key\""
+    )]
     Dismiss(Judged),
 }
 

@@ -6,7 +6,7 @@ use sluice_engine::version::CutRequest;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::page::{Page, Style, quoted};
+use crate::page::{Page, Style, counted, quoted};
 use crate::table::Rows;
 
 /// What is typed.
@@ -54,7 +54,8 @@ fn cut(context: &Context, request: &CutRequest) -> Result<Answer, Failure> {
     page.line(format!("bundle  {}", report.version.bundle));
     page.line(format!("objects {}", report.objects));
     if report.floating > 0 {
-        page.line(format!("{} floating references are fixed to what they mean now", report.floating));
+        let floating = counted(report.floating, "floating reference is", "floating references are");
+        page.line(format!("{floating} fixed to what is meant now"));
     }
     if report.unresolved > 0 {
         page.styled(

@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod stage;
@@ -16,3 +18,6 @@ mod steps;
 #[cfg(test)]
 #[path = "../../../../xtask/src/story.rs"]
 mod story;
+#[cfg(test)]
+#[cfg(unix)]
+mod terminal;

@@ -1,6 +1,7 @@
 //! Where scenes are played: a folder with a workspace, a home for keys, and the command.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,11 @@ impl Stage {
         self.folder.path().join("workspace")
     }
 
+    /// The folder with the keys.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
     /// Plays one act. An exit code that is not the expected one is told, and so is seen.
     pub(crate) fn play(&mut self, act: &Act) {
         match act {
@@ -80,7 +86,8 @@ impl Stage {
     fn sluice(&mut self, run: &Run) {
         let arguments: Vec<String> = run.arguments.iter().map(|word| self.filled(word)).collect();
         let Output { code, out, talk } = self.output(&arguments, run.input.unwrap_or_default(), &[]);
-        let typed = run.arguments.join(" ");
+        let shown = |word: &&str| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() };
+        let typed = run.arguments.iter().map(shown).collect::<Vec<_>>().join(" ");
         let input = if run.input.is_some() { " < input" } else { "" };
         self.told.push_str(&format!("$ sluice {typed}{input}\n"));
         for (name, text) in [("", &out), ("-- standard error\n", &talk)] {
@@ -99,15 +106,28 @@ impl Stage {
         }
     }
 
-    /// Runs the command here, with an environment that holds nothing else.
-    pub(crate) fn output(&self, arguments: &[String], input: &str, more: &[(&str, &str)]) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
+    /// The command here, with an environment that holds nothing else.
+    pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        command
             .args(arguments)
             .current_dir(self.workspace())
             .env_clear()
-            .env("SLUICE_HOME", self.folder.path().join("home"))
+            .env("SLUICE_HOME", self.home())
             .env("SLUICE_PLUGINS", plugins())
-            .env("SLUICE_ACTOR", "ada")
+            .env("SLUICE_ACTOR", "ada");
+        command
+    }
+
+    /// Runs the command here, with `input` and these variables beside its own.
+    pub(crate) fn output(
+        &self,
+        arguments: &[impl AsRef<OsStr>],
+        input: &str,
+        more: &[(&str, &str)],
+    ) -> Output {
+        let mut child = self
+            .command(arguments)
             .envs(more.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
