@@ -85,8 +85,8 @@ impl Stage {
         let ada = Actor { name: "ada".into(), key: new_key(ambient.as_ref()).unwrap() };
         let text = ungated(&config::template("bench").unwrap());
         let roles = ["builder", "release-manager"].map(|role| role.parse().unwrap());
-        let key = ada.key.public().to_string().parse().unwrap();
-        let text = config::put_person(&text, &config::person("ada").unwrap(), &key, &roles).unwrap();
+        let person = config::person("ada").unwrap();
+        let text = config::put_person(&text, &person, &ada.key.public(), &roles).unwrap();
         std::fs::write(place.join("sluice.toml"), text).unwrap();
         let candidate = workspace.proposed().unwrap();
         workspace.adopt(&ada, candidate).unwrap();

@@ -1,5 +1,7 @@
 //! Verifying a ledger offline, on a copied store.
 
+mod warrant;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -41,11 +43,13 @@ pub struct Audited {
 }
 
 /// Verifies the ledger in a store's file: entries against streams both ways, the tree against its
-/// signed checkpoints and one kept elsewhere, every act against its author's key as adopted then.
-/// Without `log_key` the one that the first act names is believed.
+/// signed checkpoints and one kept elsewhere, every act against its author's key as adopted then,
+/// and every commit against the decision that allowed it. Without `log_key` the one that the first
+/// act names is believed.
 ///
 /// # Errors
-/// [`Error::LedgerBroken`] names the first entry that is not as it was.
+/// [`Error::LedgerBroken`] names the first entry that is not as it was, [`Error::Unwarranted`] the
+/// first of a whole ledger that changed an environment without a decision that allowed it.
 pub fn audit(file: &Path, kept: Option<&[u8]>, log_key: Option<&str>) -> Result<Vec<Audited>> {
     SqliteStore::workspaces_in(file)?
         .into_iter()
@@ -62,7 +66,9 @@ fn pages(store: &dyn Store, name: &str) -> Result<Vec<Revision>> {
     let name = stream(name)?;
     let mut found: Vec<Revision> = Vec::new();
     loop {
-        let page = store.range(&name, found.len() as u64 + 1, 500, Order::OldestFirst)?;
+        // After the last one's own number: where a row is gone, none is read twice.
+        let next = found.last().map_or(1, |last| last.revision.saturating_add(1));
+        let page = store.range(&name, next, 500, Order::OldestFirst)?;
         let end = page.len() < 500;
         found.extend(page);
         if end {
@@ -82,9 +88,9 @@ fn audit_workspace(
         (Some(key), _) => key.to_owned(),
         (None, Some(first)) => match read(first)?.act.what {
             What::Initialised { log_key, .. } => log_key,
-            _ => return Err(broken(0, "the workspace's first act is not its making".into())),
+            _ => return Err(broken(0, "the workspace's first act is not its making")),
         },
-        (None, None) => return Err(broken(0, "the workspace's first act is missing".into())),
+        (None, None) => return Err(broken(0, "the workspace's first act is missing")),
     };
     let public: PublicKey = key_text.parse().map_err(|_| {
         Error::invalid(
@@ -98,12 +104,10 @@ fn audit_workspace(
         Error::invalid(format!("the kept checkpoint: {e}"), "give the file as `sluice promote` printed it")
     })?;
     let mut entries = Vec::new();
-    let mut acts = Vec::new();
+    let mut revisions = Vec::new();
     for revision in pages(store, LEDGER)? {
         let index = revision.revision - 1;
-        let logged: LedgerEntry = parse(&revision).map_err(|_| {
-            broken(index, format!("the ledger is broken at entry {index}: its row is no entry"))
-        })?;
+        let logged: LedgerEntry = parse(&revision).map_err(|_| broken(index, "its row is no entry"))?;
         let there = store.revision(&stream(&logged.stream)?, logged.revision)?;
         let found = match &there {
             None => Found::Missing,
@@ -112,7 +116,7 @@ fn audit_workspace(
                 Ok(recomputed) => Found::There { stored: there.leaf, recomputed, position: there.position },
             },
         };
-        acts.extend(there.map(|there| (index, there)));
+        revisions.extend(there.map(|there| (index, there)));
         entries.push(Logged {
             index,
             stream: logged.stream,
@@ -133,7 +137,10 @@ fn audit_workspace(
     let streams = Streams { heads: &heads, position: &position };
     let verified = sluice_ledger::verify(entries, notes, &streams, kept.as_ref(), &log)
         .map_err(|broken| Error::LedgerBroken { entry: broken.index, what: broken.to_string() })?;
-    let signatures = check_signatures(store, workspace, &acts)?;
+    let acts = acts_in(revisions, workspace)?;
+    let mut work = Work::over(store);
+    let signatures = check_signatures(&work, &acts)?;
+    warrant::check(&mut work, acts.iter().map(|entered| (entered.entry, &entered.act)))?;
     Ok(Audited {
         workspace: workspace.to_owned(),
         size: verified.size,
@@ -163,54 +170,63 @@ fn heads(store: &dyn Store) -> Result<BTreeMap<String, u64>> {
     }
 }
 
-/// Checks every act's signature with the key that the configuration named when it was done.
-fn check_signatures(store: &dyn Store, workspace: &str, acts: &[(u64, Revision)]) -> Result<u64> {
-    let work = Work::over(store);
-    let mut people: BTreeMap<String, PublicKey> = BTreeMap::new();
-    let mut waiting: Vec<(u64, &Revision, Act)> = Vec::new();
-    let mut checked = 0;
-    for (index, revision) in acts {
-        let act = read(revision).map_err(|e| broken(*index, e.to_string()))?.act;
-        if act.workspace != workspace {
-            return Err(broken(*index, format!("it is an act of the workspace `{}`", act.workspace)));
-        }
-        let adopted: Option<Digest> = match &act.what {
-            What::ConfigAdopted { adopted, .. } => Some(*adopted),
-            _ => None,
-        };
-        // Until a configuration was adopted nobody is known; the first one vouches for its adopter.
-        if people.is_empty() && adopted.is_none() {
-            waiting.push((*index, revision, act));
-            continue;
-        }
-        if let Some(digest) = adopted {
-            let next: Adopted = work.json(&digest).map_err(|e| broken(*index, e.to_string()))?;
-            let keys = next.config.people.iter().filter_map(|(name, person)| {
-                Some((name.to_string(), person.key.as_str().parse::<PublicKey>().ok()?))
-            });
-            let keys: BTreeMap<String, PublicKey> = keys.collect();
-            let judges = if people.is_empty() { &keys } else { &people };
-            check_one(*index, revision, &act, judges)?;
-            for (index, revision, act) in waiting.drain(..) {
-                check_one(index, revision, &act, &keys)?;
-                checked += 1;
-            }
-            people = keys;
-        } else {
-            check_one(*index, revision, &act, &people)?;
-        }
-        checked += 1;
-    }
-    Ok(checked)
+/// An act with its revision, at its entry of the ledger.
+struct Entered {
+    entry: u64,
+    revision: Revision,
+    act: Act,
 }
 
-fn check_one(index: u64, revision: &Revision, act: &Act, people: &BTreeMap<String, PublicKey>) -> Result<()> {
+/// The acts in a workspace's revisions.
+fn acts_in(revisions: Vec<(u64, Revision)>, workspace: &str) -> Result<Vec<Entered>> {
+    revisions
+        .into_iter()
+        .map(|(entry, revision)| {
+            let act = read(&revision).map_err(|e| broken(entry, &e.to_string()))?.act;
+            if act.workspace != workspace {
+                return Err(broken(entry, &format!("it is an act of the workspace `{}`", act.workspace)));
+            }
+            Ok(Entered { entry, revision, act })
+        })
+        .collect()
+}
+
+/// Checks every act's signature with the key that the configuration named when it was done. Answers
+/// how many were checked.
+fn check_signatures(work: &Work<'_>, acts: &[Entered]) -> Result<u64> {
+    let mut people: BTreeMap<String, PublicKey> = BTreeMap::new();
+    let mut waiting: Vec<&Entered> = Vec::new();
+    for entered in acts {
+        let What::ConfigAdopted { adopted, .. } = &entered.act.what else {
+            // Until a configuration was adopted nobody is known; the first one vouches for its adopter.
+            if people.is_empty() {
+                waiting.push(entered);
+            } else {
+                check_signature(entered, &people)?;
+            }
+            continue;
+        };
+        let next: Adopted = work.json(adopted).map_err(|e| broken(entered.entry, &e.to_string()))?;
+        let keys = next.config.people.iter().map(|(name, person)| (name.to_string(), person.key));
+        let keys: BTreeMap<String, PublicKey> = keys.collect();
+        check_signature(entered, if people.is_empty() { &keys } else { &people })?;
+        for waiting in waiting.drain(..) {
+            check_signature(waiting, &keys)?;
+        }
+        people = keys;
+    }
+    // A first adoption that was interrupted leaves the workspace's making without one.
+    Ok(acts.len().saturating_sub(waiting.len()) as u64)
+}
+
+fn check_signature(entered: &Entered, people: &BTreeMap<String, PublicKey>) -> Result<()> {
+    let Entered { entry, revision, act } = entered;
     let key = people
         .get(&act.actor)
-        .ok_or_else(|| broken(index, format!("`{}` was nobody in the configuration then", act.actor)))?;
-    verify(revision, key).map_err(|e| broken(index, e.to_string()))
+        .ok_or_else(|| broken(*entry, &format!("`{}` was nobody in the configuration then", act.actor)))?;
+    verify(revision, key).map_err(|e| broken(*entry, &e.to_string()))
 }
 
-fn broken(entry: u64, what: String) -> Error {
-    Error::LedgerBroken { entry, what }
+fn broken(entry: u64, what: &str) -> Error {
+    Error::LedgerBroken { entry, what: format!("the ledger is broken at entry {entry}: {what}") }
 }

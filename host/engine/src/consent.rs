@@ -100,6 +100,16 @@ impl Workspace {
         Ok(found)
     }
 
+    /// Whether anybody approved a plan or passed over one of its gates.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn has_consent(&self, plan: &Digest) -> Result<bool> {
+        let records = self.records();
+        Ok(records.head(&approvals_stream(plan))?.is_some()
+            || records.head(&overrides_stream(plan))?.is_some())
+    }
+
     /// Passes over a `soft` gate on one plan, by name and with a reason.
     ///
     /// # Errors

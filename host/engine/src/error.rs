@@ -197,6 +197,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// The ledger is whole, and says that something was done without what had to come before it.
+    #[error("entry {entry} of the ledger: {what}")]
+    Unwarranted {
+        /// The first such entry, from 0.
+        entry: u64,
+        /// What was done, and what is missing.
+        what: String,
+    },
     /// The plugin host cannot run here.
     #[error(transparent)]
     Host(#[from] sluice_plugin::HostError),
@@ -301,6 +309,9 @@ impl Error {
             Self::Conflict { .. } => "run the command again".into(),
             Self::RollbackConflicts { .. } => "take back the later promotion first, or promote a version that has what you want".into(),
             Self::ClockBehind { .. } => "set the clock of this machine right".into(),
+            Self::Unwarranted { .. } => {
+                "see who did it with `sluice history`, take back what it brought, and look at that person's key".into()
+            }
             Self::ContentMissing(_) | Self::ContentDamaged { .. } | Self::RecordDamaged { .. } => {
                 "run `sluice ledger verify` to see how far the damage goes, and restore the store from a backup".into()
             }

@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sluice_model::{EnvironmentName, LogicalId};
 
-use sluice_ledger::key::PublicKey;
-
 use crate::act::{Ended, What};
 use crate::config;
 use crate::error::Result;
@@ -147,8 +145,7 @@ impl Workspace {
         let config = self.config()?;
         let name = config::person(&recorded.act.actor);
         let person = name.as_ref().and_then(|name| config.people.get(name));
-        let key = person.and_then(|person| person.key.as_str().parse::<PublicKey>().ok());
-        let signed = key.is_some_and(|key| recorded.is_signed_by(&key));
+        let signed = person.is_some_and(|person| recorded.is_signed_by(&person.key));
         Ok(signed.then(|| recorded.act.actor.clone()))
     }
 }

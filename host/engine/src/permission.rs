@@ -40,7 +40,7 @@ impl Workspace {
         }
         let refuse =
             |act: String, who: String| Err(Error::NotPermitted { actor: actor.name.clone(), act, who });
-        if config.key_of(&actor.name) != Some(actor.key.public().to_string().as_str()) {
+        if config.key_of(&actor.name) != Some(actor.key.public()) {
             let who = "people whom `sluice.toml` names, each with the key that stands there";
             return refuse("act in this workspace with this key".into(), who.into());
         }

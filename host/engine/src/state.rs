@@ -94,6 +94,13 @@ impl EnvironmentState {
         })
     }
 
+    /// Whether it is the other but for who may write next.
+    #[must_use]
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        let bare = |state: &Self| Self { held: None, ..state.clone() };
+        bare(self) == bare(other)
+    }
+
     /// The tree of a unit's objects, if the environment has the unit.
     ///
     /// # Errors

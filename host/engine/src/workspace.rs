@@ -375,7 +375,7 @@ impl Workspace {
     pub fn adopt(&mut self, actor: &Actor, candidate: Candidate) -> Result<Vec<String>> {
         let judge = self.adopted.as_ref().map_or(&candidate.adopted.config, |(_, adopted)| &adopted.config);
         let is_owner = config::person(&actor.name).is_some_and(|name| judge.owns_workspace(&name));
-        let key_fits = judge.key_of(&actor.name) == Some(actor.key.public().to_string().as_str());
+        let key_fits = judge.key_of(&actor.name) == Some(actor.key.public());
         if !is_owner || !key_fits {
             return Err(Error::NotPermitted {
                 actor: actor.name.clone(),

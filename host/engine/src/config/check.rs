@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
+use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind};
 use sluice_policy::calendar::{Calendar, Rule};
@@ -19,7 +20,6 @@ use super::names::{
     ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
-use super::person_key::PublicKey;
 use super::read::Place;
 use super::transition::Transition;
 use super::workspace::{

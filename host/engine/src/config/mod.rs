@@ -16,7 +16,6 @@ mod error;
 mod file;
 mod names;
 mod pattern;
-mod person_key;
 mod read;
 mod template;
 mod transition;
@@ -34,8 +33,8 @@ pub use names::{
     WorkspaceName,
 };
 pub use pattern::NamePattern;
-pub use person_key::PublicKey;
 pub use read::{Document, MOST_BYTES, Place};
+pub use sluice_ledger::PublicKey;
 pub use template::{PutPersonError, put_person, template};
 pub use transition::Transition;
 pub use workspace::{

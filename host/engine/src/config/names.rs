@@ -47,13 +47,6 @@ macro_rules! name {
             }
         }
 
-        text_forms!($name);
-    };
-}
-
-/// What a type that is written as text has in common with its like.
-macro_rules! text_forms {
-    ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(&self.0)
@@ -88,7 +81,6 @@ macro_rules! serde_as_text {
 }
 
 pub(super) use serde_as_text;
-pub(super) use text_forms;
 
 fn is_slug(text: &str) -> bool {
     (1..=40).contains(&text.len())

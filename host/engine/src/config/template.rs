@@ -1,9 +1,9 @@
 //! The configuration that `sluice init` writes, and the person that `sluice key new` puts into it.
 
+use sluice_ledger::PublicKey;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::names::{BadText, PersonName, RoleName, WorkspaceName};
-use super::person_key::PublicKey;
 
 /// The text of a new workspace's `sluice.toml`, with comments.
 ///
@@ -47,12 +47,12 @@ pub fn put_person(
     };
     let mut person = Table::new();
     person.insert("name", value(name.as_str()));
-    person.insert("key", value(key.as_str()));
+    person.insert("key", value(key.to_string()));
     person.insert("roles", value(roles.iter().map(RoleName::as_str).collect::<Array>()));
     person.decor_mut().set_prefix("\n");
     if let Some(people) = people {
         let there = people.iter_mut().find(|p| p.get("name").and_then(Item::as_str) == Some(name.as_str()));
-        let is_there = there.map(|there| there.insert("key", value(key.as_str()))).is_some();
+        let is_there = there.map(|there| there.insert("key", value(key.to_string()))).is_some();
         if !is_there {
             people.push(person);
         }

@@ -107,7 +107,7 @@ fn the_template_is_complete_once_the_first_person_is_in() {
         assert!(config.owns(&ada, &environment.name), "{}", environment.name);
     }
     assert!(config.holds(&ada, "approver") && !config.holds(&ada, "auditor"));
-    assert_eq!(config.key_of("ada"), Some(KEYS[0]));
+    assert_eq!(config.key_of("ada"), Some(key(0)));
     assert!(config.single_operator.is_some());
     assert_eq!(config.import_limit.bytes(), 64 << 20);
     let policies = |transition: &str| -> Vec<String> {

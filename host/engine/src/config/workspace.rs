@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind, json};
 use sluice_policy::calendar::Calendar;
@@ -12,7 +13,6 @@ use super::names::{
     ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
-use super::person_key::PublicKey;
 use super::transition::Transition;
 
 /// Roles that every workspace has.
@@ -234,11 +234,11 @@ impl Config {
         self.people.iter().find(|(_, person)| person.key == *key)
     }
 
-    /// The key of the person of this name, as written.
+    /// The key of the person of this name.
     #[must_use]
-    pub fn key_of(&self, person: &str) -> Option<&str> {
+    pub fn key_of(&self, person: &str) -> Option<PublicKey> {
         let name = super::names::person(person)?;
-        self.people.get(&name).map(|person| person.key.as_str())
+        self.people.get(&name).map(|person| person.key)
     }
 
     /// The names of the people whom these owners are.

@@ -9,14 +9,16 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sluice_engine::settings::{Binding, Filed};
+use sluice_engine::settings::{Binding, Filed, Setting};
+use sluice_engine::state::Work;
 use sluice_engine::version::CutRequest;
 use sluice_engine::{Error, Workspace, audit};
+use sluice_model::json::canonical_of;
 use sluice_model::tree::Tree;
-use sluice_model::{Digest, ObjectKind};
+use sluice_model::{Digest, LogicalId, ObjectKind};
 use sluice_vault::Secret;
 
-use crate::stage::{MONDAY_ONE, Stage, copy, environment, repository};
+use crate::stage::{MONDAY_ONE, Stage, copy, copy_folder, environment, furnishing, repository};
 
 const CHILD: &str = "crash::the_child_that_is_killed";
 const FOLDER: &str = "SLUICE_TEST_FOLDER";
@@ -39,11 +41,13 @@ enum Act {
     Cut,
     SecretConstant,
     Binding,
+    AdoptBinding,
+    AdoptConfig,
     Resume,
 }
 
 impl Act {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Import,
         Self::Promote,
         Self::Rollback,
@@ -51,13 +55,39 @@ impl Act {
         Self::Cut,
         Self::SecretConstant,
         Self::Binding,
+        Self::AdoptBinding,
+        Self::AdoptConfig,
     ];
 
     fn called(name: &str) -> Self {
         Self::ALL.into_iter().find(|act| format!("{act:?}") == name).unwrap_or(Self::Resume)
     }
 
-    fn carry_out(self, stage: &Stage) -> Result<(), Error> {
+    /// What must be so before the act, in a workspace that is not killed.
+    fn prepare(self, stage: &Stage) {
+        let workspace = &stage.workspace;
+        match self {
+            Self::AdoptBinding => {
+                let staging = environment("staging");
+                let mut work = workspace.work();
+                let settings = workspace.settings(&mut work, &staging).unwrap();
+                let mut sources = settings.bindings(&work).unwrap().into_keys().map(|id| id.parse().unwrap());
+                let source = sources
+                    .find(|id| workspace.proposal(&mut work, &staging, id).unwrap().is_some())
+                    .unwrap();
+                workspace.remove_setting(&stage.ada, &staging, &Setting::Binding(source)).unwrap();
+            }
+            Self::AdoptConfig => {
+                let file = workspace.folder().join("sluice.toml");
+                let text = fs::read_to_string(&file).unwrap();
+                assert!(text.contains("64 MiB"));
+                fs::write(&file, text.replace("64 MiB", "32 MiB")).unwrap();
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(self, stage: &mut Stage) -> Result<(), Error> {
         // Longer than a lease holds, so that a run after a crash waits it out.
         let wait = Duration::from_secs(120);
         match self {
@@ -89,6 +119,21 @@ impl Act {
                 let binding = Binding { options: serde_json::json!({}), ..binding };
                 stage.workspace.set_binding(&stage.ada, &staging, &source.parse().unwrap(), binding)
             }
+            Self::AdoptBinding => {
+                let mut work = stage.workspace.work();
+                let bound = |work: &mut Work<'_>, name: &str| -> Result<_, Error> {
+                    stage.workspace.settings(work, &environment(name))?.bindings(work)
+                };
+                let staging = bound(&mut work, "staging")?;
+                let unbound =
+                    bound(&mut work, "production")?.into_keys().find(|id| !staging.contains_key(id));
+                let source = unbound.unwrap().parse().unwrap();
+                stage.workspace.adopt_binding(&stage.ada, &environment("staging"), &source)
+            }
+            Self::AdoptConfig => {
+                let candidate = stage.workspace.proposed()?;
+                stage.workspace.adopt(&stage.ada, candidate).map(drop)
+            }
             Self::Resume => stage.workspace.resume(&stage.ada).map(drop),
         }
     }
@@ -101,8 +146,8 @@ fn the_child_that_is_killed() {
     let folder = Path::new(&folder);
     let act = Act::called(&act);
     let at = if act == Act::Resume { "2026-06-01T13:10:00Z" } else { MONDAY_ONE };
-    let stage = Stage::beside(folder, u64::from(std::process::id()), at);
-    act.carry_out(&stage).unwrap();
+    let mut stage = Stage::beside(folder, u64::from(std::process::id()), at);
+    act.carry_out(&mut stage).unwrap();
     let mut file = fs::File::create(folder.join(ACKNOWLEDGED)).unwrap();
     file.write_all(b"done").and_then(|()| file.sync_all()).unwrap();
 }
@@ -130,6 +175,7 @@ fn was_killed(output: &Output) -> bool {
 /// and times.
 #[derive(Debug, Clone, PartialEq)]
 struct Snapshot {
+    adopted: Digest,
     environments: Vec<[Digest; 4]>,
     settings: Vec<BTreeMap<String, String>>,
     versions: Vec<String>,
@@ -155,7 +201,8 @@ fn snapshot(workspace: &Workspace) -> Snapshot {
         }
         settings.push(owned);
     }
-    Snapshot { environments, settings, versions }
+    let adopted = Digest::of(&canonical_of(workspace.adopted().unwrap()).unwrap());
+    Snapshot { adopted, environments, settings, versions }
 }
 
 /// What the workspace is before an act, and after it.
@@ -167,10 +214,11 @@ struct Outcome {
 
 impl Outcome {
     fn of(act: Act) -> Self {
-        let stage = Stage::copied(2);
-        let old = snapshot(&stage.workspace);
+        let mut stage = Stage::copied(2);
         let checkpoint = stage.workspace.records().newest_note().unwrap().unwrap();
-        act.carry_out(&stage).unwrap();
+        act.prepare(&stage);
+        let old = snapshot(&stage.workspace);
+        act.carry_out(&mut stage).unwrap();
         let new = snapshot(&stage.workspace);
         assert_ne!(old, new, "{act:?} does nothing");
         Self { old, new, checkpoint }
@@ -197,13 +245,14 @@ fn check_whole(stage: &Stage, checkpoint: &str, at: &str) {
 fn strike(act: Act, outcome: &Outcome, failpoint: &str, again: Option<u64>) -> bool {
     let at = format!("{act:?} at {failpoint}, then {again:?}");
     let folder = copy();
+    act.prepare(&Stage::beside(folder.path(), 4, "2026-06-01T12:50:00Z"));
     let killed = was_killed(&child(folder.path(), act, failpoint));
     let acknowledged = folder.path().join(ACKNOWLEDGED).exists();
     assert_eq!(acknowledged, !killed, "{at}");
     if let Some(step) = again {
         was_killed(&child(folder.path(), Act::Resume, &format!("*:{step}")));
     }
-    let stage = Stage::opened(folder, 3, "2026-06-01T13:20:00Z");
+    let mut stage = Stage::opened(folder, 3, "2026-06-01T13:20:00Z");
     let before = snapshot(&stage.workspace);
     // The next command settles it as well as a resumption does: after odd steps there is none.
     if before != outcome.old || failpoint.ends_with(['0', '2', '4', '6', '8']) {
@@ -217,7 +266,7 @@ fn strike(act: Act, outcome: &Outcome, failpoint: &str, again: Option<u64>) -> b
         assert!(before == outcome.old || before == outcome.new, "{at}: half done: {before:?}");
     }
     if before == outcome.old {
-        act.carry_out(&stage).unwrap_or_else(|error| panic!("{at}: not again: {error}"));
+        act.carry_out(&mut stage).unwrap_or_else(|error| panic!("{at}: not again: {error}"));
         assert!(snapshot(&stage.workspace) == outcome.new, "{at}: it ends otherwise when it is done again");
         check_whole(&stage, &outcome.checkpoint, &at);
     }
@@ -261,6 +310,42 @@ fn version_constant_and_binding() {
     for act in [Act::Cut, Act::SecretConstant, Act::Binding] {
         assert!(sweep(act) >= 13, "{act:?}");
     }
+}
+
+#[test]
+fn adoptions() {
+    for act in [Act::AdoptBinding, Act::AdoptConfig] {
+        assert!(sweep(act) >= 13, "{act:?}");
+    }
+}
+
+/// The first adoption is two acts: the workspace's making, and what counts in it.
+#[test]
+fn the_first_adoption() {
+    let Stage { folder: base, workspace, .. } = Stage::unadopted(&furnishing());
+    drop(workspace);
+    let mut seen = BTreeSet::new();
+    for step in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(base.path(), folder.path());
+        let killed = was_killed(&child(folder.path(), Act::AdoptConfig, &format!("*:{step}")));
+        let mut stage = Stage::opened(folder, 3, "2026-06-01T13:20:00Z");
+        let made = stage.workspace.records().head("workspace").unwrap().map_or(0, |head| head.revision);
+        assert_eq!(stage.workspace.is_adopted(), made == 2, "step {step}");
+        seen.insert(made);
+        if made > 0 {
+            audit::audit(&stage.store(), None, None).unwrap_or_else(|error| panic!("step {step}: {error}"));
+        }
+        Act::AdoptConfig.carry_out(&mut stage).unwrap_or_else(|error| panic!("step {step}: {error}"));
+        stage.workspace.check_adopted().unwrap();
+        let audited = audit::audit(&stage.store(), None, None).unwrap();
+        assert_eq!((audited[0].size, audited[0].signatures), (2, 2), "step {step}");
+        if !killed {
+            assert_eq!(made, 2);
+            break;
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::fs;
 
 use sluice_engine::Error;
-use sluice_engine::audit::audit;
 use sluice_engine::import::ImportRequest;
 use sluice_model::verdict::Verdict;
 use sluice_platform::InputFile;
@@ -39,6 +38,74 @@ fn bad_exports_change_nothing() {
     assert!(tried >= 10);
     assert_eq!(stage.contents(), before);
     assert_eq!(stage.workspace.history(None, None).unwrap().len(), entries);
+}
+
+#[test]
+fn the_limit_of_imports_is_the_adopted_one() {
+    let mut stage = Stage::copied(48);
+    let before = stage.contents();
+    let file = stage.place().join("sluice.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let exported = sample("tooljet/orders.json").bytes.len();
+    let mut limit = |size: usize| {
+        fs::write(&file, text.replace("64 MiB", &format!("{size} B"))).unwrap();
+        let candidate = stage.workspace.proposed().unwrap();
+        // What only stands in the file is no limit yet.
+        let limit = stage.workspace.config().unwrap().import_limit;
+        assert_ne!(limit, candidate.adopted.config.import_limit);
+        stage.workspace.adopt(&stage.ada, candidate).unwrap();
+        let entries = stage.workspace.history(None, None).unwrap().len();
+        let result = stage.import("development", &["tooljet/orders.json"]);
+        (result, stage.contents(), stage.workspace.history(None, None).unwrap().len() - entries)
+    };
+    let (result, contents, entries) = limit(exported - 1);
+    let error = result.unwrap_err();
+    assert!(matches!(error, Error::Export(_)), "{error}");
+    let said = error.to_string();
+    let expected = format!("{exported} bytes in all are more than the limit of {} bytes", exported - 1);
+    assert!(said.contains(&expected) && said.contains("orders.json"), "{said}");
+    assert_eq!((contents, entries), (before.clone(), 0));
+    let (result, contents, entries) = limit(exported);
+    assert!(result.unwrap().changed);
+    assert!(contents[0] != before[0] && entries == 1);
+}
+
+#[test]
+fn what_changed_in_the_folder_without_adoption_does_not_count() {
+    let stage = Stage::copied(49);
+    let (before, plan) = (stage.contents(), stage.plan("Orders", "staging"));
+    let gate = "policies/test-evidence/policy.rhai";
+    let allows = b"pass(\"tests.passed\", #{ fact: \"evidence.count\", actual: evidence.count });".to_vec();
+    let read = |path: &str| fs::read(stage.place().join(path)).unwrap();
+    // A component takes a custom section: id 0, its size, the length of its name, its name.
+    let plugin = [read("plugins/sql.wasm"), vec![0, 2, 1, b'x']].concat();
+    let lenient =
+        String::from_utf8(read("sluice.toml")).unwrap().replace("max_age = \"7d\"", "max_age = \"9d\"");
+    for (path, changed, said) in [
+        (gate, Some(allows), "policy `test-evidence` changed"),
+        (gate, None, gate),
+        ("plugins/sql.wasm", Some(plugin), "plugin `sql` changed"),
+        ("plugins/sql.wasm", None, "plugins/sql.wasm"),
+        ("sluice.toml", Some(lenient.into_bytes()), "changed since it was adopted"),
+        ("sluice.toml", None, "sluice.toml"),
+    ] {
+        let file = stage.place().join(path);
+        let adopted = fs::read(&file).unwrap();
+        match &changed {
+            Some(changed) => fs::write(&file, changed).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let error = stage.promote("Orders", "staging").unwrap_err();
+        assert!(error.to_string().contains(said), "{path}: {error}");
+        assert_eq!(matches!(error, Error::NotAdopted { .. }), changed.is_some(), "{path}: {error}");
+        // What is asked and rendered meanwhile is what was adopted.
+        let (beside, _) = open(stage.folder.path(), 50, "2026-06-01T14:00:00Z").unwrap();
+        let now = beside.plan(&stage.request("Orders", "staging")).unwrap();
+        assert_eq!((now.digest, &now.sources), (plan.digest, &plan.sources), "{path}");
+        assert_eq!(stage.contents(), before);
+        fs::write(&file, adopted).unwrap();
+    }
+    stage.promote("Orders", "staging").unwrap();
 }
 
 #[test]
@@ -114,8 +181,7 @@ fn a_damaged_store_is_an_error_or_right() {
                 for (name, content) in ["development", "staging", "production"].iter().zip(&before) {
                     match workspace.environment(&mut work, &environment(name)) {
                         Ok((_, state)) if state.content == *content => {}
-                        // A row that the database's index no longer finds is for the audit.
-                        Ok(_) => assert!(audit(&file, None, None).is_err(), "flipped at {at}"),
+                        Ok(_) => panic!("flipped at {at}: `{name}` is not what it was, and nobody says so"),
                         Err(_) => errors += 1,
                     }
                 }

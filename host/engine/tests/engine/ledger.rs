@@ -1,12 +1,20 @@
 //! A ledger that somebody changed: the audit names the first entry that is not as it was.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use sluice_engine::Error;
+use sluice_engine::act::{Proposal, What};
 use sluice_engine::audit::audit;
+use sluice_engine::plan::Plan;
+use sluice_engine::state::{EnvironmentState, Held};
+use sluice_model::Digest;
+use sluice_model::verdict::Outcome;
+use sluice_policy::{Decision, Facts};
+use sluice_store::Lease;
 
-use crate::stage::{Stage, copy};
+use crate::stage::{Stage, copy, environment};
 
 /// A copied store, closed, and the checkpoint that was kept of it.
 fn sample() -> (tempfile::TempDir, PathBuf, String) {
@@ -130,4 +138,177 @@ fn a_tail_that_was_cut_off_is_seen_against_a_kept_checkpoint() {
         let Error::LedgerBroken { entry, .. } = error else { panic!("{error}") };
         assert_eq!(entry, first);
     }
+}
+
+#[test]
+fn a_checkpoint_that_was_taken_away_is_missed() {
+    let (_folder, store, note) = sample();
+    let checkpoints = audit(&store, None, None).unwrap()[0].checkpoints;
+    assert!(checkpoints > 5);
+    for gone in [1, 3, checkpoints - 1] {
+        let (_folder, copied) = copied(&store);
+        // Whoever takes one away gives the later ones its place.
+        let mut sql =
+            format!("DELETE FROM revisions WHERE stream = 'ledger/checkpoints' AND revision = {gone};");
+        for later in gone + 1..=checkpoints {
+            sql += &format!(
+                "UPDATE revisions SET revision = {} WHERE stream = 'ledger/checkpoints' AND revision = {later};",
+                later - 1
+            );
+        }
+        change(&copied, &sql);
+        for kept in [None, Some(note.as_bytes())] {
+            let error = audit(&copied, kept, None).unwrap_err();
+            assert!(matches!(error, Error::LedgerBroken { .. }), "{error}");
+            assert!(error.to_string().contains(&format!("checkpoint {gone} was removed")), "{gone}: {error}");
+        }
+    }
+    // The newest one is missed by who kept it.
+    change(
+        &store,
+        &format!("DELETE FROM revisions WHERE stream = 'ledger/checkpoints' AND revision = {checkpoints}"),
+    );
+    assert_eq!(audit(&store, None, None).unwrap()[0].checkpoints, checkpoints - 1);
+    let error = audit(&store, Some(note.as_bytes()), None).unwrap_err();
+    assert!(error.to_string().contains(&format!("checkpoint {checkpoints} was removed")), "{error}");
+}
+
+/// A run that somebody with a key writes into the streams without the engine's say.
+struct Run {
+    plan: Plan,
+    decision: Decision,
+    proposal: Proposal,
+    /// What is journaled, if anything is.
+    is_journaled: bool,
+    state: EnvironmentState,
+    promotion: u64,
+}
+
+/// Takes the lease on staging, asks the gates as a promotion does, and writes what `forge` makes of it. Answers the
+/// entry of the commit.
+fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
+    let staging = environment("staging");
+    let records = stage.workspace.records();
+    let none = std::collections::BTreeMap::new();
+    let (revision, mut state) = stage.workspace.environment(&mut stage.workspace.work(), &staging).unwrap();
+    let lease = Lease { holder: "ada".into(), writer: records.writer().clone(), milliseconds: 1 };
+    state.held = Some(Held { lease, purpose: "forging".into() });
+    let what = What::LeaseTaken { state: Box::new(state.clone()) };
+    let fence = records.append(&stage.ada, "env/staging", revision, what, &none).unwrap();
+
+    let plan = stage.plan("Orders", "staging");
+    let decision = stage.workspace.decide(&plan, None).unwrap().decision;
+    assert!(decision.is_allowed());
+    state.held = None;
+    let before = state.content;
+    state.content = plan.content.1;
+    let number = records.head("env/staging/promotions").unwrap().unwrap().revision + 1;
+    let proposal = Proposal {
+        number,
+        transition: plan.transition.as_str().to_owned(),
+        app: plan.app.clone(),
+        version: plan.version.clone(),
+        from: plan.from.clone(),
+        plan: Digest::of(b""),
+        plan_digest: plan.digest,
+        decision: Digest::of(b""),
+        touched: Digest::of(b""),
+        before,
+        after: state.content,
+        fence,
+        takes_back: None,
+    };
+    let mut run = Run { plan, decision, proposal, is_journaled: true, state, promotion: number };
+    forge(&mut run);
+    let mut work = stage.workspace.work();
+    run.proposal.plan = work.put_json(&run.plan).unwrap();
+    run.proposal.decision = work.put_json(&run.decision).unwrap();
+    run.proposal.touched = work.put_json(&run.plan.touched()).unwrap();
+    if run.is_journaled {
+        let what = What::PromotionProposed(run.proposal);
+        records.append(&stage.ada, "env/staging/promotions", number - 1, what, &work.into_fresh()).unwrap();
+    }
+    let what = What::Committed { state: Box::new(run.state), promotion: run.promotion };
+    records.append(&stage.ada, "env/staging", fence, what, &none).unwrap();
+    stage.workspace.history(None, None).unwrap().len() as u64 - 1
+}
+
+#[test]
+fn a_commit_that_no_decision_allowed_is_named() {
+    type Forge = fn(&mut Run);
+    let ways: [(&str, Forge, Option<&str>); 12] = [
+        ("as the engine would", |_| {}, None),
+        ("never begun", |run| run.is_journaled = false, Some("no run of that number was begun before it")),
+        ("of another number", |run| run.promotion = 1, Some("the run of that number writes revision")),
+        ("other content", |run| run.state.content = run.proposal.before, Some("something else than the run")),
+        ("denied", |run| run.decision.outcome = Outcome::Denied, Some("the gates said denied")),
+        ("pending", |run| run.decision.outcome = Outcome::Pending, Some("the gates said pending")),
+        (
+            "without evidence, and allowed all the same",
+            |run| change_facts(run, |facts| facts.evidence = Some(Vec::new())),
+            Some("asked again with the same facts, the gates say pending"),
+        ),
+        (
+            "asked an hour before",
+            |run| change_facts(run, |facts| facts.now = "2026-06-01T12:00:00Z".parse().unwrap()),
+            Some("the gates were asked at 2026-06-01T12:00:00Z"),
+        ),
+        (
+            "one gate fewer",
+            |run| drop(run.decision.input.gates.pop()),
+            Some("other gates were asked than those of the plan"),
+        ),
+        (
+            "another plan's decision",
+            |run| run.decision.digests.plan = Digest::of(b"another"),
+            Some("the gates were asked about plan"),
+        ),
+        (
+            "another plan",
+            |run| run.plan.version = "9.9".into(),
+            Some("the plan that was kept for it is not plan"),
+        ),
+        (
+            "another transition",
+            |run| run.proposal.transition = "release".into(),
+            Some("the run is not the transition of plan"),
+        ),
+    ];
+    for (name, forge, expected) in ways {
+        let stage = Stage::copied(70);
+        let commit = write_run(&stage, forge);
+        match (audit(&stage.store(), None, None), expected) {
+            (Ok(_), None) => {}
+            (Err(Error::Unwarranted { entry, what }), Some(expected)) => {
+                assert_eq!(entry, commit, "{name}: {what}");
+                assert!(what.contains(expected), "{name}: {what}");
+                assert!(
+                    what.contains("of `staging` was committed without a decision that allowed it"),
+                    "{what}"
+                );
+            }
+            (result, _) => panic!("{name}: {result:?}"),
+        }
+    }
+}
+
+fn change_facts(run: &mut Run, change: fn(&mut Facts)) {
+    let mut facts = Facts::clone(&run.decision.input.facts);
+    change(&mut facts);
+    run.decision.input.facts = Arc::new(facts);
+}
+
+#[test]
+fn a_lease_that_brings_content_is_named() {
+    let stage = Stage::copied(71);
+    let records = stage.workspace.records();
+    let staging = environment("staging");
+    let (revision, mut state) = stage.workspace.environment(&mut stage.workspace.work(), &staging).unwrap();
+    state.content = stage.content("development");
+    let what = What::LeaseReturned { state: Box::new(state) };
+    records.append(&stage.ada, "env/staging", revision, what, &std::collections::BTreeMap::new()).unwrap();
+    let error = audit(&stage.store(), None, None).unwrap_err();
+    let Error::Unwarranted { entry, what } = error else { panic!("{error}") };
+    assert_eq!(entry, stage.workspace.history(None, None).unwrap().len() as u64 - 1);
+    assert_eq!(what, "the lease on `staging` changed what it holds");
 }

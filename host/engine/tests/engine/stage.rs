@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_engine::ambient::Ambient;
-use sluice_engine::config::{self, PublicKey, RoleName};
+use sluice_engine::config::{self, RoleName};
 use sluice_engine::import::{ImportReport, ImportRequest};
 use sluice_engine::plan::{Plan, PlanRequest, Wanted};
 use sluice_engine::promote::{PromoteReport, PromoteRequest};
@@ -345,9 +345,9 @@ impl Stage {
 pub fn put(place: &Path, actor: &Actor, roles: &[&str]) {
     let file = place.join("sluice.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let key: PublicKey = actor.key.public().to_string().parse().unwrap();
     let roles: Vec<RoleName> = roles.iter().map(|role| role.parse().unwrap()).collect();
-    let text = config::put_person(&text, &config::person(&actor.name).unwrap(), &key, &roles).unwrap();
+    let text = config::put_person(&text, &config::person(&actor.name).unwrap(), &actor.key.public(), &roles)
+        .unwrap();
     std::fs::write(&file, text).unwrap();
 }
 
