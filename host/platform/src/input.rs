@@ -23,9 +23,7 @@ pub enum ReadError {
     #[error("there is no file to read: name an export, or a folder that holds some")]
     NoFiles,
     /// More than the limit, over all files.
-    #[error(
-        "`{file}`: {bytes} bytes in all are more than the limit of {limit} bytes; export less, or raise the limit"
-    )]
+    #[error("`{file}`: {bytes} bytes in all are more than the limit of {limit} bytes")]
     TooLarge {
         /// The file that passed the limit.
         file: String,
@@ -33,6 +31,12 @@ pub enum ReadError {
         bytes: usize,
         /// The limit.
         limit: usize,
+    },
+    /// Something else than JSON.
+    #[error("`{file}` is no JSON: give the file that the platform's own export wrote")]
+    NotJson {
+        /// The file.
+        file: String,
     },
     /// Not JSON that can be kept exactly.
     #[error("`{file}`{}: {source}; {}", line.map(|n| format!(" record on line {n}")).unwrap_or_default(), advice(source))]
@@ -170,7 +174,11 @@ fn parse_one(file: &InputFile, limit: usize) -> Result<Document, ReadError> {
             .collect::<Result<_, _>>()?;
         Document { file: file.name.clone(), layout: Layout::Lines, records }
     } else {
-        match json::read(&file.bytes, limit).map_err(failed(None))? {
+        let read = json::read(&file.bytes, limit);
+        if matches!(read, Err(json::ReadError::Syntax { .. })) && !begins_as_export(&file.bytes) {
+            return Err(ReadError::NotJson { file: file.name.clone() });
+        }
+        match read.map_err(failed(None))? {
             Value::Array(records) => Document { file: file.name.clone(), layout: Layout::Array, records },
             record => Document { file: file.name.clone(), layout: Layout::Single, records: vec![record] },
         }
@@ -183,9 +191,17 @@ fn parse_one(file: &InputFile, limit: usize) -> Result<Document, ReadError> {
     Ok(document)
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether an object or a list begins there, as in every export.
+fn begins_as_export(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
+    matches!(bytes.first(), Some(b'{' | b'['))
+}
+
 /// Whether the first line is a whole record and more lines follow.
 fn is_lines(bytes: &[u8], limit: usize) -> bool {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let (Some(first), Some(more)) = (lines.next(), lines.next()) else { return false };
     let first = first.trim_ascii();
@@ -240,6 +256,8 @@ mod tests {
                 "at line 1 column 7, so the rest is missing; export it again and take the whole file",
             ),
             ("{\"a\": tru}", "at line 1 column 10; export it again and do not edit it"),
+            ("<html>{}</html>", "`x.json` is no JSON: give the file that the platform's own export wrote"),
+            ("\u{feff} app: Orders\n", "`x.json` is no JSON"),
         ] {
             let error = parse(&[file(text)], 100).err().map(|e| e.to_string()).unwrap();
             assert!(error.contains(expected), "{text}: {error}");

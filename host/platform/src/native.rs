@@ -14,8 +14,10 @@ use crate::thing::{NativeKey, NativeThing};
 use crate::{lowcoder, tooljet};
 
 /// An export that was read and found to be whole. Orphan option sets are gone from it.
+#[derive(Clone)]
 pub struct Native(Inner);
 
+#[derive(Clone)]
 enum Inner {
     Tooljet(tooljet::Export),
     Lowcoder(lowcoder::Folder),
@@ -97,12 +99,12 @@ impl Native {
     /// # Errors
     /// When the ids do not fit the survey, or cannot be told from the export's own text.
     pub fn decode(
-        &self,
+        self,
         ids: &BTreeMap<NativeKey, LogicalId>,
         rules: &SlotRules,
         environment: &str,
     ) -> Result<Decoded, DecodeError> {
-        match &self.0 {
+        match self.0 {
             Inner::Tooljet(export) => export.decode(ids, rules, environment),
             Inner::Lowcoder(folder) => folder.decode(ids, rules),
         }
@@ -111,13 +113,13 @@ impl Native {
     /// What the export holds, and which references are not resolved.
     ///
     /// # Errors
-    /// As [`Native::decode`], which it does without keeping anything.
+    /// As [`Native::decode`], which it does with a copy.
     pub fn inspect(&self) -> Result<Inspection, DecodeError> {
         let ids = self.survey().into_iter().filter_map(|thing| {
             let id = Digest::of(thing.key.to_string().as_bytes()).hex();
             LogicalId::new(id).ok().map(|id| (thing.key, id))
         });
-        let decoded = self.decode(&ids.collect(), &SlotRules::floor(), "development")?;
+        let decoded = self.clone().decode(&ids.collect(), &SlotRules::floor(), "development")?;
         let format = self.format();
         let counts = match &self.0 {
             Inner::Tooljet(export) => export.counts(),

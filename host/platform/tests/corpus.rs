@@ -100,7 +100,7 @@ fn decode_then_encode_is_the_identity_but_for_secrets_and_orphans() {
         let original: Value = serde_json::from_slice(&file.bytes).unwrap();
         let native = read(std::slice::from_ref(&file), DEFAULT_LIMIT).unwrap();
         let ids = ids(&native);
-        let decoded = native.decode(&ids, &Default::default(), "development").unwrap();
+        let decoded = native.clone().decode(&ids, &Default::default(), "development").unwrap();
         let encoded = encode_back(&native, &decoded, &ids, "development");
         let [written] = encoded.files.as_slice() else { panic!("{path:?}") };
         let actual: Value = serde_json::from_slice(&written.bytes).unwrap();

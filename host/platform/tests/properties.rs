@@ -211,7 +211,7 @@ fn all_the_way(files: &[InputFile]) {
     let Ok(native) = read(files, LIMIT) else { return };
     let _ = native.inspect();
     let ids = ids(&native);
-    let Ok(decoded) = native.decode(&ids, &SlotRules::floor(), "development") else { return };
+    let Ok(decoded) = native.clone().decode(&ids, &SlotRules::floor(), "development") else { return };
     let (native_ids, options) = (native_ids(&ids), own_options(&decoded));
     for rest in [None, Some(&decoded.rest)] {
         let input = EncodeInput {

@@ -48,7 +48,7 @@ fn every_tooljet_sample_comes_back() {
         let native = native(&path);
         let ids = ids(&native);
         let environment = if name == "orders-staging" { "staging" } else { "development" };
-        let decoded = native.decode(&ids, &SlotRules::floor(), environment).unwrap();
+        let decoded = native.clone().decode(&ids, &SlotRules::floor(), environment).unwrap();
         let encoded = encode_back(&native, &decoded, &ids, environment);
         let actual: Value = serde_json::from_slice(&encoded.files[0].bytes).unwrap();
         let original: Value = serde_json::from_slice(&fs::read(samples().join(&path)).unwrap()).unwrap();
@@ -181,8 +181,8 @@ fn the_same_app_of_two_environments_is_the_same_content() {
     let there = matched(&development, &ids, &staging);
     let by_id =
         |objects: Vec<Object>| objects.into_iter().map(|o| (o.id.clone(), o)).collect::<BTreeMap<_, _>>();
-    let a = by_id(development.decode(&ids, &SlotRules::floor(), "development").unwrap().objects);
-    let b = by_id(staging.decode(&there, &SlotRules::floor(), "staging").unwrap().objects);
+    let a = by_id(development.clone().decode(&ids, &SlotRules::floor(), "development").unwrap().objects);
+    let b = by_id(staging.clone().decode(&there, &SlotRules::floor(), "staging").unwrap().objects);
     assert_eq!(a.len(), b.len());
     for (id, object) in &a {
         if object.source_kind.is_none() {
@@ -195,8 +195,8 @@ fn the_same_app_of_two_environments_is_the_same_content() {
 fn a_changed_file_shows_what_changed() {
     let (before, after) = (native("tooljet/orders.json"), native("tooljet/orders-changed.json"));
     let all: BTreeMap<NativeKey, LogicalId> = ids(&after);
-    let a = before.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
-    let b = after.decode(&all, &SlotRules::floor(), "development").unwrap().objects;
+    let a = before.clone().decode(&all, &SlotRules::floor(), "development").unwrap().objects;
+    let b = after.clone().decode(&all, &SlotRules::floor(), "development").unwrap().objects;
     let before: BTreeMap<_, _> = a.iter().map(|o| (&o.id, o)).collect();
     let changed: Vec<_> =
         b.iter().filter(|o| before.get(&o.id) != Some(o)).map(|o| (o.kind, o.name.as_str())).collect();
@@ -244,7 +244,7 @@ fn a_first_export_reads_back_as_the_same_objects() {
         let kinds: BTreeMap<_, _> = decoded.objects.iter().map(|o| (&o.id, o.kind)).collect();
         let ids =
             encoded.made.iter().map(|(id, native)| (NativeKey::new(kinds[id], native.clone()), id.clone()));
-        let back = again.decode(&ids.collect(), &SlotRules::floor(), "staging").unwrap();
+        let back = again.clone().decode(&ids.collect(), &SlotRules::floor(), "staging").unwrap();
         let by_id: BTreeMap<_, _> = back.objects.iter().map(|o| (&o.id, o)).collect();
         assert_eq!(by_id.len(), decoded.objects.len(), "{name}");
         for object in &decoded.objects {

@@ -23,12 +23,14 @@ use crate::suspect::shown;
 use crate::thing::{NativeKey, NativeThing};
 
 /// Everything that was read.
+#[derive(Clone)]
 pub(crate) struct Folder {
     pub(crate) format: Format,
     documents: Vec<Sheet>,
 }
 
 /// One file.
+#[derive(Clone)]
 struct Sheet {
     file: String,
     layout: Layout,
@@ -36,6 +38,7 @@ struct Sheet {
 }
 
 /// One record, and what it is.
+#[derive(Clone)]
 struct Record {
     collection: Collection,
     id: String,

@@ -1,6 +1,6 @@
 //! A file's things as objects, and what is left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -87,7 +87,7 @@ pub(super) fn version_token(app: &LogicalId) -> String {
 
 impl Export {
     pub(crate) fn decode(
-        &self,
+        mut self,
         ids: &BTreeMap<NativeKey, LogicalId>,
         rules: &SlotRules,
         environment: &str,
@@ -96,14 +96,15 @@ impl Export {
         let identified = identify(&found, ids)?;
         let scopes = self.scopes(&found, &identified);
         let environment = self.environment(environment);
+        let (rest, withheld) = self.rest(rules, environment.clone());
         let mut out = Decoded {
             objects: Vec::with_capacity(found.len()),
             environment: environment.clone(),
             proposals: Vec::new(),
             secrets: Vec::new(),
-            rest: Value::Null,
+            rest,
             orphan_options: self.orphans,
-            withheld: 0,
+            withheld,
         };
         let mut owners: Vec<Option<LogicalId>> = vec![None; self.units.len()];
         for (thing, id) in
@@ -113,17 +114,32 @@ impl Export {
                 *owner = Some(id.clone());
             }
         }
-        for (thing, id) in found.iter().zip(&identified) {
+        let natives: Vec<Value> = found.iter().map(|thing| self.take(thing)).collect();
+        for ((thing, id), native) in found.into_iter().zip(identified).zip(natives) {
             let Some(scope) = scopes.get(thing.unit) else { continue };
             let owner = owners.get(thing.unit).cloned().flatten().filter(|_| !thing.shared);
             let mut maker =
-                Maker { export: self, scope, rules, environment: environment.as_deref(), out: &mut out };
-            maker.object(thing, id, owner)?;
+                Maker { export: &self, scope, rules, environment: environment.as_deref(), out: &mut out };
+            maker.object(thing, id, owner, native)?;
         }
-        let (rest, withheld) = self.rest(rules, environment);
-        out.rest = rest;
-        out.withheld = withheld;
         Ok(out)
+    }
+
+    /// The native JSON of a thing's content, which then is no longer here.
+    fn take(&mut self, found: &Found) -> Value {
+        let entry = match (&found.place, self.units.get_mut(found.unit)) {
+            (Place::Table(index), _) => self.tables.as_mut().and_then(|tables| tables.get_mut(*index)),
+            (Place::Listed(list, index), Some(unit)) => {
+                unit.lists.get_mut(list).and_then(|entries| entries.get_mut(*index))
+            }
+            (Place::Unit, Some(unit)) => return unit.content(),
+            (Place::NestedPage, Some(unit)) => return unit.nested_page(&found.token),
+            (Place::NestedComponent(page), Some(unit)) => {
+                return unit.take_nested_component(page.as_deref(), &found.token);
+            }
+            (_, None) => None,
+        };
+        entry.map(Value::take).map(content_of_entry).unwrap_or_default()
     }
 
     /// The native environment that `wanted` means: by name, or the only one there is.
@@ -142,7 +158,7 @@ impl Export {
         }
     }
 
-    fn scopes(&self, found: &[Found<'_>], ids: &[LogicalId]) -> Vec<Scope> {
+    fn scopes(&self, found: &[Found], ids: &[LogicalId]) -> Vec<Scope> {
         let of_unit = |unit: usize| {
             let mut scope = Scope {
                 ids: HashMap::new(),
@@ -157,7 +173,7 @@ impl Export {
                     continue;
                 }
                 let kind = thing.thing.key.kind;
-                scope.ids.entry(thing.token.to_owned()).or_insert_with(|| (kind, id.clone()));
+                scope.ids.entry(thing.token.clone()).or_insert_with(|| (kind, id.clone()));
                 let names = match kind {
                     ObjectKind::Query if own => &mut scope.queries,
                     ObjectKind::Component if own => &mut scope.components,
@@ -214,10 +230,7 @@ fn of(members: &Map<String, Value>) -> RestEntry {
 }
 
 /// The logical id of everything found, in its order.
-fn identify(
-    found: &[Found<'_>],
-    ids: &BTreeMap<NativeKey, LogicalId>,
-) -> Result<Vec<LogicalId>, DecodeError> {
+fn identify(found: &[Found], ids: &BTreeMap<NativeKey, LogicalId>) -> Result<Vec<LogicalId>, DecodeError> {
     let mut seen: BTreeMap<&LogicalId, &NativeKey> = BTreeMap::new();
     let mut identified = Vec::with_capacity(found.len());
     for thing in found {
@@ -242,48 +255,37 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn object(
         &mut self,
-        found: &Found<'_>,
-        id: &LogicalId,
+        found: Found,
+        id: LogicalId,
         owner: Option<LogicalId>,
+        mut native: Value,
     ) -> Result<(), DecodeError> {
         let Some(unit) = self.export.units.get(found.unit) else { return Ok(()) };
         let kind = found.thing.key.kind;
         let mut declared = Vec::new();
-        let mut native = match &found.place {
-            Place::Unit => unit.content(),
-            Place::Listed(_, entry) | Place::Table(entry) => content_of_entry(entry),
-            Place::NestedPage(page) => without_inner(page, &["components"]),
-            Place::NestedComponent(page, component) => {
-                let mut component = (*component).clone();
-                if let (Some(members), Some(page)) = (component.as_object_mut(), page) {
-                    members.insert(PAGE.to_owned(), Value::String((*page).to_owned()));
-                }
-                component
-            }
-        };
         let mut source_kind = None;
-        if let (Place::Listed("dataSources", entry), Some(kind)) = (&found.place, &found.thing.source_kind) {
+        if let Some(kind) = found.thing.source_kind {
             if let (Some(set), Some(members)) =
-                (unit.options_of(found.token, self.environment), native.as_object_mut())
+                (unit.options_of(&found.token, self.environment), native.as_object_mut())
             {
                 members.insert(OPTIONS.to_owned(), set);
             }
             if let Some(options) = native.get_mut(OPTIONS) {
-                declared = slots::take(options, &self.rules.for_kind(kind));
+                declared = slots::take(options, &self.rules.for_kind(&kind));
             }
-            self.propose(unit, found.token, id, kind)?;
-            source_kind = (!is_built_in(entry)).then(|| kind.clone());
+            self.propose(unit, &found.token, &id, &kind)?;
+            source_kind = (!is_built_in(&native)).then_some(kind);
         }
         let mut content = convert(native, kind, self.scope, &Tooljet);
         if kind == ObjectKind::Component && matches!(found.place, Place::Listed(..)) {
             order_layouts(&mut content.value);
         }
         let object = Object {
-            id: id.clone(),
+            id,
             unit: owner,
             kind,
             source_kind,
-            name: found.thing.name.clone(),
+            name: found.thing.name,
             content: Value::Null,
             references: Vec::new(),
         };
@@ -400,6 +402,27 @@ impl Unit {
         self.list("appEnvironments").iter().find(|e| text(e, "id") == Some(id)).and_then(|e| text(e, "name"))
     }
 
+    /// A page without its components, which are objects themselves.
+    fn nested_page(&self, id: &str) -> Value {
+        let page = self.nested_pages().and_then(|pages| pages.get(id));
+        page.map(|page| without_inner(page, &["components"])).unwrap_or_default()
+    }
+
+    fn take_nested_component(&mut self, page: Option<&str>, id: &str) -> Value {
+        let definition = self.version_mut().and_then(|version| version.get_mut("definition"));
+        let within = match page {
+            Some(page) => definition.and_then(|d| d.get_mut("pages")).and_then(|pages| pages.get_mut(page)),
+            None => definition,
+        };
+        let components = within.and_then(|within| within.get_mut("components"));
+        let component = components.and_then(|components| components.get_mut(id));
+        let mut component = component.map(Value::take).unwrap_or_default();
+        if let (Some(members), Some(page)) = (component.as_object_mut(), page) {
+            members.insert(PAGE.to_owned(), Value::String(page.to_owned()));
+        }
+        component
+    }
+
     /// The first option set of a source for an environment.
     fn set_of<'u>(&'u self, source: &str, environment: Option<&str>) -> Option<&'u Value> {
         self.list("dataSourceOptions").iter().find(|set| {
@@ -416,14 +439,13 @@ impl Unit {
     fn rest(&self, rules: &SlotRules, environment: Option<&str>, withheld: &mut usize) -> RestUnit {
         let mut lists = BTreeMap::new();
         for (list, entries) in &self.lists {
-            let taken: Vec<*const Value> = self.taken(list).into_iter().map(std::ptr::from_ref).collect();
-            let taken: std::collections::HashSet<_> = taken.into_iter().collect();
+            let taken: HashSet<usize> = self.taken(list).into_iter().map(|(index, _)| index).collect();
             let kept = entries.iter().enumerate().map(|(index, entry)| match *list {
                 "appVersions" if Some(index) == self.version => {
                     RestEntry::Of { id: self.version_id().unwrap_or_default().to_owned(), kept: Map::new() }
                 }
                 "dataSourceOptions" => self.rest_of_set(entry, rules, environment, withheld),
-                _ if taken.contains(&std::ptr::from_ref(entry)) => match entry.as_object() {
+                _ if taken.contains(&index) => match entry.as_object() {
                     Some(members) => of(members),
                     None => RestEntry::Verbatim(entry.clone()),
                 },
@@ -474,7 +496,7 @@ impl Unit {
     ) -> RestEntry {
         let source = text(set, "dataSourceId").unwrap_or_default();
         let carried = self.set_of(source, environment).is_some_and(|own| std::ptr::eq(own, set));
-        let is_object = self.taken("dataSources").iter().any(|taken| text(taken, "id") == Some(source));
+        let is_object = self.taken("dataSources").iter().any(|(_, taken)| text(taken, "id") == Some(source));
         if carried && is_object && set.get("options").is_some() {
             let mut kept = set.as_object().cloned().unwrap_or_default();
             kept.remove("options");

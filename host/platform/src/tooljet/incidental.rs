@@ -118,17 +118,17 @@ fn layouts(component: &Map<String, Value>) -> Option<&Vec<Value>> {
 }
 
 /// A list's entry without what is of this file only.
-pub(crate) fn content_of_entry(entry: &Value) -> Value {
-    let Some(members) = entry.as_object() else { return entry.clone() };
-    let mut own = content(members, Of::Entry);
+pub(crate) fn content_of_entry(mut entry: Value) -> Value {
+    let Some(members) = entry.as_object_mut() else { return entry };
+    members.retain(|key, _| !Of::Entry.is_kept(key));
     if layouts(members).is_some()
-        && let Some(Value::Array(layouts)) = own.get_mut("layouts")
+        && let Some(Value::Array(layouts)) = members.get_mut("layouts")
     {
         for layout in layouts.iter_mut().filter_map(Value::as_object_mut) {
             layout.retain(|key, _| !OF_LAYOUTS.contains(&key.as_str()));
         }
     }
-    Value::Object(own)
+    entry
 }
 
 /// Orders layouts by type, since the server lists them in any order.

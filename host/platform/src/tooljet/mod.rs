@@ -33,6 +33,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// A whole file.
+#[derive(Clone)]
 pub(crate) struct Export {
     pub(crate) file: String,
     pub(crate) format: Format,
@@ -49,6 +50,7 @@ pub(crate) struct Export {
 }
 
 /// An app, a module or a workflow.
+#[derive(Clone)]
 struct Unit {
     id: String,
     kind: ObjectKind,
@@ -67,6 +69,7 @@ struct Unit {
     modules: Option<Vec<ModuleEntry>>,
 }
 
+#[derive(Clone)]
 enum ModuleEntry {
     Unit(usize),
     Repeats(Value),
@@ -354,6 +357,10 @@ impl Unit {
         self.list("appVersions").get(self.version?)
     }
 
+    fn version_mut(&mut self) -> Option<&mut Value> {
+        self.lists.get_mut("appVersions")?.get_mut(self.version?)
+    }
+
     fn version_id(&self) -> Option<&str> {
         text(self.version()?, "id")
     }
@@ -370,9 +377,9 @@ impl Unit {
         }
     }
 
-    /// The entries of a list that become objects.
-    fn taken<'u>(&'u self, list: &'static str) -> Vec<&'u Value> {
-        let entries = self.list(list);
+    /// The entries of a list that become objects, each with where in the list it stands.
+    fn taken(&self, list: &str) -> Vec<(usize, &Value)> {
+        let entries = self.list(list).iter().enumerate();
         match list {
             "components" => {
                 let others: BTreeSet<_> = self
@@ -381,22 +388,19 @@ impl Unit {
                     .filter(|page| !self.is_of_edited(page))
                     .filter_map(|p| text(p, "id"))
                     .collect();
-                entries
-                    .iter()
-                    .filter(|c| text(c, "pageId").is_none_or(|page| !others.contains(page)))
-                    .collect()
+                entries.filter(|(_, c)| text(c, "pageId").is_none_or(|page| !others.contains(page))).collect()
             }
             "dataSources" => {
                 let used: BTreeSet<_> = self
                     .taken("dataQueries")
                     .into_iter()
-                    .filter_map(|query| text(query, "dataSourceId"))
+                    .filter_map(|(_, query)| text(query, "dataSourceId"))
                     .collect();
                 let is_used = |source: &Value| text(source, "id").is_some_and(|id| used.contains(id));
-                entries.iter().filter(|s| is_global(s) || self.is_of_edited(s) || is_used(s)).collect()
+                entries.filter(|(_, s)| is_global(s) || self.is_of_edited(s) || is_used(s)).collect()
             }
             "pages" | "events" | "dataQueries" => {
-                entries.iter().filter(|entry| self.is_of_edited(entry)).collect()
+                entries.filter(|(_, entry)| self.is_of_edited(entry)).collect()
             }
             _ => Vec::new(),
         }

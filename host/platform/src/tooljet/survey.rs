@@ -10,38 +10,40 @@ use crate::suspect::shown;
 use crate::thing::{NativeKey, NativeThing};
 
 /// A thing and where its native JSON is.
-pub(super) struct Found<'e> {
+pub(super) struct Found {
     pub(super) thing: NativeThing,
     /// Its id as the file spells it.
-    pub(super) token: &'e str,
+    pub(super) token: String,
     /// The unit in which it stands.
     pub(super) unit: usize,
     /// Whether several apps share it.
     pub(super) shared: bool,
-    pub(super) place: Place<'e>,
+    pub(super) place: Place,
 }
 
-pub(super) enum Place<'e> {
+pub(super) enum Place {
     Unit,
-    Listed(&'static str, &'e Value),
-    NestedPage(&'e Value),
-    NestedComponent(Option<&'e str>, &'e Value),
-    Table(&'e Value),
+    /// The list, and where in it.
+    Listed(&'static str, usize),
+    NestedPage,
+    /// The page, where the definition has components by page.
+    NestedComponent(Option<String>),
+    /// Where among the tables.
+    Table(usize),
 }
 
 /// Makes what was found, of one unit: from key, name, parent, stable id, place and token.
-type Own<'a, 'e> =
-    dyn Fn(NativeKey, &str, Option<NativeKey>, Option<String>, Place<'e>, &'e str) -> Found<'e> + 'a;
+type Own<'a> = dyn Fn(NativeKey, &str, Option<NativeKey>, Option<String>, Place, &str) -> Found + 'a;
 
 impl Export {
     /// Everything that becomes an object, each once, owners before what they own.
-    pub(super) fn found(&self) -> Vec<Found<'_>> {
+    pub(super) fn found(&self) -> Vec<Found> {
         let mut found = Vec::new();
         let mut shared = BTreeMap::new();
         for (index, unit) in self.units.iter().enumerate() {
             unit.found(index, &mut found, &mut shared);
         }
-        for table in self.tables.iter().flatten() {
+        for (index, table) in self.tables.iter().flatten().enumerate() {
             let Some(id) = text(table, "id") else { continue };
             let Some(key) = NativeKey::of(ObjectKind::Table, id) else { continue };
             if shared.insert(id, ()).is_some() {
@@ -49,7 +51,8 @@ impl Export {
             }
             let name = shown(text(table, "table_name").or_else(|| text(table, "tableName")).unwrap_or(id));
             let thing = NativeThing { key, name, parent: None, source_kind: None, stable: stable(table) };
-            found.push(Found { thing, token: id, unit: 0, shared: true, place: Place::Table(table) });
+            let token = id.to_owned();
+            found.push(Found { thing, token, unit: 0, shared: true, place: Place::Table(index) });
         }
         found
     }
@@ -69,11 +72,11 @@ impl Unit {
         NativeKey::of(self.kind, &self.id)
     }
 
-    fn found<'e>(&'e self, unit: usize, found: &mut Vec<Found<'e>>, shared: &mut BTreeMap<&'e str, ()>) {
+    fn found<'e>(&'e self, unit: usize, found: &mut Vec<Found>, shared: &mut BTreeMap<&'e str, ()>) {
         let Some(app) = self.key() else { return };
-        let own = |key, name: &str, parent, stable, place, token| Found {
+        let own = |key, name: &str, parent, stable, place, token: &str| Found {
             thing: NativeThing { key, name: shown(name), parent, source_kind: None, stable },
-            token,
+            token: token.to_owned(),
             unit,
             shared: false,
             place,
@@ -81,7 +84,7 @@ impl Unit {
         let app_stable = self.app.get("co_relation_id").and_then(Value::as_str).map(str::to_owned);
         found.push(own(app.clone(), self.name(), None, app_stable, Place::Unit, &self.id));
 
-        for source in self.taken("dataSources") {
+        for (index, source) in self.taken("dataSources") {
             let (Some(id), Some(kind)) = (text(source, "id"), text(source, "kind")) else { continue };
             let Some(key) = NativeKey::of(ObjectKind::DataSource, id) else { continue };
             let global = is_global(source) && !is_built_in(source);
@@ -90,7 +93,7 @@ impl Unit {
             }
             let parent = (!global).then(|| app.clone());
             let name = text(source, "name").unwrap_or(kind);
-            let place = Place::Listed("dataSources", source);
+            let place = Place::Listed("dataSources", index);
             let mut one = own(key, name, parent, stable(source), place, id);
             one.thing.source_kind = Some(Kind::new("tooljet", kind));
             one.shared = global;
@@ -99,11 +102,11 @@ impl Unit {
         self.found_nested(&app, &own, found);
         let mut add =
             |list, kind, parent: &dyn Fn(&Value) -> Option<NativeKey>, name: &dyn Fn(&Value) -> String| {
-                for entry in self.taken(list) {
+                for (index, entry) in self.taken(list) {
                     let Some(id) = text(entry, "id") else { continue };
                     let Some(key) = NativeKey::of(kind, id) else { continue };
                     let parent = parent(entry).or_else(|| Some(app.clone()));
-                    found.push(own(key, &name(entry), parent, stable(entry), Place::Listed(list, entry), id));
+                    found.push(own(key, &name(entry), parent, stable(entry), Place::Listed(list, index), id));
                 }
             };
         let named =
@@ -119,11 +122,11 @@ impl Unit {
 
     /// Pages and components of a nested definition; a cloned app shares their ids, so the owner's
     /// goes before.
-    fn found_nested<'e>(&'e self, app: &NativeKey, own: &Own<'_, 'e>, found: &mut Vec<Found<'e>>) {
+    fn found_nested(&self, app: &NativeKey, own: &Own<'_>, found: &mut Vec<Found>) {
         for (id, page) in self.nested_pages().into_iter().flatten() {
             let Some(key) = self.nested_key(ObjectKind::Page, None, id) else { continue };
             let name = text(page, "name").unwrap_or(id);
-            found.push(own(key, name, Some(app.clone()), None, Place::NestedPage(page), id));
+            found.push(own(key, name, Some(app.clone()), None, Place::NestedPage, id));
         }
         let components = self.nested_components();
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -137,7 +140,14 @@ impl Unit {
                 .and_then(|page| self.nested_key(ObjectKind::Page, None, page))
                 .unwrap_or_else(|| app.clone());
             let name = component.get("component").and_then(|c| text(c, "name")).unwrap_or(id);
-            found.push(own(key, name, Some(parent), None, Place::NestedComponent(page, component), id));
+            found.push(own(
+                key,
+                name,
+                Some(parent),
+                None,
+                Place::NestedComponent(page.map(str::to_owned)),
+                id,
+            ));
         }
     }
 

@@ -28,7 +28,7 @@ pub fn ids(native: &Native) -> Ids {
 
 pub fn decode(native: &Native, environment: &str) -> (Ids, Decoded) {
     let ids = ids(native);
-    let decoded = native.decode(&ids, &SlotRules::floor(), environment).unwrap();
+    let decoded = native.clone().decode(&ids, &SlotRules::floor(), environment).unwrap();
     (ids, decoded)
 }
 
