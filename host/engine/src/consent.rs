@@ -1,12 +1,13 @@
 //! What people say about a plan: approvals, overrides and waivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_policy::facts::Approval;
+use sluice_policy::gate::{FACTS_MISSING, FAULT, SILENT};
 use sluice_policy::{Override, Relief, Subject};
 
 use crate::act::{Waiver, What};
@@ -14,11 +15,14 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::permission::Wish;
 use crate::plan::Plan;
-use crate::records::Actor;
+use crate::records::{Actor, again};
 use crate::workspace::Workspace;
 
 /// The stream of waivers and their second signatures.
 pub const WAIVERS: &str = "waivers";
+
+/// What every gate can be found to be, whatever its policy: it lacks facts, or says nothing.
+const OF_EVERY_GATE: [&str; 2] = [FACTS_MISSING, SILENT];
 
 fn approvals_stream(plan: &Digest) -> String {
     format!("plan/{}/approvals", plan.hex())
@@ -69,17 +73,19 @@ impl Workspace {
     pub fn approve(&self, actor: &Actor, plan: &Plan, reason: Option<String>) -> Result<u64> {
         self.permit(actor, Wish::TakePart)?;
         let stream = approvals_stream(&plan.digest);
-        let known = self.records().all(&stream)?;
-        if known.iter().any(|recorded| recorded.act.actor == actor.name) {
-            return Err(Error::invalid(
-                format!("`{}` has approved this plan already", actor.name),
-                "one approval a person counts",
-            ));
-        }
-        let mut work = self.work();
-        work.put_json(plan)?;
-        let what = What::Approved { plan: plan.digest, reason };
-        self.records().append(actor, &stream, known.len() as u64, what, &work.into_fresh())
+        again(|| {
+            let known = self.records().all(&stream)?;
+            if known.iter().any(|recorded| recorded.act.actor == actor.name) {
+                return Err(Error::invalid(
+                    format!("`{}` has approved this plan already", actor.name),
+                    "one approval a person counts",
+                ));
+            }
+            let mut work = self.work();
+            work.put_json(plan)?;
+            let what = What::Approved { plan: plan.digest, reason: reason.clone() };
+            self.records().append(actor, &stream, known.len() as u64, what, &work.into_fresh())
+        })
     }
 
     /// The approvals of a plan, each by a person whom the adopted configuration has.
@@ -128,22 +134,27 @@ impl Workspace {
             return Err(Error::NotFound {
                 what: "gate",
                 named: gate.to_owned(),
-                help: format!(
-                    "the gates of this plan are: {}",
-                    plan.gates.iter().map(|g| g.policy.as_str()).collect::<Vec<_>>().join(", ")
-                ),
+                help: if plan.gates.is_empty() {
+                    "no gate stands before this plan, so there is nothing to pass over".to_owned()
+                } else {
+                    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.policy.as_str()).collect();
+                    format!("the gates of this plan are: {}", gates.join(", "))
+                },
             });
         }
         let stream = overrides_stream(&plan.digest);
-        let after = self.records().all(&stream)?.len() as u64;
-        let what = What::Overridden { plan: plan.digest, gate: gate.to_owned(), reason: reason.to_owned() };
-        self.records().append(actor, &stream, after, what, &BTreeMap::new())
+        again(|| {
+            let after = self.records().all(&stream)?.len() as u64;
+            let what =
+                What::Overridden { plan: plan.digest, gate: gate.to_owned(), reason: reason.to_owned() };
+            self.records().append(actor, &stream, after, what, &BTreeMap::new())
+        })
     }
 
     /// Asks for an exception to one finding code. It counts once a second person has signed it.
     ///
     /// # Errors
-    /// When the request breaks the rules for waivers.
+    /// When the request breaks the rules for waivers, or the waiver could lift nothing.
     pub fn waive(&self, actor: &Actor, request: &WaiverRequest) -> Result<Waiver> {
         self.permit(actor, Wish::Promote(&request.environment))?;
         self.known_environment(&request.environment)?;
@@ -162,21 +173,78 @@ impl Workspace {
             ));
         }
         let app = self.app(&mut self.work(), &request.app)?;
-        let known = self.records().all(WAIVERS)?;
-        let number = 1 + known.iter().filter(|r| matches!(r.act.what, What::Waived(_))).count() as u64;
-        let waiver = Waiver {
-            number,
-            code: request.code.clone(),
-            app: app.id,
-            bundle: request.bundle,
-            environment: request.environment.clone(),
-            reason: request.reason.clone(),
-            ticket: request.ticket.clone(),
-            expires: request.expires,
+        self.check_liftable(&request.code, &app.name, &request.environment)?;
+        again(|| {
+            let known = self.records().all(WAIVERS)?;
+            let number = 1 + known.iter().filter(|r| matches!(r.act.what, What::Waived(_))).count() as u64;
+            let waiver = Waiver {
+                number,
+                code: request.code.clone(),
+                app: app.id.clone(),
+                bundle: request.bundle,
+                environment: request.environment.clone(),
+                reason: request.reason.clone(),
+                ticket: request.ticket.clone(),
+                expires: request.expires,
+            };
+            let what = What::Waived(waiver.clone());
+            self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
+            Ok(waiver)
+        })
+    }
+
+    /// Refuses a waiver that could lift nothing: of a code that no policy gives, or that gates before
+    /// the environment give for this app only where no waiver lifts it.
+    fn check_liftable(&self, code: &str, app: &str, environment: &EnvironmentName) -> Result<()> {
+        let policies = self.policies()?;
+        let of_policies = policies.values().flat_map(|policy| policy.pack().manifest().findings.keys());
+        let declared: BTreeSet<&str> = of_policies.map(String::as_str).chain(OF_EVERY_GATE).collect();
+        if code == FAULT {
+            return Err(Error::invalid(
+                format!("no waiver lifts `{code}`: what a gate that broke would have said is not known"),
+                "mend the policy, or what it reads",
+            ));
+        }
+        if !declared.contains(code) {
+            return Err(Error::invalid(
+                format!("no policy that was adopted gives a finding `{code}`"),
+                config::did_you_mean(code, declared),
+            ));
+        }
+        let gives = |gate: &&config::Gate| {
+            OF_EVERY_GATE.contains(&code)
+                || policies
+                    .get(gate.policy.as_str())
+                    .is_some_and(|policy| policy.pack().manifest().findings.contains_key(code))
         };
-        let what = What::Waived(waiver.clone());
-        self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
-        Ok(waiver)
+        let config = self.config()?;
+        let rules =
+            config.transitions.iter().filter(|(transition, _)| transition.environment() == environment);
+        let giving: Vec<&config::Gate> =
+            rules.flat_map(|(_, rules)| rules.for_app(app)).map(|(_, gate)| gate).filter(gives).collect();
+        let is_liftable = |gate: &&config::Gate| match gate.level {
+            Level::Hard => gate.waivable,
+            Level::Soft => true,
+            Level::Warn | Level::Audit => false,
+        };
+        if giving.iter().any(is_liftable) {
+            return Ok(());
+        }
+        let hard = giving.iter().find(|gate| gate.level == Level::Hard);
+        let (why, help) = match (hard, giving.first()) {
+            (Some(gate), _) => (
+                format!("gate `{}` is hard and not `waivable`", gate.policy),
+                "solve what the gate says; an owner of the configuration decides whether it is waivable",
+            ),
+            (None, Some(gate)) => {
+                (format!("gate `{}` refuses nothing, being {}", gate.policy, gate.level), "go on without one")
+            }
+            (None, None) => (
+                format!("no gate before `{environment}` gives it for `{app}`"),
+                "see what the gates say with `sluice why`",
+            ),
+        };
+        Err(Error::invalid(format!("no waiver lifts `{code}` in `{environment}`: {why}"), help))
     }
 
     /// Signs a waiver as the second person.
@@ -185,36 +253,38 @@ impl Workspace {
     /// When there is no such waiver, or the actor asked for it.
     pub fn cosign(&self, actor: &Actor, number: u64) -> Result<Waiver> {
         self.permit(actor, Wish::TakePart)?;
-        let known = self.records().all(WAIVERS)?;
-        let found = known.iter().find_map(|recorded| match &recorded.act.what {
-            What::Waived(waiver) if waiver.number == number => {
-                Some((recorded.act.actor.clone(), waiver.clone()))
+        again(|| {
+            let known = self.records().all(WAIVERS)?;
+            let found = known.iter().find_map(|recorded| match &recorded.act.what {
+                What::Waived(waiver) if waiver.number == number => {
+                    Some((recorded.act.actor.clone(), waiver.clone()))
+                }
+                _ => None,
+            });
+            let Some((author, waiver)) = found else {
+                return Err(Error::NotFound {
+                    what: "waiver",
+                    named: number.to_string(),
+                    help: "see the waivers with `sluice waiver list`".into(),
+                });
+            };
+            if author == actor.name {
+                return Err(Error::NotPermitted {
+                    actor: actor.name.clone(),
+                    act: "sign their own waiver as the second person".into(),
+                    who: "somebody else of the workspace".into(),
+                });
             }
-            _ => None,
-        });
-        let Some((author, waiver)) = found else {
-            return Err(Error::NotFound {
-                what: "waiver",
-                named: number.to_string(),
-                help: "see the waivers with `sluice waiver list`".into(),
-            });
-        };
-        if author == actor.name {
-            return Err(Error::NotPermitted {
-                actor: actor.name.clone(),
-                act: "sign their own waiver as the second person".into(),
-                who: "somebody else of the workspace".into(),
-            });
-        }
-        if self.waivers()?.iter().any(|known| known.waiver.number == number && known.cosigned.is_some()) {
-            return Err(Error::invalid(
-                format!("waiver {number} has its second signature already"),
-                "see the waivers with `sluice waiver list`",
-            ));
-        }
-        let what = What::WaiverCosigned { number };
-        self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
-        Ok(waiver)
+            if self.waivers()?.iter().any(|known| known.waiver.number == number && known.cosigned.is_some()) {
+                return Err(Error::invalid(
+                    format!("waiver {number} has its second signature already"),
+                    "see the waivers with `sluice waiver list`",
+                ));
+            }
+            let what = What::WaiverCosigned { number };
+            self.records().append(actor, WAIVERS, known.len() as u64, what, &BTreeMap::new())?;
+            Ok(waiver)
+        })
     }
 
     /// All waivers, with who asked and who signed second.

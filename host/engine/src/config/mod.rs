@@ -25,6 +25,7 @@ mod workspace;
 mod tests;
 
 pub use change::{ChangeKind, ConfigChange, diff};
+pub(crate) use error::did_you_mean;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::schema;
 pub use names::person;

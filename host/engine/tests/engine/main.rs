@@ -3,9 +3,14 @@
 #![allow(unreachable_pub, reason = "the stage is for all modules")]
 
 mod canary;
+mod choices;
+mod consent;
+mod corpus;
 #[cfg(unix)]
 mod crash;
+mod damage;
 mod evidence;
+mod gates;
 mod holders;
 mod hostile;
 mod ledger;
@@ -14,3 +19,4 @@ mod model;
 mod plugins;
 mod stage;
 mod story;
+mod taking_back;
