@@ -1,5 +1,6 @@
 //! Verifying a ledger offline, on a copied store.
 
+mod content;
 mod warrant;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use sluice_ledger::entry;
 use sluice_ledger::key::PublicKey;
 use sluice_ledger::verify::{Found, Logged, Streams, Unlogged};
 use sluice_model::Digest;
-use sluice_store::{MOST_BODY, Order, Revision, SqliteStore, Store};
+use sluice_store::{MOST_BODY, Order, Revision, SqliteStore, Store, StoreError};
 
 use crate::act::{Act, What};
 use crate::error::{Error, Result};
@@ -43,8 +44,8 @@ pub struct Audited {
 }
 
 /// Verifies the ledger in a store's file: entries against streams both ways, the tree against its
-/// signed checkpoints and one kept elsewhere, every act against its author's key as adopted then,
-/// and every commit against the decision that allowed it. Without `log_key` the one that the first
+/// signed checkpoints and one kept elsewhere, all content that acts name, every act against its
+/// author's key as adopted then, and every commit against the decision that allowed it. Without `log_key` the one that the first
 /// act names is believed.
 ///
 /// # Errors
@@ -56,8 +57,18 @@ pub fn audit(file: &Path, kept: Option<&[u8]>, log_key: Option<&str>) -> Result<
         .map(|id| {
             let workspace = id.to_string();
             let store = SqliteStore::open_read_only(file, id)?;
-            store.check()?;
-            audit_workspace(&store, &workspace, kept, log_key)
+            // Content that was altered is told by the entry that names it, where one does.
+            let altered = match store.check() {
+                Ok(()) => None,
+                Err(StoreError::Damaged { digest, found }) => Some((digest, found)),
+                Err(error) => return Err(error.into()),
+            };
+            let audited =
+                audit_workspace(&store, &workspace, kept, log_key, altered.map(|(digest, _)| digest))?;
+            match altered {
+                None => Ok(audited),
+                Some((digest, found)) => Err(StoreError::Damaged { digest, found }.into()),
+            }
         })
         .collect()
 }
@@ -82,6 +93,7 @@ fn audit_workspace(
     workspace: &str,
     kept: Option<&[u8]>,
     log_key: Option<&str>,
+    altered: Option<Digest>,
 ) -> Result<Audited> {
     let first = store.revision(&stream(STREAM)?, 1)?;
     let key_text = match (log_key, &first) {
@@ -100,9 +112,7 @@ fn audit_workspace(
     })?;
     let log = LogKey::new(&origin(workspace), public)
         .map_err(|e| Error::invalid(e.to_string(), "the workspace's id is damaged"))?;
-    let kept = kept.map(|bytes| checkpoint::open(bytes, &log)).transpose().map_err(|e| {
-        Error::invalid(format!("the kept checkpoint: {e}"), "give the file as `sluice promote` printed it")
-    })?;
+    let kept = kept.map(|bytes| checkpoint::open(bytes, &log)).transpose()?;
     let mut entries = Vec::new();
     let mut revisions = Vec::new();
     for revision in pages(store, LEDGER)? {
@@ -139,6 +149,7 @@ fn audit_workspace(
         .map_err(|broken| Error::LedgerBroken { entry: broken.index, what: broken.to_string() })?;
     let acts = acts_in(revisions, workspace)?;
     let mut work = Work::over(store);
+    content::check(&work, altered, acts.iter().map(|entered| (entered.entry, &entered.act)))?;
     let signatures = check_signatures(&work, &acts)?;
     warrant::check(&mut work, acts.iter().map(|entered| (entered.entry, &entered.act)))?;
     Ok(Audited {

@@ -40,6 +40,12 @@ pub enum Error {
     /// There is no workspace.
     #[error("`{0}` is not a workspace: it has no `sluice.toml` and store")]
     NoWorkspace(String),
+    /// A workspace whose store is gone.
+    #[error("the store `{0}` of this workspace is missing")]
+    StoreMissing(String),
+    /// A workspace that no longer says which one it is.
+    #[error("`{0}`, which holds the id of this workspace, is missing")]
+    IdMissing(String),
     /// There is one already.
     #[error("`{0}` already holds a workspace")]
     WorkspaceExists(String),
@@ -205,6 +211,9 @@ pub enum Error {
         /// What was done, and what is missing.
         what: String,
     },
+    /// A checkpoint that was kept elsewhere and vouches for nothing.
+    #[error("the kept checkpoint: {0}")]
+    Checkpoint(#[from] sluice_ledger::checkpoint::CheckpointError),
     /// The plugin host cannot run here.
     #[error(transparent)]
     Host(#[from] sluice_plugin::HostError),
@@ -217,6 +226,18 @@ pub enum Error {
     /// Bytes that are no sealed secret.
     #[error(transparent)]
     NotSealed(#[from] sluice_vault::NotSealed),
+    /// A key that is undamaged, and not this workspace's.
+    #[error("{origin} is not the {what} of this workspace: it is `{given}`, and `{made}` is wanted")]
+    WrongKey {
+        /// Which of the workspace's keys.
+        what: &'static str,
+        /// The file or variable, in words.
+        origin: String,
+        /// The name of the key that is there.
+        given: String,
+        /// The name of the key that the workspace was made with.
+        made: String,
+    },
     /// A key that cannot be used.
     #[error(transparent)]
     Key(#[from] sluice_ledger::keyfile::KeyFileError),
@@ -295,6 +316,12 @@ impl Error {
         Some(match self {
             Self::NotAdopted { .. } => "see what changed with `sluice config diff`, then an owner runs `sluice config adopt`".into(),
             Self::NoWorkspace(_) => "make one with `sluice init`, or name its folder with `--workspace`".into(),
+            Self::StoreMissing(_) => "restore it from a backup".into(),
+            Self::IdMissing(_) => {
+                "restore it from a backup, or write into it the id that `sluice ledger verify` tells of the store; where \
+                 `sluice init` was interrupted, remove `.sluice` and `sluice.toml` and run it again"
+                    .into()
+            }
             Self::WorkspaceExists(_) => "choose another folder".into(),
             Self::NotFound { help, .. } | Self::Invalid { help, .. } => help.clone(),
             Self::Ambiguous { .. } => "name it by its id".into(),
@@ -306,9 +333,16 @@ impl Error {
             Self::Refused(_) => "see each finding and its fix with `sluice why`".into(),
             Self::PlanChanged { .. } => "look at the new plan, and have it approved again".into(),
             Self::LeaseHeld { .. } => "try again later, or wait with `--wait`; after a crash run `sluice resume`".into(),
+            Self::Checkpoint(_) => "give the file as `sluice promote` printed it; if it is, one of the two was changed".into(),
+            Self::Export(sluice_platform::ReadError::TooLarge { .. }) => {
+                "export less, or raise the limit: `import` of `[limits]` in `sluice.toml`, or `--limit` of `sluice inspect`".into()
+            }
             Self::Conflict { .. } => "run the command again".into(),
             Self::RollbackConflicts { .. } => "take back the later promotion first, or promote a version that has what you want".into(),
             Self::ClockBehind { .. } => "set the clock of this machine right".into(),
+            Self::WrongKey { what, .. } => {
+                format!("put this workspace's own {what} there, from the copy that was made of it")
+            }
             Self::Unwarranted { .. } => {
                 "see who did it with `sluice history`, take back what it brought, and look at that person's key".into()
             }

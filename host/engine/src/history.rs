@@ -162,12 +162,20 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
         What::Imported { summary, .. } => {
             happened.app = summary.apps.first().cloned();
             let kind = if summary.baseline { "read a baseline or native ids of" } else { "imported" };
-            let from =
-                if summary.files.is_empty() { "a judgement".to_owned() } else { summary.files.join(", ") };
-            format!(
-                "{kind} {from}: {} created, {} updated, {} deleted, {} unchanged, {} ids learnt",
-                summary.created, summary.updated, summary.deleted, summary.unchanged, summary.learnt
-            )
+            // A judgement changes objects that are there, and reads no file.
+            if summary.files.is_empty() {
+                format!("put a judgement into the working copy: {} updated", summary.updated)
+            } else {
+                format!(
+                    "{kind} {}: {} created, {} updated, {} deleted, {} unchanged, {} ids learnt",
+                    summary.files.join(", "),
+                    summary.created,
+                    summary.updated,
+                    summary.deleted,
+                    summary.unchanged,
+                    summary.learnt
+                )
+            }
         }
         What::Managed { objects, on, .. } => {
             happened.app = objects.first().cloned();

@@ -11,7 +11,7 @@ use sluice_ledger::keyfile;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_plugin::{CodeCache, Host, Limits, Registry};
 use sluice_policy::{Pack, Sandbox};
-use sluice_store::{SqliteStore, Store, WorkspaceId, WriterId};
+use sluice_store::{SqliteStore, Store, StoreError, WorkspaceId, WriterId};
 use sluice_vault::{DerivedKey, Purpose, RootKey, Vault};
 
 use zeroize::Zeroizing;
@@ -21,7 +21,8 @@ use crate::ambient::Ambient;
 use crate::config::{self, Config, ConfigErrors, Document, Place};
 use crate::error::{Error, Result};
 use crate::gates::Policies;
-use crate::records::{Actor, Records};
+use crate::keys::Keys;
+use crate::records::{Actor, Records, read, stream};
 use crate::state::{EnvironmentState, Work};
 
 /// The configuration's file in a workspace.
@@ -35,12 +36,6 @@ pub const PLUGINS: &str = "plugins";
 
 /// The stream of the workspace itself: its making, and each adopted configuration.
 pub const STREAM: &str = "workspace";
-
-/// The variable that may hold a workspace's root key instead of its file.
-pub const ROOT_KEY_VARIABLE: &str = "SLUICE_ROOT_KEY";
-
-/// The variable that may hold the key that signs checkpoints instead of its file.
-pub const LOG_KEY_VARIABLE: &str = "SLUICE_LOG_KEY";
 
 const STORE_FOLDER: &str = ".sluice";
 const STORE_FILE: &str = "store.db";
@@ -168,24 +163,29 @@ impl Workspace {
     pub fn open(folder: &Path, home: &Home, ambient: Arc<dyn Ambient>) -> Result<Self> {
         let store = folder.join(STORE_FOLDER).join(STORE_FILE);
         let id_file = folder.join(STORE_FOLDER).join("workspace");
-        if !store.exists() || !id_file.exists() {
-            return Err(Error::NoWorkspace(folder.display().to_string()));
+        match (store.exists(), id_file.exists()) {
+            (true, true) => {}
+            (false, false) => return Err(Error::NoWorkspace(folder.display().to_string())),
+            (false, true) => return Err(Error::StoreMissing(store.display().to_string())),
+            (true, false) => return Err(Error::IdMissing(id_file.display().to_string())),
         }
         let id = fs::read_to_string(&id_file).map_err(Error::file(&id_file))?.trim().to_owned();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&store, workspace_id(&id)?)?);
-        let root_key = match std::env::var(ROOT_KEY_VARIABLE) {
-            Ok(text) => RootKey::from_text(ROOT_KEY_VARIABLE, &text)?,
-            Err(_) => RootKey::read_file(&home.root_key(&id), folder)?,
-        };
-        let log_key = match std::env::var(LOG_KEY_VARIABLE) {
-            Ok(text) => keyfile::from_text(LOG_KEY_VARIABLE, &text)?,
-            Err(_) => keyfile::read(&home.log_key(&id))?,
-        };
+        let store = SqliteStore::open(&store, workspace_id(&id)?).map_err(|error| match error {
+            // Where a workspace has its store, nothing else is meant.
+            StoreError::NotAStore { path } => {
+                StoreError::DamagedFile { path, detail: "it is not a store of Sluice".to_owned() }
+            }
+            error => error,
+        })?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let first = store.revision(&stream(STREAM)?, 1)?.map(|first| read(&first)).transpose()?;
+        let (root_key, log_key) = Keys::read(home, &id, folder)?.of(first.as_ref())?;
         let mut writer = [0; 8];
         fill(ambient.as_ref(), &mut writer)?;
         let writer: String = writer.iter().map(|byte| format!("{byte:02x}")).collect();
         let writer = WriterId::new(format!("w-{writer}")).map_err(|e| Error::invalid(e.to_string(), ""))?;
         let records = Records::new(store, ambient, id.clone(), writer, Some(log_key));
+        records.check_whole()?;
         records.sequence()?;
         let mut workspace = Self {
             folder: folder.to_owned(),
@@ -225,24 +225,9 @@ impl Workspace {
         Work::over(self.records.store())
     }
 
-    /// The right to be the only process that promotes in this folder, or `None` while another one
-    /// has it. The system takes it back when the process ends, however it ends.
-    ///
-    /// # Errors
-    /// When the file for it cannot be made.
-    pub(crate) fn lone_writer(&self) -> Result<Option<fs::File>> {
-        let path = self.folder.join(STORE_FOLDER).join("writer.lock");
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(Error::file(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(source)) => Err(Error::file(&path)(source)),
-        }
+    /// The file that a run has locked for as long as it writes to an environment.
+    pub(crate) fn lock_file(&self, environment: &EnvironmentName) -> PathBuf {
+        self.folder.join(STORE_FOLDER).join(format!("{environment}.lock"))
     }
 
     /// The vault of this workspace's secrets.
@@ -344,7 +329,7 @@ impl Workspace {
     /// When the files cannot be read.
     pub fn config_diff(&self, candidate: &Candidate) -> Vec<String> {
         let Ok(adopted) = self.adopted() else {
-            return vec!["everything: nothing was adopted yet".to_owned()];
+            return vec!["everything, as nothing was adopted yet".to_owned()];
         };
         let mut changes: Vec<String> = config::diff(&adopted.config, &candidate.adopted.config)
             .iter()
@@ -396,6 +381,7 @@ impl Workspace {
             let what = What::Initialised {
                 name: candidate.adopted.config.workspace.to_string(),
                 log_key: self.records.log_key().map(|key| key.to_string()).unwrap_or_default(),
+                root_key: self.root_key.name().to_string(),
             };
             after = self.records.append(actor, STREAM, 0, what, &BTreeMap::new())?;
         }
