@@ -15,6 +15,7 @@ use crate::act::What;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TransitionKind};
+use crate::records::Actor;
 use crate::scan::Find;
 use crate::state::Work;
 use crate::workspace::Workspace;
@@ -104,16 +105,32 @@ impl Workspace {
         Ok((gates, rules.ungated.clone()))
     }
 
-    /// Asks the gates about a plan, now or as if it were another time.
+    /// Asks the gates about a plan, now or as if it were another time, for nobody who would carry it
+    /// out.
     ///
     /// # Errors
     /// When facts cannot be gathered. What a gate says is no error.
     pub fn decide(&self, plan: &Plan, at: Option<Timestamp>) -> Result<Decided> {
-        let now = match at {
-            Some(at) => at,
-            None => self.records().now()?,
-        };
-        let facts = self.facts(plan, now, at.is_some())?;
+        match at {
+            Some(at) => self.decide_on(plan, self.facts(plan, at, true)?),
+            None => self.decide_on(plan, self.facts(plan, self.records().now()?, false)?),
+        }
+    }
+
+    /// Asks the gates now, about a plan that somebody carries out. A plan is made by whoever asks
+    /// for it, so that person is one of its authors.
+    ///
+    /// # Errors
+    /// As [`Workspace::decide`].
+    pub(crate) fn decide_for(&self, plan: &Plan, actor: &Actor) -> Result<Decided> {
+        let mut facts = self.facts(plan, self.records().now()?, false)?;
+        facts.plan.authors.push(actor.name.clone());
+        facts.plan.authors.sort();
+        facts.plan.authors.dedup();
+        self.decide_on(plan, facts)
+    }
+
+    fn decide_on(&self, plan: &Plan, facts: Facts) -> Result<Decided> {
         let ready = ReadyFacts::new(Arc::new(facts))
             .map_err(|e| Error::invalid(e.to_string(), "set the clock of this machine right"))?;
         let (gates, ungated) = self.gates_before(plan)?;
@@ -178,7 +195,7 @@ impl Workspace {
                 name: plan.app_name.clone(),
                 platform: plan.platform.clone(),
             },
-            scan: Some(self.scanned(&work, plan)?),
+            scan: Some(self.scanned(&mut work, plan)?),
             evidence: Some(self.evidence_for(&mut work, plan)?),
             approvals: Some(self.approvals(&plan.digest)?),
             people: config
@@ -247,14 +264,15 @@ impl Workspace {
                     object: found.object.clone(),
                     at: found.at.clone(),
                     value: found.value.clone(),
+                    environment: found.environment.clone(),
                 })
                 .collect(),
         })
     }
 
-    fn scanned(&self, work: &Work<'_>, plan: &Plan) -> Result<facts::Scan> {
+    fn scanned(&self, work: &mut Work<'_>, plan: &Plan) -> Result<facts::Scan> {
         let content = match plan.transition {
-            TransitionKind::Rollback => plan.content.1,
+            TransitionKind::Rollback => self.left_by_rollback(work, plan)?,
             TransitionKind::Promotion | TransitionKind::Release => {
                 crate::version::bundle(work, &plan.bundle)?.content
             }

@@ -22,7 +22,7 @@ use crate::permission::Wish;
 use crate::records::Actor;
 use crate::render::Rendered;
 use crate::settings::{Filed, Proposed, proposed_secret};
-use crate::state::{EnvironmentState, Holding, SHARED, Standing, Touched, Work, touched, unit_of};
+use crate::state::{EnvironmentState, Holding, Revised, SHARED, Touched, Work, touched, unit_of};
 use crate::suspicion::{Judgement, Suspicion, fingerprint};
 use crate::workspace::{Workspace, environment_stream};
 
@@ -142,7 +142,8 @@ impl Workspace {
         let (revision, before) = self.environment(&mut work, &request.environment)?;
         self.refuse_held(&request.environment, &before)?;
         let resolution = self.resolve(&mut work, &native, &before, request)?;
-        let platform = native.format().platform.as_str();
+        let format = native.format().clone();
+        let platform = format.platform.as_str();
         let called = self
             .config()?
             .environment(&request.environment)
@@ -152,20 +153,21 @@ impl Workspace {
             workspace: self,
             environment: &request.environment,
             platform,
+            revision: revision + 1,
             before: &before,
             after: before.clone(),
             objects: Vec::new(),
             summary: ImportSummary {
                 files: request.files.iter().map(|file| file.name.clone()).collect(),
                 platform: platform.to_owned(),
-                generation: native.format().generation.as_str().to_owned(),
+                generation: format.generation.as_str().to_owned(),
                 learnt: resolution.learnt,
                 orphans: decoded.orphan_options,
                 ..ImportSummary::default()
             },
         };
         import.take(&mut work, &decoded, &resolution)?;
-        let residue = Residue { format: native.format().clone(), rest: decoded.rest };
+        let residue = Residue { format: format.clone(), rest: decoded.rest };
         import.keep_residue(&mut work, &residue)?;
         let differences = import.place(&mut work, self.first_environment()? == request.environment)?;
         let Import { after, mut summary, .. } = import;
@@ -207,6 +209,8 @@ struct Import<'a> {
     workspace: &'a Workspace,
     environment: &'a EnvironmentName,
     platform: &'a str,
+    /// The revision that it will be.
+    revision: u64,
     before: &'a EnvironmentState,
     after: EnvironmentState,
     objects: Vec<Object>,
@@ -409,13 +413,14 @@ impl Import<'_> {
         let entries = touched(work, self.before.content, read.content)?;
         self.after.content = read.content;
         for app in &apps {
-            let mut standing = self.before.standing_of(work, app)?.unwrap_or(Standing {
-                holds: Holding::Imported,
-                promoted: Vec::new(),
-                released: None,
-            });
+            let mut standing = self.before.standing_of(work, app)?.unwrap_or_default();
             standing.holds = Holding::Imported;
             self.after.set_standing(work, app, Some(&standing))?;
+        }
+        if !first {
+            // Plans rest on it; the first environment is nobody's target.
+            let objects = entries.iter().map(|entry| Revised::Object(&entry.object));
+            self.after.revise(work, self.revision, objects)?;
         }
         self.summary.unchanged =
             self.objects.len().saturating_sub(entries.iter().filter(|e| e.after.is_some()).count());

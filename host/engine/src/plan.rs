@@ -1,14 +1,15 @@
 //! The plan: what a transition would do, object by object, and what stands in its way.
 
+mod references;
+mod rollback;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::Tree;
-use sluice_model::{
-    ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName, Target,
-};
+use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName};
 pub use sluice_policy::facts::{Action, TransitionKind};
 
 use crate::config::Transition;
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::gates::PlannedGate;
 use crate::render::{self, Rendered};
 use crate::scan::{Find, PointsAt};
-use crate::state::{EnvironmentState, SHARED, Touched, Work};
+use crate::state::{EnvironmentState, Revised, SHARED, Touched, Work};
 use crate::version::{Bundle, Expected};
 use crate::workspace::Workspace;
 
@@ -107,6 +108,9 @@ pub struct PlannedObject {
     pub action: Action,
     /// Its content in the target before.
     pub before: Option<Digest>,
+    /// The revision of the target that changed it last, if any did: what comes again is not what
+    /// was there before.
+    pub revision: Option<u64>,
     /// Its content in the target after.
     pub after: Option<Digest>,
     /// What changes in it.
@@ -157,19 +161,22 @@ pub struct Plan {
     pub takes_back: Option<u64>,
     /// Slots for which the target has no secret, by data source.
     pub missing_slots: BTreeMap<LogicalId, Vec<SlotName>>,
+    /// The revision of the target that last changed which version of the app it holds, or for a
+    /// release that or which version end users get.
+    pub revision: Option<u64>,
     /// The target's content before and after.
     pub content: (Digest, Digest),
 }
 
 impl Plan {
-    /// What the digest is of: bundle, choices, rendered sources, plugins, gates and the baseline,
-    /// which is what the target holds of the objects that are touched. Times are not in it.
+    /// What the digest is of: bundle, choices, what is done, rendered sources, plugins, gates and the
+    /// baseline. Times are not in it.
     ///
     /// # Errors
     /// When it cannot be made JSON.
     pub fn core(&self) -> Result<Value> {
-        let baseline: Vec<Value> =
-            self.objects.iter().map(|o| json!([o.unit, o.object, o.before, o.after, o.action])).collect();
+        let objects: Vec<Value> =
+            self.objects.iter().map(|o| json!([o.unit, o.object, o.after, o.action])).collect();
         let rendered: Vec<Digest> = self.sources.iter().map(render::digest).collect::<Result<_>>()?;
         Ok(json!({
             "transition": self.transition,
@@ -179,7 +186,8 @@ impl Plan {
             "from": self.from,
             "to": self.to,
             "choices": self.choices,
-            "baseline": baseline,
+            "objects": objects,
+            "baseline": self.baseline()?,
             "rendered": rendered,
             "plugins": self.sources.iter().filter_map(|s| s.plugin).collect::<BTreeSet<_>>(),
             "gates": self.gates,
@@ -187,13 +195,16 @@ impl Plan {
         }))
     }
 
-    /// What the plan touches, as it was before.
+    /// The revisions of what the plan touches in the target, with what they hold of it. What was
+    /// taken back and done again has others, so no consent to it counts twice; what other apps do
+    /// to other objects changes none of them.
     ///
     /// # Errors
     /// When it cannot be made JSON.
     pub fn baseline(&self) -> Result<Digest> {
-        let entries: Vec<Value> = self.objects.iter().map(|o| json!([o.unit, o.object, o.before])).collect();
-        Ok(sluice_model::json::digest(&Value::Array(entries)))
+        let objects: Vec<Value> =
+            self.objects.iter().map(|o| json!([o.unit, o.object, o.before, o.revision])).collect();
+        Ok(sluice_model::json::digest(&json!({"app": self.revision, "objects": objects})))
     }
 
     /// The objects that would change.
@@ -266,7 +277,9 @@ impl Workspace {
         let content = draft.place(&mut work, &bundle, &target)?;
         draft.plan.content = (target.content, content);
         let finds = self.finds(&work, bundle.content)?;
+        draft.check_constants(&work, &finds)?;
         draft.check_references(&work, &bundle, &finds)?;
+        draft.check_holes(&work, &bundle)?;
         draft.render(&mut work, &finds)?;
         draft.check_slots_elsewhere(&mut work, &finds)?;
         draft.check_points_at_source(&mut work, &bundle)?;
@@ -295,81 +308,10 @@ impl Workspace {
         let mut draft =
             Draft::new(self, TransitionKind::Release, app, &bundle, cut, from, environment.clone());
         draft.plan.content = (state.content, state.content);
+        let holding = state.revision_of(&work, Revised::Holding(&app.id))?;
+        draft.plan.revision = state.revision_of(&work, Revised::Release(&app.id))?.max(holding);
         draft.plan.unchanged = crate::version::count(&work, bundle.content)?;
         draft.finish()
-    }
-
-    fn plan_rollback(
-        &self,
-        mut work: Work<'_>,
-        app: &Object,
-        environment: &EnvironmentName,
-        promotion: Option<u64>,
-    ) -> Result<Plan> {
-        self.known_environment(environment)?;
-        let (_, state) = self.environment(&mut work, environment)?;
-        let undone = self.promotion_to_take_back(app, environment, promotion)?;
-        let touched: Vec<Touched> = work.json(&undone.touched)?;
-        let mut conflicts = Vec::new();
-        for entry in &touched {
-            if state.object_digest(&work, &entry.unit, &entry.object)? != entry.after {
-                conflicts.push(entry.object.clone());
-            }
-        }
-        if !conflicts.is_empty() {
-            return Err(Error::RollbackConflicts { objects: conflicts });
-        }
-        let standing = state.standing_of(&work, &app.id)?;
-        let before = standing.and_then(|standing| standing.promoted.into_iter().rev().nth(1)).map_or_else(
-            || ("-".to_owned(), undone.plan_digest),
-            |promoted| (promoted.version, promoted.bundle),
-        );
-        let former: Plan = work.json(&undone.plan)?;
-        let bundle = crate::version::bundle(&work, &former.bundle)?;
-        let mut draft = Draft::new(
-            self,
-            TransitionKind::Rollback,
-            app,
-            &bundle,
-            before,
-            environment.clone(),
-            environment.clone(),
-        );
-        draft.plan.takes_back = Some(undone.number);
-        let inverse: Vec<Touched> = touched
-            .into_iter()
-            .map(|entry| Touched { before: entry.after, after: entry.before, ..entry })
-            .collect();
-        draft.show(&work, &inverse)?;
-        let content = apply(&mut work, &state, &inverse)?;
-        draft.plan.content = (state.content, content);
-        draft.plan.bundle = if draft.plan.version == "-" { former.bundle } else { draft.plan.bundle };
-        let finds: Vec<Find> = self
-            .finds(&work, bundle.content)?
-            .into_iter()
-            .filter(|find| matches!(find, Find::Source { .. }))
-            .collect();
-        let kept: Vec<Find> = self.sources_after(&work, content, &finds)?;
-        draft.render(&mut work, &kept)?;
-        draft.finish()
-    }
-
-    /// The data sources among `finds` that are still there in `content`, with what they hold there.
-    fn sources_after(&self, work: &Work<'_>, content: Digest, finds: &[Find]) -> Result<Vec<Find>> {
-        let mut kept = Vec::new();
-        let units = Tree::at(content).entries(work)?;
-        for find in finds {
-            let Find::Source { id, .. } = find else { continue };
-            for root in units.values() {
-                if let Some(digest) = Tree::at(*root).lookup(work, id.as_str())? {
-                    let object: Object = work.object(&digest)?;
-                    if let Some(kind) = object.source_kind {
-                        kept.push(Find::Source { id: id.clone(), name: object.name, kind, digest });
-                    }
-                }
-            }
-        }
-        Ok(kept)
     }
 
     /// A version that stands in an environment: cut, in the first; promoted to, elsewhere.
@@ -460,6 +402,7 @@ impl<'a> Draft<'a> {
             gates: Vec::new(),
             takes_back: None,
             missing_slots: BTreeMap::new(),
+            revision: None,
             content: (nothing, nothing),
         };
         Self { workspace, plan }
@@ -509,13 +452,16 @@ impl<'a> Draft<'a> {
         }
         let in_bundle = entries.iter().filter(|entry| entry.after.is_some()).count() as u64;
         self.plan.unchanged = total.saturating_sub(in_bundle);
-        self.choose(&mut entries)?;
-        self.show(work, &entries)?;
+        self.plan.revision = target.revision_of(work, Revised::Holding(&self.plan.app))?;
+        let skipped = self.choose(&mut entries)?;
+        self.show(work, target, &entries, &skipped)?;
         self.match_expected(work, &bundle.expects, target)?;
         apply(work, target, &self.plan.touched())
     }
 
-    fn choose(&mut self, entries: &mut [Touched]) -> Result<()> {
+    /// Takes the choices in, and answers what the bundle has of objects that are skipped.
+    fn choose(&mut self, entries: &mut [Touched]) -> Result<BTreeMap<LogicalId, Option<Digest>>> {
+        let mut skipped = BTreeMap::new();
         for (object, choice) in self.plan.choices.clone() {
             let Some(entry) = entries.iter_mut().find(|entry| entry.object == object) else {
                 return Err(Error::invalid(
@@ -524,7 +470,9 @@ impl<'a> Draft<'a> {
                 ));
             };
             match (choice, entry.before) {
-                (Choice::Skip, before) => entry.after = before,
+                (Choice::Skip, before) => {
+                    skipped.insert(object, std::mem::replace(&mut entry.after, before));
+                }
                 (Choice::Create, Some(_)) => self.problem(
                     "choice.exists",
                     format!(
@@ -548,28 +496,37 @@ impl<'a> Draft<'a> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(skipped)
     }
 
-    fn show(&mut self, work: &Work<'_>, entries: &[Touched]) -> Result<()> {
+    /// Lists what is done to objects of the target, and what was `skipped` with what it would be.
+    fn show(
+        &mut self,
+        work: &Work<'_>,
+        target: &EnvironmentState,
+        entries: &[Touched],
+        skipped: &BTreeMap<LogicalId, Option<Digest>>,
+    ) -> Result<()> {
+        let read = |digest: Option<Digest>| digest.map(|digest| work.object(&digest)).transpose();
         for entry in entries {
-            let before: Option<Object> = entry.before.map(|digest| work.object(&digest)).transpose()?;
-            let after: Option<Object> = entry.after.map(|digest| work.object(&digest)).transpose()?;
-            let skipped = self.plan.choices.get(&entry.object) == Some(&Choice::Skip);
+            let before: Option<Object> = read(entry.before)?;
+            let left_out = skipped.get(&entry.object);
+            let after: Option<Object> = read(left_out.copied().unwrap_or(entry.after))?;
             let (action, changes) = match (&before, &after) {
-                _ if skipped => (Action::Skip, Vec::new()),
+                _ if left_out.is_some() => (Action::Skip, Vec::new()),
                 (Some(before), Some(after)) => (Action::Update, content_changes(before, after)?),
                 (None, _) => (Action::Create, Vec::new()),
                 (Some(_), None) => (Action::Delete, Vec::new()),
             };
-            let shown = after.as_ref().or(before.as_ref());
+            let Some(shown) = after.or(before) else { continue };
             self.plan.objects.push(PlannedObject {
                 object: entry.object.clone(),
                 unit: entry.unit.clone(),
-                kind: shown.map_or(ObjectKind::App, |object| object.kind),
-                name: shown.map_or_else(|| entry.object.to_string(), |object| object.name.clone()),
+                kind: shown.kind,
+                name: shown.name,
                 action,
                 before: entry.before,
+                revision: target.revision_of(work, Revised::Object(&entry.object))?,
                 after: entry.after,
                 changes,
             });
@@ -594,6 +551,7 @@ impl<'a> Draft<'a> {
                     name: expected.name.clone(),
                     action: Action::Match,
                     before: Some(digest),
+                    revision: target.revision_of(work, Revised::Object(&expected.id))?,
                     after: Some(digest),
                     changes: Vec::new(),
                 }),
@@ -605,99 +563,6 @@ impl<'a> Draft<'a> {
                     let fix = format!("sluice manage \"{}\", then cut a version with it", expected.name);
                     self.problem("dependency.unmanaged", message, fix, "a builder", Some(&expected.id));
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// References that lead nowhere, and constants that the target lacks.
-    fn check_references(&mut self, work: &Work<'_>, bundle: &Bundle, finds: &[Find]) -> Result<()> {
-        let settings = self.workspace.settings(&mut self.workspace.work(), &self.plan.to)?;
-        let in_bundle: BTreeMap<String, Tree> = Tree::at(bundle.content)
-            .entries(work)?
-            .into_iter()
-            .map(|(unit, root)| (unit, Tree::at(root)))
-            .collect();
-        for find in finds {
-            match find {
-                Find::Constant { name, .. } => {
-                    let there = settings.constant(work, name)?.is_some();
-                    self.plan.constants.insert(name.clone(), there);
-                }
-                Find::Unresolved { object, name, reference } => {
-                    self.check_external(object, name, &reference.target)?;
-                }
-                Find::Needs { object, reference } => {
-                    let Some(to) = reference.target.object() else { continue };
-                    let mut there = bundle.expects.iter().any(|expected| expected.id == *to);
-                    for tree in in_bundle.values() {
-                        there = there || tree.lookup(work, to.as_str())?.is_some();
-                    }
-                    if !there {
-                        let target =
-                            Target::Dangling { wanted: ObjectKind::DataSource, named: to.to_string() };
-                        let name = object.to_string();
-                        self.check_external(object, &name, &target)?;
-                    }
-                }
-                Find::Mark { object, name, slot, provisional: true, .. } => {
-                    let message = format!(
-                        "`{name}` holds what looks like a secret (`{slot}`), and nobody has said whether it is one"
-                    );
-                    let fix = format!(
-                        "sluice secret confirm \"{slot}\" --reason … or sluice secret dismiss \"{slot}\" --reason …, then cut a version"
-                    );
-                    self.problem("suspicion.open", message, fix, "a person of the workspace", Some(object));
-                }
-                _ => {}
-            }
-        }
-        let missing: Vec<ConstantName> =
-            self.plan.constants.iter().filter(|(_, there)| !**there).map(|(name, _)| name.clone()).collect();
-        let to = self.plan.to.clone();
-        for name in missing {
-            self.problem(
-                "constant.missing",
-                format!("the app reads `{name}`, and `{to}` has no value for it"),
-                format!("sluice constant set {to} {name}"),
-                &format!("an owner of `{to}`"),
-                None,
-            );
-        }
-        Ok(())
-    }
-
-    fn check_external(&mut self, object: &LogicalId, name: &str, target: &Target) -> Result<()> {
-        let (code, named, what) = match target {
-            Target::Dangling { wanted, named } => {
-                ("reference.dangling", named, format!("refers to the {wanted} `{named}`, which is not there"))
-            }
-            Target::Ambiguous { named, candidates } => (
-                "reference.ambiguous",
-                named,
-                format!("refers to `{named}`, which {} objects are called", candidates.len()),
-            ),
-            _ => return Ok(()),
-        };
-        let config = self.workspace.config()?;
-        let external = config.external(&self.plan.app_name, named);
-        let to = self.plan.to.clone();
-        match external {
-            Some(external) if external.bound.contains_key(&to) => {
-                self.plan
-                    .notes
-                    .push(format!("`{name}` refers to `{named}` outside of Sluice: {}", external.reason));
-            }
-            Some(_) => {
-                let fix = format!("say in `sluice.toml` to what `{named}` is bound in `{to}`, and adopt it");
-                let message =
-                    format!("`{name}` refers to the external `{named}`, which is not bound in `{to}`");
-                self.problem("reference.unbound", message, fix, "an owner of the workspace", Some(object));
-            }
-            None => {
-                let fix =
-                    "mend the app and cut a version, or declare the reference external in `sluice.toml`";
-                self.problem(code, format!("`{name}` {what}"), fix.into(), "a builder", Some(object));
             }
         }
         Ok(())
@@ -781,28 +646,33 @@ pub(crate) fn content_changes(before: &Object, after: &Object) -> Result<Vec<Cha
 }
 
 impl Workspace {
-    /// Values by which content points at the environments below `to`: hosts, URLs, buckets and the
-    /// like from the options that those own, unless the target uses the same value itself.
+    /// Values by which content points at the environments below `to`, each with the nearest to it
+    /// that has it: hosts, URLs, buckets and the like from the options that those own, unless the
+    /// target uses the same value itself.
     fn lower_values(
         &self,
         work: &mut Work<'_>,
         to: &EnvironmentName,
         rendered: &[Rendered],
-    ) -> Result<Vec<String>> {
-        let mut values = BTreeSet::new();
+    ) -> Result<BTreeMap<String, EnvironmentName>> {
+        let mut values = BTreeMap::new();
         let position = self.config()?.position(to).unwrap_or_default();
         let lower: Vec<EnvironmentName> =
             self.config()?.environments.iter().take(position).map(|e| e.name.clone()).collect();
         for environment in &lower {
             let (_, state) = self.environment(work, environment)?;
             let settings = self.settings(work, environment)?;
+            let mut owns = |options: &Value| {
+                let found = sluice_platform::environment_values(options);
+                values.extend(found.into_iter().map(|value| (value, environment.clone())));
+            };
             for source in rendered {
                 if let Some(binding) = settings.binding(work, &source.source)? {
-                    values.extend(sluice_platform::environment_values(&binding.options));
+                    owns(&binding.options);
                 }
                 let own = crate::import::kept_proposal(work, &state, environment, &source.source)?;
                 if let Some(own) = own {
-                    values.extend(sluice_platform::environment_values(&own.options));
+                    owns(&own.options);
                 }
             }
         }
@@ -811,6 +681,6 @@ impl Workspace {
                 values.remove(&own);
             }
         }
-        Ok(values.into_iter().collect())
+        Ok(values)
     }
 }

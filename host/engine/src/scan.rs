@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sluice_model::tree::{Blobs as _, Tree};
 use sluice_model::{
-    ConstantName, Digest, EnvironmentName, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName, Target,
+    ConstantName, Digest, EnvironmentName, Kind, LogicalId, Object, ObjectKind, Pointer, Reference, SlotName,
+    Target,
 };
 use sluice_model::{content, json};
 use sluice_platform::EnvironmentValues;

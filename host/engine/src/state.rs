@@ -30,6 +30,9 @@ pub struct EnvironmentState {
     pub residue: Digest,
     /// Tree of `<environment>/<source>` to options that an export proposed for other environments.
     pub proposals: Digest,
+    /// Tree of objects and apps to the revision of this environment that changed them last, by
+    /// [`Revised`]. What is gone stays in it, so that what comes again is not taken for what was.
+    pub revised: Digest,
     /// Who may write next, while somebody does.
     pub held: Option<Held>,
 }
@@ -45,7 +48,7 @@ pub struct Held {
 }
 
 /// Which version of an app an environment has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
     /// What the environment holds of the app.
@@ -57,13 +60,35 @@ pub struct Standing {
 }
 
 /// Where the content of an app in an environment comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Holding {
     /// Read from the platform: the working copy of the first environment, a baseline elsewhere.
+    #[default]
     Imported,
     /// A promoted version.
     Version(Promoted),
+}
+
+/// What a revision of an environment can change: what plans rest on, each with a revision of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revised<'a> {
+    /// The content of an object.
+    Object(&'a LogicalId),
+    /// Which version of an app is held.
+    Holding(&'a LogicalId),
+    /// Which version of an app end users get.
+    Release(&'a LogicalId),
+}
+
+impl Revised<'_> {
+    fn key(self) -> String {
+        match self {
+            Self::Object(id) => format!("object/{id}"),
+            Self::Holding(app) => format!("holding/{app}"),
+            Self::Release(app) => format!("release/{app}"),
+        }
+    }
 }
 
 /// A version in an environment.
@@ -74,6 +99,18 @@ pub struct Promoted {
     pub version: String,
     /// Its bundle.
     pub bundle: Digest,
+}
+
+impl Standing {
+    /// This standing, gone back to from `left`: what end users get stays, unless it is what is
+    /// taken back.
+    #[must_use]
+    pub fn back_from(mut self, left: &Self) -> Self {
+        if let Some(released) = left.released.as_ref().filter(|released| self.promoted.contains(released)) {
+            self.released = Some(released.clone());
+        }
+        self
+    }
 }
 
 impl EnvironmentState {
@@ -90,6 +127,7 @@ impl EnvironmentState {
             standing: root,
             residue: root,
             proposals: root,
+            revised: root,
             held: None,
         })
     }
@@ -159,6 +197,31 @@ impl EnvironmentState {
     pub fn standings(&self, work: &Work<'_>) -> Result<BTreeMap<LogicalId, Standing>> {
         let entries: BTreeMap<String, Standing> = work.all(self.standing)?;
         entries.into_iter().map(|(id, standing)| Ok((LogicalId::new(id)?, standing))).collect()
+    }
+
+    /// The revision of this environment that changed something last, if any did.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn revision_of(&self, work: &Work<'_>, what: Revised<'_>) -> Result<Option<u64>> {
+        work.lookup(self.revised, &what.key())
+    }
+
+    /// Notes the revision that changes these.
+    ///
+    /// # Errors
+    /// When content cannot be kept.
+    pub fn revise<'a>(
+        &mut self,
+        work: &mut Work<'_>,
+        revision: u64,
+        what: impl IntoIterator<Item = Revised<'a>>,
+    ) -> Result<()> {
+        let digest = work.put_json(&revision)?;
+        let keys: Vec<String> = what.into_iter().map(Revised::key).collect();
+        let entries = keys.iter().map(|key| (key.as_str(), Some(digest)));
+        self.revised = Tree::at(self.revised).with(work, entries)?.root();
+        Ok(())
     }
 
     /// Puts a unit's tree in place; an empty one goes.
@@ -260,6 +323,14 @@ impl<'s> Work<'s> {
     pub fn put_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Digest> {
         let bytes = json::canonical_of(value)?;
         self.put(bytes)
+    }
+
+    /// Whether content is there, whatever its bytes are.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn has(&self, digest: &Digest) -> Result<bool> {
+        Ok(self.fresh.contains_key(digest) || self.store.has_blob(digest)?)
     }
 
     /// Reads a value that was kept as JSON.

@@ -153,7 +153,8 @@ pub struct Plan {
     pub version: String,
     /// The revisions of what the plan touches in the target, as one digest.
     pub baseline: Digest,
-    /// The people who cut the version or made the plan; four eyes are theirs and another's.
+    /// The people who cut the version or made the plan, of whom one is who carries it out; four eyes
+    /// are theirs and another's.
     pub authors: Vec<String>,
     /// What is done to each object; unchanged ones are only counted.
     pub changes: Vec<Change>,
@@ -161,7 +162,7 @@ pub struct Plan {
     pub unchanged: u64,
     /// The data sources as plugins rendered them for the target.
     pub sources: Vec<Source>,
-    /// Values that still point at the environment where the bundle comes from.
+    /// Values that still point at an environment below the target.
     pub still_pointing_at_source: Vec<Leftover>,
 }
 
@@ -239,7 +240,7 @@ pub struct Source {
     pub missing_slots: Vec<SlotName>,
 }
 
-/// A value that still points at the environment where the bundle comes from.
+/// A value that still points at an environment below the target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leftover {
@@ -249,6 +250,8 @@ pub struct Leftover {
     pub at: Pointer,
     /// The host, URL or id that was found; never a secret.
     pub value: String,
+    /// The environment whose value it is.
+    pub environment: EnvironmentName,
 }
 
 /// What scanners found in what the bundle carries.

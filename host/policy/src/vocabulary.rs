@@ -147,7 +147,7 @@ fact! {
         bundle: "text: the digest that evidence names" = |p, _| Cell::owned(p.bundle);
         version: "text: the version's name" = |p, _| Cell::text(&p.version);
         baseline: "text: the digest of the revisions that the plan touches" = |p, _| Cell::owned(p.baseline);
-        authors: "list of text: the people who cut the version or made the plan" = |p, _| Cell::Texts(&p.authors);
+        authors: "list of text: the people who cut the version or made the plan, with who carries it out" = |p, _| Cell::Texts(&p.authors);
         unchanged: "integer: how many objects stand in the target as they are" = |p, _| Cell::Integer(p.unchanged);
     }
 }
@@ -183,12 +183,13 @@ fact! {
 }
 
 fact! {
-    /// A value that still points at the environment where the bundle comes from.
+    /// A value that still points at an environment below the target.
     LeftoverFact: Leftover = "leftover",
     |f| Some(f.plan.still_pointing_at_source.len()), |f, i| f.plan.still_pointing_at_source.get(i), {
         object: "text: the object's logical id" = |l, _| Cell::text(l.object.as_str());
         at: "text: JSON pointer into its content" = |l, _| Cell::owned(&l.at);
         value: "text: the host, URL or id" = |l, _| Cell::text(&l.value);
+        environment: "text: the environment whose value it is" = |l, _| Cell::text(l.environment.as_str());
     }
 }
 

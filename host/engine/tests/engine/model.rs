@@ -86,6 +86,43 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..=6)
 }
 
+/// What is done to one of two apps.
+#[derive(Debug, Clone)]
+enum Turn {
+    /// The edits come in and are cut.
+    Edit(u8, Vec<Edit>),
+    /// One of its versions is promoted.
+    Promote(u8, prop::sample::Index),
+    /// Its last promotion is taken back, or any by its number.
+    Rollback(u8, Option<prop::sample::Index>),
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        2 => (0..2_u8, edits(3)).prop_map(|(app, edits)| Turn::Edit(app, edits)),
+        4 => (0..2_u8, any::<prop::sample::Index>()).prop_map(|(app, pick)| Turn::Promote(app, pick)),
+        2 => (0..2_u8).prop_map(|app| Turn::Rollback(app, None)),
+        2 => (0..2_u8, any::<prop::sample::Index>()).prop_map(|(app, pick)| Turn::Rollback(app, Some(pick))),
+    ]
+}
+
+/// What is to be known of an app in staging.
+struct Known {
+    versions: Vec<Model>,
+    /// Its versions that stand there by their place in `versions`, the one that is held last.
+    standing: Vec<usize>,
+    /// Its promotions that were not taken back, with what stood before them.
+    runs: Vec<(u64, Vec<usize>)>,
+    /// All its promotions.
+    numbers: Vec<u64>,
+}
+
+impl Known {
+    fn new(first: Model) -> Self {
+        Self { versions: vec![first], standing: Vec::new(), runs: Vec::new(), numbers: Vec::new() }
+    }
+}
+
 fn model() -> impl Strategy<Value = Model> {
     edits(6).prop_map(|edits| edited(&Model::new(), &edits))
 }
@@ -240,13 +277,23 @@ impl Apps {
 
     /// The components that an environment holds.
     fn components(&self, name: &str) -> BTreeSet<Component> {
+        self.components_in(name, |_| true)
+    }
+
+    /// Those of one app.
+    fn components_of(&self, app: u8, name: &str) -> BTreeSet<Component> {
+        let app = self.stage.workspace.app(&mut self.stage.workspace.work(), &named(app)).unwrap();
+        self.components_in(name, |object| object.unit.as_ref() == Some(&app.id))
+    }
+
+    fn components_in(&self, name: &str, is_meant: impl Fn(&Object) -> bool) -> BTreeSet<Component> {
         let mut work = self.stage.workspace.work();
         let (_, state) = self.stage.workspace.environment(&mut work, &environment(name)).unwrap();
         let mut found = BTreeSet::new();
         for tree in state.units(&work).unwrap().into_values() {
             for digest in tree.entries(&work).unwrap().into_values() {
                 let object: Object = work.object(&digest).unwrap();
-                if object.kind == ObjectKind::Component {
+                if object.kind == ObjectKind::Component && is_meant(&object) {
                     let text = object.content.pointer("/properties/text/value").and_then(Value::as_str);
                     found.insert(Component { name: object.name, text: text.unwrap().to_owned() });
                 }
@@ -324,7 +371,7 @@ proptest! {
                 Step::Rollback => {
                     let done = apps.stage.carry_out(apps.stage.rollback(&named(0), "staging"));
                     match before.pop() {
-                        None => prop_assert!(matches!(done, Err(Error::NotFound { .. })), "taken back"),
+                        None => prop_assert!(matches!(done, Err(Error::Invalid { .. })), "taken back"),
                         Some((model, content)) => {
                             let (old, new) = (staging.unwrap_or_default(), model.clone().unwrap_or_default());
                             prop_assert_eq!(touched(&done.unwrap().plan).0, difference(&old, &new));
@@ -363,15 +410,85 @@ proptest! {
         apps.stage.carry_out(apps.stage.rollback(&named(1), "staging")).unwrap();
         prop_assert_eq!(apps.plan(0, Some("v2")).digest, approved);
 
-        // The app itself comes in another state, or in the same.
+        // The app itself comes, be it in the state that it had.
         apps.promote(0, Some("v3"), None).unwrap();
         let before = apps.stage.contents();
         let done = apps.promote(0, Some("v2"), Some(approved));
-        if third == first {
-            done.unwrap();
-        } else {
-            prop_assert!(matches!(done, Err(Error::PlanChanged { .. })), "the plan is taken for the same");
-            prop_assert_eq!(apps.stage.contents(), before);
+        prop_assert!(matches!(done, Err(Error::PlanChanged { .. })), "the plan is taken for the same");
+        prop_assert_eq!(apps.stage.contents(), before);
+
+        // It is taken back: what is there is what was there, and still it came after.
+        apps.stage.carry_out(apps.stage.rollback(&named(0), "staging")).unwrap();
+        let done = apps.promote(0, Some("v2"), Some(approved));
+        prop_assert!(matches!(done, Err(Error::PlanChanged { .. })), "an approval is revived");
+    }
+
+    #[test]
+    fn apps_between_each_other_are_taken_back_each_by_itself(
+        models in [model(), model()],
+        turns in prop::collection::vec(turn(), 3..=9),
+    ) {
+        let apps = Apps::new(&[&models[0], &models[1]]);
+        let mut known = models.map(Known::new);
+        apps.cut(0);
+        apps.cut(1);
+        let mut number = 0;
+        for turn in turns {
+            match turn {
+                Turn::Edit(app, edits) => {
+                    let one = &mut known[usize::from(app)];
+                    let after = edited(one.versions.last().unwrap(), &edits);
+                    apps.import(app, &after);
+                    apps.cut(app);
+                    one.versions.push(after);
+                }
+                Turn::Promote(app, pick) => {
+                    let one = &mut known[usize::from(app)];
+                    let version = pick.index(one.versions.len());
+                    let done = apps.promote(app, Some(&format!("v{}", version + 1)), None).unwrap();
+                    number += 1;
+                    prop_assert_eq!(done.number, number);
+                    one.runs.push((number, one.standing.clone()));
+                    one.numbers.push(number);
+                    // The same model may be cut twice; each is a version of its own.
+                    one.standing.retain(|known| *known != version);
+                    one.standing.push(version);
+                }
+                Turn::Rollback(app, pick) => {
+                    let one = &mut known[usize::from(app)];
+                    let named = pick.filter(|_| !one.numbers.is_empty()).map(|pick| *pick.get(&one.numbers));
+                    let mut request = apps.stage.rollback(&self::named(app), "staging");
+                    let Wanted::Rollback { promotion, .. } = &mut request.transition else { panic!() };
+                    *promotion = named;
+                    let content = apps.stage.content("staging");
+                    let done = apps.stage.carry_out(request);
+                    match one.runs.pop() {
+                        Some((newest, before)) if named.is_none_or(|named| named == newest) => {
+                            let plan = done.unwrap().plan;
+                            number += 1;
+                            prop_assert_eq!(plan.takes_back, Some(newest));
+                            let back_to = before.last().map_or("-".to_owned(), |v| format!("v{}", v + 1));
+                            prop_assert_eq!(plan.version, back_to);
+                            one.standing = before;
+                        }
+                        run => {
+                            one.runs.extend(run);
+                            prop_assert!(matches!(done, Err(Error::Invalid { .. })), "taken back");
+                            prop_assert_eq!(apps.stage.content("staging"), content);
+                        }
+                    }
+                }
+            }
+            let rows = apps.stage.workspace.status().unwrap();
+            for (app, one) in (0..).zip(&known) {
+                let held = one.standing.last().map(|version| &one.versions[*version]);
+                let held = held.cloned().unwrap_or_default();
+                prop_assert_eq!(apps.components_of(app, "staging"), seen(&held));
+                let names: Vec<String> = one.standing.iter().map(|v| format!("v{}", v + 1)).collect();
+                let cell = &rows.iter().find(|row| row.name == named(app)).unwrap().cells[1];
+                prop_assert_eq!(&cell.holds, &names.last().cloned());
+                prop_assert_eq!(&cell.standing, &names);
+            }
         }
     }
 

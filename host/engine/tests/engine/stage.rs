@@ -258,6 +258,11 @@ impl Stage {
         self.workspace.environment(&mut self.workspace.work(), &environment(name)).unwrap().1.content
     }
 
+    /// How many objects the environment holds.
+    pub fn count(&self, name: &str) -> usize {
+        sluice_engine::version::count(&self.workspace.work(), self.content(name)).unwrap() as usize
+    }
+
     /// What every environment holds.
     pub fn contents(&self) -> Vec<Digest> {
         ["development", "staging", "production"].map(|name| self.content(name)).into()
@@ -292,12 +297,17 @@ impl Stage {
         files: &[&str],
         confirm: Option<String>,
     ) -> Result<ImportReport, Error> {
-        let request = ImportRequest {
-            environment: environment(into),
-            files: files.iter().map(|file| sample(file)).collect(),
-            confirm,
-            distinct: std::collections::BTreeSet::new(),
-        };
+        self.import_files(into, files.iter().map(|file| sample(file)).collect(), confirm)
+    }
+
+    pub fn import_files(
+        &self,
+        into: &str,
+        files: Vec<InputFile>,
+        confirm: Option<String>,
+    ) -> Result<ImportReport, Error> {
+        let distinct = std::collections::BTreeSet::new();
+        let request = ImportRequest { environment: environment(into), files, confirm, distinct };
         self.workspace.import(&self.ada, &request)
     }
 
