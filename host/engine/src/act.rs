@@ -40,6 +40,8 @@ pub enum What {
         name: String,
         /// The public key that signs checkpoints of its ledger.
         log_key: String,
+        /// The name of the root key from which its vault is keyed.
+        root_key: String,
     },
     /// Configuration, policies and plugins were adopted.
     ConfigAdopted {

@@ -1,7 +1,7 @@
 //! The book of a workspace: acts are signed, appended, and entered into the ledger.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,27 @@ pub struct Records {
     workspace: String,
     writer: WriterId,
     log_key: Option<KeyPair>,
+    /// The newest revision of each stream that is known to have been there.
+    known: Mutex<BTreeMap<String, u64>>,
+}
+
+/// How often an act is done again at most. Of all that write to a stream at once one gets through each time, and
+/// more than these few dozen are not people at work.
+const ROUNDS: usize = 64;
+
+/// Does what reads a stream's head, judges by it and appends after it; all of it once more where
+/// somebody else wrote in between.
+///
+/// # Errors
+/// Those of `attempt`; [`Error::Conflict`] when others were first every time.
+pub(crate) fn again<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..ROUNDS {
+        match attempt() {
+            Err(Error::Conflict { .. }) => {}
+            other => return other,
+        }
+    }
+    attempt()
 }
 
 /// The name of a stream.
@@ -129,7 +150,91 @@ impl Records {
         writer: WriterId,
         log_key: Option<KeyPair>,
     ) -> Self {
-        Self { store, ambient, workspace, writer, log_key }
+        Self { store, ambient, workspace, writer, log_key, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a stream whose newest revision is older than one that was there: it was lost, and who
+    /// writes after it would give a number twice.
+    fn check_known(&self, name: &str, newest: u64) -> Result<()> {
+        match self.known().get(name) {
+            Some(known) if *known > newest => Err(lost(name, newest + 1)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the ledger with the streams before anything is read from them or written to them.
+    /// Each revision has one entry, so there are never more entries, and revisions that wait for
+    /// one, than revisions.
+    ///
+    /// # Errors
+    /// [`Error::RecordDamaged`] names a revision that was lost, or lost and written anew.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        let head = self.store.head(&stream(LEDGER)?)?;
+        let (entries, mut position) = match &head {
+            Some(head) => (head.revision, parse::<LedgerEntry>(head)?.position),
+            None => (0, 0),
+        };
+        let mut waiting = Vec::new();
+        loop {
+            let page = self.store.since(position, PAGE)?;
+            let Some(last) = page.last() else { break };
+            position = last.position;
+            let acts = page.into_iter().filter(|revision| !is_derived(&revision.stream));
+            waiting.extend(acts.map(|revision| (revision.stream.to_string(), revision.revision)));
+        }
+        // Last, so that what others write meanwhile only makes more of them.
+        let heads = self.store.streams("")?.into_iter().filter(|head| !is_derived(&head.stream));
+        let heads: BTreeMap<String, u64> =
+            heads.map(|head| (head.stream.to_string(), head.revision)).collect();
+        let there = heads.values().fold(0, |sum: u64, newest| sum.saturating_add(*newest));
+        if there < entries.saturating_add(waiting.len() as u64) {
+            return Err(self.find_lost(entries, &waiting, &heads)?);
+        }
+        *self.known() = heads;
+        Ok(())
+    }
+
+    /// What was lost of a store that has fewer revisions than its ledger has entries.
+    fn find_lost(
+        &self,
+        entries: u64,
+        waiting: &[(String, u64)],
+        heads: &BTreeMap<String, u64>,
+    ) -> Result<Error> {
+        let ledger = stream(LEDGER)?;
+        let mut newest: BTreeMap<String, u64> = BTreeMap::new();
+        let mut next = 1;
+        while next <= entries {
+            let page = self.store.range(&ledger, next, PAGE, Order::OldestFirst)?;
+            let Some(last) = page.last() else { break };
+            next = last.revision.saturating_add(1);
+            for revision in &page {
+                let entry: LedgerEntry = parse(revision)?;
+                let newest = newest.entry(entry.stream.clone()).or_default();
+                if entry.revision <= *newest {
+                    return Ok(written_anew(&entry.stream, entry.revision));
+                }
+                *newest = entry.revision;
+            }
+        }
+        for (stream, revision) in waiting {
+            if newest.get(stream).is_some_and(|newest| revision <= newest) {
+                return Ok(written_anew(stream, *revision));
+            }
+        }
+        let there = |stream: &str| heads.get(stream).copied().unwrap_or_default();
+        Ok(match newest.iter().find(|(stream, newest)| there(stream) < **newest) {
+            Some((stream, _)) => lost(stream, there(stream) + 1),
+            None => Error::RecordDamaged {
+                stream: LEDGER.into(),
+                revision: entries,
+                what: "the ledger has more entries than there are revisions".into(),
+            },
+        })
     }
 
     /// The store below.
@@ -167,7 +272,9 @@ impl Records {
     /// # Errors
     /// When the store fails or the record is damaged.
     pub fn head(&self, name: &str) -> Result<Option<Recorded>> {
-        self.store.head(&stream(name)?)?.map(|revision| read(&revision)).transpose()
+        let head = self.store.head(&stream(name)?)?;
+        self.check_known(name, head.as_ref().map_or(0, |head| head.revision))?;
+        head.map(|revision| read(&revision)).transpose()
     }
 
     /// One act of a stream.
@@ -189,9 +296,14 @@ impl Records {
             let page = self.store.range(&name, found.len() as u64 + 1, PAGE, Order::OldestFirst)?;
             let full = page.len() == PAGE;
             for revision in &page {
+                let next = found.len() as u64 + 1;
+                if revision.revision != next {
+                    return Err(lost(name.as_str(), next));
+                }
                 found.push(read(revision)?);
             }
             if !full {
+                self.check_known(name.as_str(), found.len() as u64)?;
                 return Ok(found);
             }
         }
@@ -235,6 +347,11 @@ impl Records {
         let stream = stream(name)?;
         let leaf = Entry::of(name, revision, salt, &body).leaf();
         let new = NewRevision { stream, revision, body, leaf, writer: self.writer.clone() };
+        if self.known().get(name).is_some_and(|known| *known >= revision)
+            && self.store.revision(&new.stream, revision)?.is_none()
+        {
+            return Err(lost(name, revision));
+        }
         sluice_store::failpoint("records.before-append");
         match self.store.commit(fresh, &new) {
             Ok(_) => {}
@@ -244,6 +361,7 @@ impl Records {
             Err(AppendError::Store(error)) => return Err(error.into()),
         }
         sluice_store::failpoint("records.after-append");
+        self.known().insert(name.to_owned(), revision);
         self.sequence()?;
         Ok(revision)
     }
@@ -253,8 +371,10 @@ impl Records {
     /// # Errors
     /// [`Error::ClockBehind`].
     pub fn now(&self) -> Result<Timestamp> {
+        // In this order: what another process of this machine enters meanwhile is not before it.
+        let last = self.last_entry()?;
         let now = self.ambient.now();
-        match self.last_entry()? {
+        match last {
             Some(last) if now < last => {
                 Err(Error::ClockBehind { now: now.to_string(), last: last.to_string() })
             }
@@ -453,6 +573,22 @@ pub fn verify(revision: &Revision, key: &PublicKey) -> Result<()> {
     let body = Body::read(revision)?;
     body.envelope.verify(std::slice::from_ref(key)).map_err(|e| damaged(revision, e.to_string()))?;
     Ok(())
+}
+
+fn lost(stream: &str, revision: u64) -> Error {
+    Error::RecordDamaged {
+        stream: stream.to_owned(),
+        revision,
+        what: "it was there, and it is gone from the store".into(),
+    }
+}
+
+fn written_anew(stream: &str, revision: u64) -> Error {
+    Error::RecordDamaged {
+        stream: stream.to_owned(),
+        revision,
+        what: "it was lost, and another was written in its place".into(),
+    }
 }
 
 fn damaged(revision: &Revision, what: String) -> Error {

@@ -16,7 +16,7 @@ use sluice_vault::{Context, Fresh, Metadata, Sealed, Secret};
 use crate::act::{SettingChange, What};
 use crate::error::{Error, Result};
 use crate::permission::Wish;
-use crate::records::Actor;
+use crate::records::{Actor, again};
 use crate::state::Work;
 use crate::workspace::Workspace;
 
@@ -270,11 +270,13 @@ impl Workspace {
                 format!("leave it out, and file it in `{environment}` with `sluice secret set`"),
             ));
         }
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        let entries = [entry(binding_key(source), &binding)?];
-        let change = SettingChange::BindingSet { source: source.clone() };
-        self.change_settings(actor, environment, work, settings, &entries, change)
+        again(|| {
+            let mut work = self.work();
+            let settings = self.settings(&mut work, environment)?;
+            let entries = [entry(binding_key(source), &binding)?];
+            let change = SettingChange::BindingSet { source: source.clone() };
+            self.change_settings(actor, environment, work, settings, &entries, change)
+        })
     }
 
     /// Takes the binding that an import proposed, where the environment has none yet.
@@ -288,36 +290,38 @@ impl Workspace {
         source: &LogicalId,
     ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        if settings.binding(&work, source)?.is_some() {
-            return Err(Error::invalid(
-                format!("`{environment}` has a binding for `{source}` already, which stays its own"),
-                "change it with `sluice binding set`",
-            ));
-        }
-        let Some(proposal) = self.proposal(&mut work, environment, source)? else {
-            return Err(Error::NotFound {
-                what: "proposed binding",
-                named: format!("{environment}/{source}"),
-                help: "see `sluice binding list`, or write one with `sluice binding set`".into(),
-            });
-        };
-        let mut entries = Vec::new();
-        for (slot, filed) in &proposal.secrets {
-            let reference = proposed_secret(environment, source, slot)?;
-            // What the owner filed there already stays.
-            if settings.filed(&work, &reference)?.is_none() {
-                entries.push(entry(secret_key(&reference), filed)?);
+        again(|| {
+            let mut work = self.work();
+            let settings = self.settings(&mut work, environment)?;
+            if settings.binding(&work, source)?.is_some() {
+                return Err(Error::invalid(
+                    format!("`{environment}` has a binding for `{source}` already, which stays its own"),
+                    "change it with `sluice binding set`",
+                ));
             }
-        }
-        let binding = Binding { kind: proposal.kind, options: proposal.options, slots: BTreeMap::new() };
-        entries.push(entry(binding_key(source), &binding)?);
-        let change = SettingChange::BindingAdopted {
-            source: source.clone(),
-            proposal: format!("{environment}/{source}"),
-        };
-        self.change_settings(actor, environment, work, settings, &entries, change)
+            let Some(proposal) = self.proposal(&mut work, environment, source)? else {
+                return Err(Error::NotFound {
+                    what: "proposed binding",
+                    named: format!("{environment}/{source}"),
+                    help: "see `sluice binding list`, or write one with `sluice binding set`".into(),
+                });
+            };
+            let mut entries = Vec::new();
+            for (slot, filed) in &proposal.secrets {
+                let reference = proposed_secret(environment, source, slot)?;
+                // What the owner filed there already stays.
+                if settings.filed(&work, &reference)?.is_none() {
+                    entries.push(entry(secret_key(&reference), filed)?);
+                }
+            }
+            let binding = Binding { kind: proposal.kind, options: proposal.options, slots: BTreeMap::new() };
+            entries.push(entry(binding_key(source), &binding)?);
+            let change = SettingChange::BindingAdopted {
+                source: source.clone(),
+                proposal: format!("{environment}/{source}"),
+            };
+            self.change_settings(actor, environment, work, settings, &entries, change)
+        })
     }
 
     /// The binding that the newest import of another environment proposed.
@@ -351,20 +355,22 @@ impl Workspace {
         value: Secret,
     ) -> Result<()> {
         self.permit(actor, Wish::Own(environment))?;
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        let mut entries = Vec::new();
-        let constant = if name.is_secret() {
-            let reference = constant_secret(environment, name)?;
-            let filed = self.sealed_next(&work, &settings, &reference, &value)?;
-            entries.push(entry(secret_key(&reference), &filed)?);
-            Constant::Secret(reference)
-        } else {
-            Constant::Plain(value.expose_text().unwrap_or_default().to_owned())
-        };
-        entries.push(entry(constant_key(name), &constant)?);
-        let change = SettingChange::ConstantSet { name: name.clone() };
-        self.change_settings(actor, environment, work, settings, &entries, change)
+        again(|| {
+            let mut work = self.work();
+            let settings = self.settings(&mut work, environment)?;
+            let mut entries = Vec::new();
+            let constant = if name.is_secret() {
+                let reference = constant_secret(environment, name)?;
+                let filed = self.sealed_next(&work, &settings, &reference, &value)?;
+                entries.push(entry(secret_key(&reference), &filed)?);
+                Constant::Secret(reference)
+            } else {
+                Constant::Plain(value.expose_text().unwrap_or_default().to_owned())
+            };
+            entries.push(entry(constant_key(name), &constant)?);
+            let change = SettingChange::ConstantSet { name: name.clone() };
+            self.change_settings(actor, environment, work, settings, &entries, change)
+        })
     }
 
     /// Files a secret in the vault.
@@ -373,12 +379,14 @@ impl Workspace {
     /// When the actor does not own the secret's environment.
     pub fn set_secret(&self, actor: &Actor, reference: &SecretRef, value: Secret) -> Result<()> {
         self.permit(actor, Wish::Own(reference.environment()))?;
-        let mut work = self.work();
-        let settings = self.settings(&mut work, reference.environment())?;
-        let filed = self.sealed_next(&work, &settings, reference, &value)?;
-        let entries = [entry(secret_key(reference), &filed)?];
-        let change = SettingChange::SecretSet { reference: reference.clone() };
-        self.change_settings(actor, reference.environment(), work, settings, &entries, change)
+        again(|| {
+            let mut work = self.work();
+            let settings = self.settings(&mut work, reference.environment())?;
+            let filed = self.sealed_next(&work, &settings, reference, &value)?;
+            let entries = [entry(secret_key(reference), &filed)?];
+            let change = SettingChange::SecretSet { reference: reference.clone() };
+            self.change_settings(actor, reference.environment(), work, settings, &entries, change)
+        })
     }
 
     /// Seals a value as the next one at its place.
@@ -438,17 +446,19 @@ impl Workspace {
             Setting::Constant(name) => constant_key(name),
             Setting::Secret(reference) => secret_key(reference),
         };
-        let mut work = self.work();
-        let settings = self.settings(&mut work, environment)?;
-        if Tree::at(settings.root).lookup(&work, &key)?.is_none() {
-            return Err(Error::NotFound {
-                what: "setting",
-                named: key,
-                help: format!("see what `{environment}` owns with `sluice binding list {environment}`"),
-            });
-        }
-        let change = SettingChange::Removed { key: key.clone() };
-        self.change_settings(actor, environment, work, settings, &[(key, None)], change)
+        again(|| {
+            let mut work = self.work();
+            let settings = self.settings(&mut work, environment)?;
+            if Tree::at(settings.root).lookup(&work, &key)?.is_none() {
+                return Err(Error::NotFound {
+                    what: "setting",
+                    named: key.clone(),
+                    help: format!("see what `{environment}` owns with `sluice binding list {environment}`"),
+                });
+            }
+            let change = SettingChange::Removed { key: key.clone() };
+            self.change_settings(actor, environment, work, settings, &[(key.clone(), None)], change)
+        })
     }
 }
 

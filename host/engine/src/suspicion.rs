@@ -14,7 +14,7 @@ use crate::act::{ImportSummary, What};
 use crate::error::{Error, Result};
 use crate::import::{Taken, joined};
 use crate::permission::Wish;
-use crate::records::Actor;
+use crate::records::{Actor, again};
 use crate::state::{Work, unit_of};
 use crate::workspace::{Workspace, environment_stream};
 
@@ -122,37 +122,39 @@ impl Workspace {
     pub fn judge(&self, actor: &Actor, slot: &SlotName, secret: bool, reason: &str) -> Result<()> {
         self.permit(actor, Wish::TakePart)?;
         let first = self.first_environment()?;
-        let mut work = self.work();
-        let (_, before) = self.environment(&mut work, &first)?;
-        self.refuse_held(&first, &before)?;
-        let key = format!("~suspicion/{slot}");
-        let Some(suspicion) = work.lookup::<Suspicion>(before.proposals, &key)? else {
-            return Err(Error::NotFound {
-                what: "suspicion",
-                named: slot.to_string(),
-                help: "see what waits for a word with `sluice secret suspicions`".into(),
-            });
-        };
-        let judgement = Judgement {
-            object: suspicion.object.clone(),
-            at: suspicion.at.clone(),
-            secret,
-            fingerprint: suspicion.taken.fingerprint,
-            by: actor.name.clone(),
-            reason: reason.to_owned(),
-        };
-        let (judged, root) = self.judgements_root(&mut work)?;
-        let judgements = work.set(root, slot.as_str(), Some(&judgement))?;
-        let what = What::SuspicionJudged {
-            judgements,
-            slot: slot.clone(),
-            object: suspicion.object.clone(),
-            secret,
-            reason: reason.to_owned(),
-        };
-        let fresh = std::mem::replace(&mut work, self.work()).into_fresh();
-        self.records().append(actor, STREAM, judged, what, &fresh)?;
-        self.settle_in_working_copy(actor, &suspicion, secret)
+        let suspicion = again(|| {
+            let mut work = self.work();
+            let (_, before) = self.environment(&mut work, &first)?;
+            self.refuse_held(&first, &before)?;
+            let key = format!("~suspicion/{slot}");
+            let Some(suspicion) = work.lookup::<Suspicion>(before.proposals, &key)? else {
+                return Err(Error::NotFound {
+                    what: "suspicion",
+                    named: slot.to_string(),
+                    help: "see what waits for a word with `sluice secret suspicions`".into(),
+                });
+            };
+            let judgement = Judgement {
+                object: suspicion.object.clone(),
+                at: suspicion.at.clone(),
+                secret,
+                fingerprint: suspicion.taken.fingerprint,
+                by: actor.name.clone(),
+                reason: reason.to_owned(),
+            };
+            let (judged, root) = self.judgements_root(&mut work)?;
+            let judgements = work.set(root, slot.as_str(), Some(&judgement))?;
+            let what = What::SuspicionJudged {
+                judgements,
+                slot: slot.clone(),
+                object: suspicion.object.clone(),
+                secret,
+                reason: reason.to_owned(),
+            };
+            self.records().append(actor, STREAM, judged, what, &work.into_fresh())?;
+            Ok(suspicion)
+        })?;
+        again(|| self.settle_in_working_copy(actor, &suspicion, secret))
     }
 
     /// Rewrites the working copy after a judgement. When the process dies before it, the next

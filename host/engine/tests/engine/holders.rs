@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_engine::act::{Ended, What};
-use sluice_engine::ambient::Ambient;
+use sluice_engine::ambient::{Ambient, System};
 use sluice_engine::audit::audit;
+use sluice_engine::plan::{PlanRequest, Wanted};
 use sluice_engine::promote::PromoteRequest;
 use sluice_engine::{Error, Home, Workspace};
 use sluice_model::EnvironmentName;
@@ -23,6 +25,8 @@ struct Interrupted {
     throws: AtomicU64,
     at: u64,
     interruption: Mutex<Option<Interruption>>,
+    /// What happens when it waits for the first time.
+    waited_for: Mutex<Option<Interruption>>,
 }
 
 impl Ambient for Interrupted {
@@ -44,9 +48,15 @@ impl Ambient for Interrupted {
     }
 
     fn pause(&self, at_most: Duration) {
+        if let Some(waited_for) = self.waited_for.lock().unwrap().take() {
+            waited_for();
+        }
         self.hand.pause(at_most);
     }
 }
+
+/// Longer than a lease: who stands still for that is passed over.
+const PASSES_OVER: Duration = Duration::from_secs(120);
 
 /// What the other process does in between.
 #[derive(Debug, Clone, Copy)]
@@ -73,15 +83,14 @@ impl Other {
             Self::Resumes => drop(stage.workspace.resume(&stage.ada).unwrap()),
             Self::ResumesAndPromotes => {
                 stage.workspace.resume(&stage.ada).unwrap();
-                let _ = stage.promote("Orders", "staging");
+                let _ = stage.carry_out_waiting(stage.request("Orders", "staging"), PASSES_OVER);
             }
             Self::WaitsAndPromotes => {
-                let wait = Duration::from_secs(120);
-                let _ = stage.carry_out_waiting(stage.request("Orders", "staging"), wait);
+                let _ = stage.carry_out_waiting(stage.request("Orders", "staging"), PASSES_OVER);
             }
             Self::ResumesAndRollsBack => {
                 stage.workspace.resume(&stage.ada).unwrap();
-                let _ = stage.carry_out(stage.rollback("Orders", "staging"));
+                let _ = stage.carry_out_waiting(stage.rollback("Orders", "staging"), PASSES_OVER);
             }
             Self::SetsAConstant => stage.set_constant("staging", "constants.OTHER", "3"),
         }
@@ -134,6 +143,7 @@ fn interleave(other: Other, throw: u64) -> bool {
                 came.store(1, Ordering::SeqCst);
             }
         }))),
+        waited_for: Mutex::default(),
     });
     let home = Home::at(folder.path().join("home"));
     let place = folder.path().join("workspace");
@@ -173,6 +183,108 @@ fn whoever_lost_the_lease_writes_nothing() {
         let throws = (1..).find(|throw| !interleave(other, *throw)).unwrap() - 1;
         assert!(throws >= 4, "{other:?} comes between {throws} acts: lease, journal, commit and end");
     }
+}
+
+/// A has its turn, B waits for it and then has it, and C comes while B is at work.
+#[test]
+fn who_waited_for_its_turn_keeps_it() {
+    let folder = copy();
+    let home = Home::at(folder.path().join("home"));
+    let place = folder.path().join("workspace");
+    let open = |seed, at, on: u64, interruption: Interruption, waited_for: Option<Interruption>| {
+        let ambient = Arc::new(Interrupted {
+            hand: Hand::new(seed, at),
+            throws: AtomicU64::new(0),
+            at: on,
+            interruption: Mutex::new(Some(interruption)),
+            waited_for: Mutex::new(waited_for),
+        });
+        Workspace::open(&place, &home, ambient).unwrap()
+    };
+    let release = |workspace: &Workspace| {
+        let transition = Wanted::Release {
+            app: "Orders".into(),
+            version: Some("1.0".into()),
+            environment: environment("staging"),
+        };
+        let plan = PlanRequest { transition, choices: std::collections::BTreeMap::new() };
+        let request = PromoteRequest { plan, digest: None, wait: Duration::ZERO };
+        workspace.promote(&crate::stage::ada(), &request)
+    };
+    let staging = environment("staging");
+    let (taken, is_taken) = channel();
+    let (go, may_go) = channel::<()>();
+    let (ended, has_ended) = channel::<()>();
+    // The second throw of a run is after its lease; the first is drawn when the workspace is opened.
+    let a = open(
+        91,
+        MONDAY_ONE,
+        2,
+        Box::new(move || {
+            taken.send(()).unwrap();
+            may_go.recv().unwrap();
+        }),
+        None,
+    );
+    let c = Stage::beside(folder.path(), 93, "2026-06-01T13:10:00Z");
+    let third = Arc::new(Mutex::new(None));
+    let comes = {
+        let third = third.clone();
+        move || {
+            let request = c.release("Orders", Some("1.0"), "staging");
+            *third.lock().unwrap() = Some(c.carry_out(request).map(drop));
+        }
+    };
+    let waits = move || {
+        go.send(()).unwrap();
+        has_ended.recv().unwrap();
+    };
+    let b = open(92, "2026-06-01T13:05:00Z", 2, Box::new(comes), Some(Box::new(waits)));
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let answer = release(&a);
+            ended.send(()).unwrap();
+            answer
+        });
+        is_taken.recv().unwrap();
+        let request = Stage::asked("Orders", "staging");
+        let request = PromoteRequest { plan: request, digest: None, wait: PASSES_OVER };
+        b.promote(&crate::stage::ada(), &request).unwrap();
+        run.join().unwrap().unwrap();
+    });
+    let third = third.lock().unwrap().take().expect("C came while B was at work");
+    assert!(matches!(third, Err(Error::LeaseHeld { .. })), "{third:?}");
+    check(&b, &staging, "three in turn");
+    let undone = b.promotions(&staging).unwrap().into_iter().filter(|(_, ended)| *ended != Some(Ended::Done));
+    assert_eq!(undone.count(), 0);
+}
+
+#[test]
+fn of_many_that_change_one_stream_at_once_each_comes_through() {
+    const WRITERS: usize = 8;
+    let folder = copy();
+    let start = std::sync::Barrier::new(WRITERS);
+    std::thread::scope(|scope| {
+        for number in 0..WRITERS {
+            let (folder, start) = (folder.path(), &start);
+            scope.spawn(move || {
+                let home = Home::at(folder.join("home"));
+                let workspace =
+                    Workspace::open(&folder.join("workspace"), &home, Arc::new(System::default())).unwrap();
+                start.wait();
+                for turn in 0..5 {
+                    let reference = format!("secret://staging/many/{number}-{turn}").parse().unwrap();
+                    let value = sluice_vault::Secret::new("x").unwrap();
+                    workspace.set_secret(&crate::stage::ada(), &reference, value).unwrap();
+                }
+            });
+        }
+    });
+    let stage = Stage::opened(folder, 94, "2126-06-01T13:00:00Z");
+    let owned = stage.workspace.settings(&mut stage.workspace.work(), &environment("staging")).unwrap();
+    let filed = owned.secrets(&stage.workspace.work()).unwrap();
+    assert_eq!(filed.keys().filter(|path| path.starts_with("many/")).count(), WRITERS * 5);
+    audit(&stage.store(), None, None).unwrap();
 }
 
 #[test]

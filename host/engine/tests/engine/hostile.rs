@@ -3,11 +3,12 @@
 use std::fs;
 
 use sluice_engine::Error;
+use sluice_engine::audit::audit;
 use sluice_engine::import::ImportRequest;
 use sluice_model::verdict::Verdict;
 use sluice_platform::InputFile;
 
-use crate::stage::{MONDAY_ONE, Stage, copy, environment, furnishing, open, repository, sample};
+use crate::stage::{MONDAY_ONE, Stage, ada, copy, environment, furnishing, open, repository, sample};
 
 #[test]
 fn bad_exports_change_nothing() {
@@ -164,13 +165,14 @@ fn a_damaged_store_is_an_error_or_right() {
     drop(workspace);
     let file = folder.path().join("workspace/.sluice/store.db");
     let whole = fs::read(&file).unwrap();
-    let mut errors = 0;
+    let (mut errors, mut written) = (0, 0);
     for flip in 0..60_usize {
         let mut bytes = whole.clone();
         // Spread over the file by a number prime to its length.
         let at = (flip * 104_729 + 100) % bytes.len();
         bytes[at] ^= 0x55;
         fs::write(&file, bytes).unwrap();
+        let found = audit(&file, None, None).map(drop).map_err(|error| error.to_string());
         match open(folder.path(), 44, MONDAY_ONE) {
             Err(error) => {
                 errors += 1;
@@ -185,13 +187,21 @@ fn a_damaged_store_is_an_error_or_right() {
                         Err(_) => errors += 1,
                     }
                 }
+                // What is written over it makes it no worse, or is refused.
+                let value = sluice_vault::Secret::new("3").unwrap();
+                let name = "constants.LATER".parse().unwrap();
+                if workspace.set_constant(&ada(), &environment("staging"), &name, value).is_ok() {
+                    written += 1;
+                }
+                let after = audit(&file, None, None).map(drop).map_err(|error| error.to_string());
+                assert_eq!(after, found, "flipped at {at}, then written to");
             }
         }
         for beside in ["store.db-wal", "store.db-shm"] {
             let _ = fs::remove_file(file.with_file_name(beside));
         }
     }
-    assert!(errors > 0);
+    assert!(errors > 0 && written > 0, "{errors} errors, {written} written");
 }
 
 #[cfg(unix)]
