@@ -9,6 +9,7 @@ use sluice_engine::plan::Plan;
 use sluice_model::LogicalId;
 use sluice_model::names::BadName;
 use sluice_policy::Decision;
+use sluice_vault::RootKeyError;
 
 use crate::answer::Exit;
 use crate::page::{Page, harmless};
@@ -226,6 +227,11 @@ impl From<Error> for Failure {
             Error::LedgerBroken { entry, .. } => Some(format!(
                 "entries before {entry} are as they were; keep this file, and restore the last good copy of the store"
             )),
+            Error::RootKey(RootKeyError::Absent { .. }) => Some(
+                "bring it there, say with the variable `SLUICE_HOME` in which folder keys lie, or put it into the \
+                 variable `SLUICE_ROOT_KEY`"
+                    .to_owned(),
+            ),
             error => error.help().filter(|help| !help.is_empty()),
         };
         let detail = match error {

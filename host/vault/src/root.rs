@@ -81,10 +81,7 @@ impl fmt::Debug for KeyName {
 #[derive(Debug, thiserror::Error)]
 pub enum RootKeyError {
     /// There is no such file.
-    #[error(
-        "there is no root key at `{}`: name the file, or set the variable, that holds this workspace's",
-        path.display()
-    )]
+    #[error("there is no root key of this workspace at `{}`", path.display())]
     Absent {
         /// The file.
         path: PathBuf,

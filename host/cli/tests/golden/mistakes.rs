@@ -265,13 +265,15 @@ fn what_somebody_else_may_do() {
 #[test]
 fn keys_that_are_not_the_persons() {
     let mut stage = steps::before(GATES);
-    let keys = stage.workspace().with_file_name("home").join("keys");
+    let keys = stage.home().join("keys");
     fs::copy(keys.join("ben.key"), keys.join("ada.key")).unwrap();
     stage.play(&ends(NOT_PERMITTED, "version cut Orders 2.0"));
     fs::write(keys.join("ada.key"), "no key at all\n").unwrap();
     stage.play(&ends(FAILED, "version cut Orders 2.0"));
     fs::remove_file(keys.join("ada.key")).unwrap();
     stage.play(&ends(NOT_PERMITTED, "version cut Orders 2.0"));
+    fs::remove_dir_all(stage.home()).unwrap();
+    stage.play(&ends(FAILED, "status"));
     answers::compare("keys", &stage.told);
 }
 
