@@ -49,14 +49,18 @@ pub fn parts(value: &Value) -> Option<Vec<Part>> {
 /// Where content uses the reserved member name, if it does; such an export is refused.
 #[must_use]
 pub fn reserved(value: &Value) -> Option<Pointer> {
-    let mut found = None;
-    visit(value, &mut |at, value| {
-        if found.is_none() && value.get(MARK).is_some() {
-            found = Some(at.child(MARK));
+    let here = Pointer::root();
+    match value {
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| Some(reserved(item)?.under(&here.child(index))))
         }
-        found.is_none()
-    });
-    found
+        Value::Object(members) if members.contains_key(MARK) => Some(here.child(MARK)),
+        Value::Object(members) => {
+            members.iter().find_map(|(key, member)| Some(reserved(member)?.under(&here.child(key))))
+        }
+        _ => None,
+    }
 }
 
 /// One mark in some content.

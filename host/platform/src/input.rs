@@ -1,5 +1,6 @@
 //! Files as they come in, bounded before they are parsed.
 
+use aho_corasick::AhoCorasick;
 use serde_json::Value;
 use sluice_model::{Pointer, content, json};
 
@@ -183,12 +184,11 @@ fn parse_one(file: &InputFile, limit: usize) -> Result<Document, ReadError> {
             record => Document { file: file.name.clone(), layout: Layout::Single, records: vec![record] },
         }
     };
-    for record in &document.records {
-        if let Some(at) = reserved(record) {
-            return Err(ReadError::Reserved { file: file.name.clone(), at });
-        }
+    let suspect = if may_be_reserved(&file.bytes) { document.records.as_slice() } else { &[] };
+    match suspect.iter().find_map(content::reserved) {
+        Some(at) => Err(ReadError::Reserved { file: file.name.clone(), at }),
+        None => Ok(document),
     }
-    Ok(document)
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -211,16 +211,10 @@ fn is_lines(bytes: &[u8], limit: usize) -> bool {
         && json::read(first, limit).is_ok()
 }
 
-/// Looks without building pointers first: a reserved name is the rarest of things.
-fn reserved(value: &Value) -> Option<Pointer> {
-    fn has(value: &Value) -> bool {
-        match value {
-            Value::Array(items) => items.iter().any(has),
-            Value::Object(members) => members.contains_key(content::MARK) || members.values().any(has),
-            _ => false,
-        }
-    }
-    if has(value) { content::reserved(value) } else { None }
+/// Whether the reserved name can be anywhere in these bytes: as it is, or with letters escaped. It
+/// is the rarest of things, and looking through bytes is far cheaper than through what they hold.
+fn may_be_reserved(bytes: &[u8]) -> bool {
+    AhoCorasick::new([content::MARK, "\\u"]).map_or(true, |names| names.is_match(bytes))
 }
 
 #[cfg(test)]
@@ -250,6 +244,7 @@ mod tests {
         for (text, expected) in [
             ("{\"a\": 1}\n{\"a\": }\n", "`x.json` record on line 2"),
             ("{\"a\": [{\"$sluice\": 1}]}", "`/a/0/$sluice`"),
+            ("{\"a\": [{\"\\u0024slu\\u0069ce\": 1}]}", "`/a/0/$sluice`"),
             ("{\"a\": 1, \"a\": 2}", "the key at `/a` occurs twice"),
             (
                 "{\"a\": ",

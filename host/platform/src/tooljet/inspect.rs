@@ -13,7 +13,6 @@ use crate::references::Step;
 impl Export {
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts {
-            credential_ids: self.credential_ids,
             data_source_options: self.option_sets,
             orphan_options: self.orphans,
             ..Counts::default()
@@ -54,6 +53,13 @@ impl Export {
         }
         counts.environments = environments.len();
         counts.credential_ids_of_own_sources = own.len();
+        // In the whole file, as it was before orphans were dropped.
+        let around = self.units.iter().flat_map(|unit| unit.around.values().chain(unit.inside.values()));
+        for value in self.top.values().chain(around).chain(self.tables.iter().flatten()) {
+            credential_ids(value, &mut own);
+        }
+        own.extend(self.orphan_credential_ids.iter().map(String::as_str));
+        counts.credential_ids = own.len();
         counts.queries_named_by_events = named.len();
         counts.missing_queries_named_by_events = named.iter().filter(|id| !queries.contains(*id)).count();
         counts.constants = constants.into_iter().collect();

@@ -43,8 +43,8 @@ pub(crate) struct Export {
     /// Tables of the platform's own database that the file brings.
     tables: Option<Vec<Value>>,
     pub(crate) orphans: usize,
-    /// Distinct credential ids in the whole file, before orphans were dropped.
-    credential_ids: usize,
+    /// Credential ids in the orphans that were dropped.
+    orphan_credential_ids: BTreeSet<String>,
     /// Option sets, before orphans were dropped.
     option_sets: usize,
 }
@@ -89,14 +89,6 @@ pub(crate) fn read(document: Document) -> Result<Export, ReadError> {
     let Some(Value::Object(mut top)) = document.records.into_iter().next() else {
         return Err(reader.wrong(&Pointer::root(), "an object"));
     };
-    let root = Value::Object(top);
-    let mut seen = BTreeSet::new();
-    credential_ids(&root, &mut seen);
-    let credential_ids = seen.len();
-    drop(seen);
-    let Value::Object(taken) = root else { return Err(reader.wrong(&Pointer::root(), "an object")) };
-    top = taken;
-
     let at = Pointer::root();
     let wrapper = if let Some(app) = top.remove("appV2") {
         reader.unit(app, &at.child("appV2"), None, Wrapper::AppV2, Map::new(), Map::new())?;
@@ -154,7 +146,7 @@ pub(crate) fn read(document: Document) -> Result<Export, ReadError> {
         units: reader.units,
         tables,
         orphans: 0,
-        credential_ids,
+        orphan_credential_ids: BTreeSet::new(),
         option_sets: 0,
     };
     export.drop_orphans();
@@ -450,7 +442,15 @@ impl Export {
             if let Some(sets) = unit.lists.get_mut("dataSourceOptions") {
                 let before = sets.len();
                 self.option_sets += before;
-                sets.retain(|set| text(set, "dataSourceId").is_some_and(|id| own.contains(id)));
+                sets.retain(|set| {
+                    let kept = text(set, "dataSourceId").is_some_and(|id| own.contains(id));
+                    if !kept {
+                        let mut ids = BTreeSet::new();
+                        credential_ids(set, &mut ids);
+                        self.orphan_credential_ids.extend(ids.into_iter().map(str::to_owned));
+                    }
+                    kept
+                });
                 self.orphans += before - sets.len();
             }
         }
