@@ -14,7 +14,7 @@ use sluice_policy::{Decision, Pack, Policy, ReplayError, Sandbox};
 use crate::act::{Act, Proposal, What};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::state::{EnvironmentState, Work};
+use crate::state::{EnvironmentState, Work, touched};
 
 /// Checks the acts, which are in the order of the ledger.
 ///
@@ -89,9 +89,6 @@ impl<'a> Environment<'a> {
                 run.fence.saturating_add(1)
             ));
         }
-        if run.after != state.content {
-            return Err("it left something else than the run was to leave".to_owned());
-        }
         let damaged = |error: Error| error.to_string();
         let plan: Plan = replays.work.json(&run.plan).map_err(damaged)?;
         if plan.digest != run.plan_digest || json::digest(&plan.core().map_err(damaged)?) != plan.digest {
@@ -100,6 +97,13 @@ impl<'a> Environment<'a> {
         let planned = (plan.transition.as_str(), &plan.app, &plan.version, &plan.from, &plan.to);
         if planned != (run.transition.as_str(), &run.app, &run.version, &run.from, place) {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
+        }
+        let mut changed = touched(replays.work, self.state.content, state.content).map_err(damaged)?;
+        let mut planned = plan.touched();
+        changed.sort();
+        planned.sort();
+        if changed != planned {
+            return Err(format!("it changed other objects, or otherwise, than plan {}", plan.digest.short()));
         }
         let decision: Decision = replays.work.json(&run.decision).map_err(damaged)?;
         if !decision.is_allowed() {

@@ -15,7 +15,7 @@ use sluice_engine::version::CutRequest;
 use sluice_engine::{Error, Workspace, audit};
 use sluice_model::json::canonical_of;
 use sluice_model::tree::Tree;
-use sluice_model::{Digest, LogicalId, ObjectKind};
+use sluice_model::{Digest, ObjectKind};
 use sluice_vault::Secret;
 
 use crate::stage::{MONDAY_ONE, Stage, copy, copy_folder, environment, furnishing, repository};

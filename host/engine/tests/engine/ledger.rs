@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use sluice_engine::Error;
 use sluice_engine::act::{Proposal, What};
 use sluice_engine::audit::audit;
-use sluice_engine::plan::Plan;
+use sluice_engine::plan::{Plan, apply};
 use sluice_engine::state::{EnvironmentState, Held};
 use sluice_model::Digest;
 use sluice_model::verdict::Outcome;
@@ -201,7 +201,8 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
     assert!(decision.is_allowed());
     state.held = None;
     let before = state.content;
-    state.content = plan.content.1;
+    let mut content = stage.workspace.work();
+    state.content = apply(&mut content, &state, &plan.touched()).unwrap();
     let number = records.head("env/staging/promotions").unwrap().unwrap().revision + 1;
     let proposal = Proposal {
         number,
@@ -220,16 +221,17 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
     };
     let mut run = Run { plan, decision, proposal, is_journaled: true, state, promotion: number };
     forge(&mut run);
-    let mut work = stage.workspace.work();
+    let mut work = content;
     run.proposal.plan = work.put_json(&run.plan).unwrap();
     run.proposal.decision = work.put_json(&run.decision).unwrap();
     run.proposal.touched = work.put_json(&run.plan.touched()).unwrap();
+    let fresh = work.into_fresh();
     if run.is_journaled {
         let what = What::PromotionProposed(run.proposal);
-        records.append(&stage.ada, "env/staging/promotions", number - 1, what, &work.into_fresh()).unwrap();
+        records.append(&stage.ada, "env/staging/promotions", number - 1, what, &fresh).unwrap();
     }
     let what = What::Committed { state: Box::new(run.state), promotion: run.promotion };
-    records.append(&stage.ada, "env/staging", fence, what, &none).unwrap();
+    records.append(&stage.ada, "env/staging", fence, what, &fresh).unwrap();
     stage.workspace.history(None, None).unwrap().len() as u64 - 1
 }
 
@@ -240,7 +242,7 @@ fn a_commit_that_no_decision_allowed_is_named() {
         ("as the engine would", |_| {}, None),
         ("never begun", |run| run.is_journaled = false, Some("no run of that number was begun before it")),
         ("of another number", |run| run.promotion = 1, Some("the run of that number writes revision")),
-        ("other content", |run| run.state.content = run.proposal.before, Some("something else than the run")),
+        ("other content", |run| run.state.content = run.proposal.before, Some("it changed other objects")),
         ("denied", |run| run.decision.outcome = Outcome::Denied, Some("the gates said denied")),
         ("pending", |run| run.decision.outcome = Outcome::Pending, Some("the gates said pending")),
         (
