@@ -32,7 +32,7 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// Configuration, policies or plugins differ from what was adopted.
-    #[error("{what} changed since it was adopted")]
+    #[error("not adopted yet: {what}")]
     NotAdopted {
         /// What changed.
         what: String,
@@ -136,6 +136,20 @@ pub enum Error {
     RollbackConflicts {
         /// Which.
         objects: Vec<LogicalId>,
+    },
+    /// A promotion that is to be taken back has a later one of the same app on top of it.
+    #[error("promotion {later} of `{app}` {version} came to `{environment}` after promotion {number}")]
+    Overtaken {
+        /// Its number.
+        number: u64,
+        /// The newest one's.
+        later: u64,
+        /// What people call the app.
+        app: String,
+        /// The version that the newest one brought.
+        version: String,
+        /// The environment.
+        environment: EnvironmentName,
     },
     /// A clock that went backwards.
     #[error("the clock says {now}, before the last entry of the ledger at {last}")]
@@ -292,7 +306,10 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::PlanRefused(_) | Self::PlanChanged { .. } | Self::RollbackConflicts { .. } => Class::Denied,
+            Self::PlanRefused(_)
+            | Self::PlanChanged { .. }
+            | Self::RollbackConflicts { .. }
+            | Self::Overtaken { .. } => Class::Denied,
             Self::Refused(decision) => match decision.outcome {
                 sluice_model::verdict::Outcome::Denied => Class::Denied,
                 sluice_model::verdict::Outcome::Pending => Class::Pending,
@@ -339,6 +356,9 @@ impl Error {
             }
             Self::Conflict { .. } => "run the command again".into(),
             Self::RollbackConflicts { .. } => "take back the later promotion first, or promote a version that has what you want".into(),
+            Self::Overtaken { later, .. } => {
+                format!("take back promotion {later} first, or promote a version that has what you want")
+            }
             Self::ClockBehind { .. } => "set the clock of this machine right".into(),
             Self::WrongKey { what, .. } => {
                 format!("put this workspace's own {what} there, from the copy that was made of it")

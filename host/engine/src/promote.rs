@@ -94,6 +94,7 @@ impl Workspace {
         self.recover(actor, &target)?;
         let plan = self.expected_plan(request)?;
         let (fence, leased) = self.lease(actor, &target, &purpose(&plan), &turn)?;
+        tracing::debug!(name: "promote.leased", environment = %target, fence, "has the lease");
         failpoint("promote.leased");
         match self.run(actor, request, plan, fence, &leased) {
             Ok(report) => Ok(report),
@@ -137,9 +138,12 @@ impl Workspace {
                 what: "what the target holds".into(),
             });
         }
+        tracing::debug!(name: "promote.planned", plan = %plan.digest, "the plan is still the same");
         let decision = self.allowed(actor, &plan)?;
+        tracing::debug!(name: "promote.allowed", "the gates allow it");
         let (work, after) = self.state_after(&plan, fence, leased)?;
         let number = self.journal(actor, &plan, &decision, &after, fence)?;
+        tracing::debug!(name: "promote.journaled", number, "is in the journal");
         failpoint("promote.journaled");
         // Asked again right before the commit point: an approval withdrawn, a window closed or a
         // configuration changed since then stops it here, with nothing written.
@@ -151,6 +155,7 @@ impl Workspace {
                 return Err(error);
             }
         };
+        tracing::debug!(name: "promote.allowed-again", "the gates still allow it");
         let what = What::Committed { state: Box::new(after.clone()), promotion: number };
         let stream = environment_stream(&plan.to);
         failpoint("promote.before-commit");
@@ -158,10 +163,13 @@ impl Workspace {
             self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
             return Err(error);
         }
+        tracing::debug!(name: "promote.committed", number, "is committed");
         failpoint("promote.committed");
         self.read_back(&plan.to, &plan.touched(), &after)?;
+        tracing::debug!(name: "promote.read-back", number, "is there as it was committed");
         failpoint("promote.read-back");
         self.end(actor, &plan.to, number, Ended::Done)?;
+        tracing::debug!(name: "promote.ended", number, "is done");
         Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()? })
     }
 
@@ -459,21 +467,17 @@ impl Workspace {
                 && !taken_back.contains(&proposal.number)
         });
         let newest = standing.pop().map(|(proposal, _)| proposal);
-        let named = number.or(newest.as_ref().map(|newest| newest.number));
-        match newest {
-            Some(newest) if named == Some(newest.number) => Ok(newest),
-            Some(newest) if standing.iter().any(|(proposal, _)| Some(proposal.number) == named) => {
-                Err(Error::invalid(
-                    format!(
-                        "promotion {} of `{}` {} came to `{environment}` after the one that is to be taken back",
-                        newest.number, app.name, newest.version
-                    ),
-                    format!(
-                        "take back promotion {} first, or promote a version that has what you want",
-                        newest.number
-                    ),
-                ))
-            }
+        let is_under = |number| standing.iter().any(|(proposal, _)| proposal.number == number);
+        match (number, newest) {
+            (None, Some(newest)) => Ok(newest),
+            (Some(number), Some(newest)) if number == newest.number => Ok(newest),
+            (Some(number), Some(newest)) if is_under(number) => Err(Error::Overtaken {
+                number,
+                later: newest.number,
+                app: app.name.clone(),
+                version: newest.version,
+                environment: environment.clone(),
+            }),
             _ => {
                 let which = number.map_or_else(|| "no promotion".to_owned(), |n| format!("no promotion {n}"));
                 Err(Error::invalid(

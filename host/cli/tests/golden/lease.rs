@@ -15,14 +15,14 @@ use sluice_engine::{Actor, Home, Workspace};
 use sluice_ledger::keyfile;
 
 use crate::answers;
-use crate::mistakes::{PENDING, ends};
+use crate::mistakes::{DONE, PENDING, ends};
 use crate::stage::Stage;
 use crate::steps;
 
 /// What the command does while somebody else promotes to staging.
 pub(crate) const RELEASE: [&str; 4] = ["release", "Dispatch", "--in", "staging"];
 
-/// A promotion of `Orders` to staging that holds the lease until it is told to go on.
+/// A promotion of `Orders` that holds the lease until it is told to go on.
 pub(crate) struct Holder {
     go: Sender<()>,
     run: JoinHandle<()>,
@@ -30,7 +30,7 @@ pub(crate) struct Holder {
 
 impl Holder {
     /// Begins it, and waits until it has the lease.
-    pub(crate) fn begin(stage: &Stage) -> Self {
+    pub(crate) fn begin(stage: &Stage, to: &'static str) -> Self {
         let (workspace, home) = (stage.workspace(), Home::at(stage.home()));
         let (taken, is_taken) = channel();
         let (go, may_go) = channel();
@@ -46,7 +46,7 @@ impl Holder {
             let workspace =
                 Workspace::open(&workspace, &home, Arc::clone(&ambient) as Arc<dyn Ambient>).unwrap();
             let transition =
-                Wanted::Promotion { app: "Orders".to_owned(), version: None, to: "staging".parse().unwrap() };
+                Wanted::Promotion { app: "Orders".to_owned(), version: None, to: to.parse().unwrap() };
             let plan = PlanRequest { transition, choices: [].into() };
             ambient.throws.store(0, Ordering::SeqCst);
             let request = PromoteRequest { plan, digest: None, wait: Duration::ZERO };
@@ -99,12 +99,34 @@ impl Ambient for Stopping {
 #[test]
 fn who_finds_an_environment_written_to_is_refused_or_waits() {
     let mut stage = steps::end();
-    let holder = Holder::begin(&stage);
+    let holder = Holder::begin(&stage, "staging");
     stage.play(&ends(PENDING, &RELEASE.join(" ")));
     stage.play(&ends(PENDING, &[&RELEASE[..], &["--wait", "1s", "-o", "json"]].concat().join(" ")));
 
+    let (code, out, told) = waiting(&stage, &RELEASE, holder);
+    assert_eq!(code, DONE, "{told}");
+    assert!(out.starts_with("released Dispatch 1.0 in staging\n"), "{out}");
+    answers::compare("lease", &stage.told);
+}
+
+/// The approval was of a plan for what the target held before.
+#[test]
+fn who_is_overtaken_is_told_so() {
+    let mut stage = steps::end();
+    stage.play(&ends(DONE, "approve Orders --to production --as ben"));
+    let holder = Holder::begin(&stage, "production");
+    let (code, out, told) = waiting(&stage, &["promote", "Orders", "--to", "production"], holder);
+    assert_eq!((code, out.as_str()), (PENDING, ""), "{told}");
+    let expected = "error: somebody else promoted to `production` meanwhile, and this is another plan now: the \
+                    gates say pending\n";
+    assert!(told.contains(expected), "{told}");
+}
+
+/// Lets the holder go on once a command waits for it; what came of the command: its exit code, its
+/// answer and its talk.
+fn waiting(stage: &Stage, command: &[&str], holder: Holder) -> (i32, String, String) {
     let mut child = stage
-        .command(&[&RELEASE[..], &["--wait", "1h", "--verbose"]].concat())
+        .command(&[command, &["--wait", "1h", "--verbose"]].concat())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -119,8 +141,5 @@ fn who_finds_an_environment_written_to_is_refused_or_waits() {
     holder.finish();
     talk.read_to_string(&mut told).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{told}");
-    let out = String::from_utf8(output.stdout).unwrap();
-    assert!(out.starts_with("released Dispatch 1.0 in staging\n"), "{out}");
-    answers::compare("lease", &stage.told);
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), told)
 }
