@@ -323,6 +323,8 @@ fn adoptions() {
 #[test]
 fn the_first_adoption() {
     let Stage { folder: base, workspace, .. } = Stage::unadopted(&furnishing());
+    // So that the copies find the plugins compiled.
+    workspace.proposed().unwrap();
     drop(workspace);
     let mut seen = BTreeSet::new();
     for step in 1.. {
