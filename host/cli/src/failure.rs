@@ -6,8 +6,8 @@ use sluice_engine::Error;
 use sluice_engine::config::{ConfigError, ConfigErrors};
 use sluice_engine::identity::Match;
 use sluice_engine::plan::Plan;
-use sluice_model::LogicalId;
 use sluice_model::names::BadName;
+use sluice_model::{EnvironmentName, LogicalId};
 use sluice_policy::Decision;
 use sluice_vault::RootKeyError;
 
@@ -69,6 +69,15 @@ impl Failure {
             };
             Self::failed(format!("`{path}`: {error}"), help)
         }
+    }
+
+    /// The same of a plan that became another one since this command began.
+    pub(crate) fn overtaken(mut self, to: &EnvironmentName) -> Self {
+        self.message = format!(
+            "somebody else promoted to `{to}` meanwhile, and this is another plan now: {}",
+            self.message
+        );
+        self
     }
 
     /// With the whole command that goes on from here.
@@ -328,6 +337,16 @@ mod tests {
             (E::NotPermitted { actor: "a".into(), act: "b".into(), who: "c".into() }, 4),
             (E::MatchesToConfirm { count: 1, digest: "d".into(), matches: vec![] }, 5),
             (E::RollbackConflicts { objects: vec![] }, 3),
+            (
+                E::Overtaken {
+                    number: 1,
+                    later: 2,
+                    app: "a".into(),
+                    version: "b".into(),
+                    environment: sluice_model::EnvironmentName::new("staging").unwrap(),
+                },
+                3,
+            ),
             (E::LedgerBroken { entry: 3, what: "x".into() }, 1),
             (E::Unwarranted { entry: 3, what: "x".into() }, 1),
         ] {

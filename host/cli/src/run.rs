@@ -123,9 +123,9 @@ fn not_understood(error: &clap::Error, words: &[OsString]) -> ExitCode {
     }
     if wants_json(words) {
         let text = error.to_string();
-        let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default().trim();
+        let message = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         write_err(&document(&json!({
-            "error": { "class": Exit::Usage.as_str(), "exit": Exit::Usage.code(), "message": message,
+            "error": { "class": Exit::Usage.as_str(), "exit": Exit::Usage.code(), "message": in_a_line(message),
                        "help": "see `sluice --help`" }
         })));
     } else {
@@ -133,6 +133,11 @@ fn not_understood(error: &clap::Error, words: &[OsString]) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(Exit::Usage.code())
+}
+
+/// A message that was laid out over several lines, in one.
+fn in_a_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether JSON was asked for, in words that were not understood as a whole.
@@ -163,6 +168,13 @@ fn write_err(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_in_one_line() {
+        let error = Arguments::try_parse_from(["sluice", "plan", "-o", "json"]).unwrap_err().to_string();
+        let told = in_a_line(error.split("\n\n").next().unwrap());
+        assert!(told.contains("not provided: <") && !told.contains('\n'), "{told}");
+    }
 
     #[test]
     fn json_is_recognised_also_in_what_is_not_understood() {

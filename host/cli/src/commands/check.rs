@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use sluice_engine::Error;
 use sluice_model::verdict::Outcome;
 
 use crate::answer::{Answer, Exit};
@@ -46,7 +47,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     let working = context.working("asking the gates");
     let plan = arguments.plan.plan(&workspace)?;
     let decided = workspace.decide(&plan, arguments.at)?;
-    let unadopted = workspace.check_adopted().err().map(|error| error.to_string());
+    let unadopted = match workspace.check_adopted() {
+        Ok(()) => None,
+        Err(Error::NotAdopted { what }) => Some(what),
+        Err(error) => Some(error.to_string()),
+    };
     drop(working);
     let decision = &decided.decision;
     let mut page = Page::new();

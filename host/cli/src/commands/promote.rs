@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sluice_engine::Error;
 use sluice_engine::plan::{PlanRequest, TransitionKind, Wanted};
 use sluice_engine::promote::{PromoteReport, PromoteRequest};
 use sluice_model::EnvironmentName;
@@ -101,14 +102,29 @@ fn carry_out(
     plan: PlanRequest,
     digest: Option<String>,
 ) -> Result<Answer, Failure> {
+    let planned = workspace.plan(&plan).ok();
     // So that the refusal's hint, `sluice why`, can name the plan.
-    if let Ok(planned) = workspace.plan(&plan) {
-        remember(workspace, &planned);
+    if let Some(planned) = &planned {
+        remember(workspace, planned);
     }
     let working = context.working("planning, asking the gates, applying");
     let done = workspace.promote(actor, &PromoteRequest { plan, digest, wait: context.wait() });
     drop(working);
-    answer(&done?)
+    let error = match done {
+        Ok(report) => return answer(&report),
+        Err(error) => error,
+    };
+    let refused = match &error {
+        Error::PlanRefused(plan) => Some(plan.digest),
+        Error::Refused(decision) => Some(decision.digests.plan),
+        _ => None,
+    };
+    Err(match planned {
+        Some(planned) if refused.is_some_and(|refused| refused != planned.digest) => {
+            Failure::from(error).overtaken(&planned.to)
+        }
+        _ => error.into(),
+    })
 }
 
 fn answer(report: &PromoteReport) -> Result<Answer, Failure> {

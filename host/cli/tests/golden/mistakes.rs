@@ -7,8 +7,8 @@ use crate::stage::{Output, Stage};
 use crate::steps;
 use crate::story::{Act, Run};
 
-const DONE: i32 = 0;
-const FAILED: i32 = 1;
+pub(crate) const DONE: i32 = 0;
+pub(crate) const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const DENIED: i32 = 3;
 const NOT_PERMITTED: i32 = 4;
@@ -77,6 +77,7 @@ fn words_that_are_not_understood() {
             ends(USAGE, "import Dev orders.json"),
             ends(USAGE, "--as ../../ada status"),
             ends(USAGE, "plan Orders"),
+            ends(USAGE, "plan -o json"),
             ends(USAGE, "plan Orders --to staging --release staging"),
             ends(USAGE, "plan Orders --to staging --choose orders-db=maybe"),
             ends(USAGE, "check Orders --to staging --at yesterday"),
@@ -194,6 +195,7 @@ fn a_change_counts_once_it_is_adopted() {
             edit("sluice.toml", "max_age = \"7d\"", "max_age = \"14d\""),
             ends(DONE, "config diff"),
             ends(PENDING, "check Orders --to staging"),
+            ends(PENDING, "check Orders --to staging -o json"),
             ends(NOT_PERMITTED, "config adopt --as ben"),
             ends(DONE, "config adopt"),
             ends(DONE, "config adopt"),
@@ -330,8 +332,8 @@ fn evidence_that_shows_nothing() {
             Act::Sample { from: "tooljet/orders.json", to: "junit.xml" },
             ends(FAILED, ADD),
             Act::Sample { from: "junit-empty.xml", to: "junit.xml" },
-            ends(DONE, ADD),
-            ends(DENIED, "check Orders --to staging"),
+            ends(FAILED, ADD),
+            ends(PENDING, "check Orders --to staging"),
             Act::Sample { from: "junit-fail.xml", to: "junit.xml" },
             ends(DONE, ADD),
             ends(DENIED, "check Orders --to staging"),
@@ -358,6 +360,14 @@ fn gates_that_people_want_to_pass() {
             ends(
                 USAGE,
                 "waive window.closed --app Orders --to production --reason 'for ever' --ticket OPS-3 --expires 90d",
+            ),
+            ends(
+                USAGE,
+                "waive window.close --app Orders --to production --reason 'in haste' --ticket OPS-4 --expires 2h",
+            ),
+            ends(
+                USAGE,
+                "waive tests.failed --app Orders --to production --reason 'in haste' --ticket OPS-4 --expires 2h",
             ),
         ],
     );
@@ -498,9 +508,13 @@ fn a_ledger_is_verified_where_it_lies_and_as_a_copy() {
         stage.play(&ends(FAILED, &format!("ledger verify {name}")));
         stage.play(&ends(FAILED, &format!("ledger verify {name} --checkpoint kept.txt -o json")));
     }
+    let mut lines: Vec<String> = checkpoint(&stage).lines().map(str::to_owned).collect();
+    lines[1] = "7".to_owned();
+    fs::write(here.join("forged.txt"), lines.join("\n") + "\n").unwrap();
+    stage.play(&ends(FAILED, "ledger verify --checkpoint forged.txt"));
     fs::write(here.join("no-checkpoint.txt"), "nothing\n").unwrap();
     fs::write(here.join("no-store.db"), "nothing\n").unwrap();
-    stage.play(&ends(USAGE, "ledger verify --checkpoint no-checkpoint.txt"));
+    stage.play(&ends(FAILED, "ledger verify --checkpoint no-checkpoint.txt"));
     stage.play(&ends(FAILED, "ledger verify no-store.db"));
     stage.play(&ends(USAGE, "ledger verify absent.db"));
     answers::compare("ledger", &stage.told);
@@ -518,6 +532,7 @@ fn nothing_is_coloured_unless_it_is_asked_for() {
     assert!(!status(&[], &[("NO_COLOR", "1"), ("TERM", "xterm-256color")]), "NO_COLOR");
     assert!(!status(&["--color", "never"], &[]), "never");
     assert!(status(&["--color", "always"], &[]), "always");
+    assert!(!status(&["--color", "always"], &[("NO_COLOR", "1")]), "always, and NO_COLOR");
     let words = ["plan", "Nothing", "--to", "staging"];
     assert!(!stage.output(&words, "", &[("CLICOLOR_FORCE", "0")]).talk.contains('\u{1b}'));
 }

@@ -166,7 +166,7 @@ fn colours_are_for_terminals_and_for_who_wants_them() {
 #[test]
 fn what_takes_long_is_seen_to_go_on() {
     let stage = steps::end();
-    let holder = Holder::begin(&stage);
+    let holder = Holder::begin(&stage, "staging");
     let mut terminal = Terminal::open(&stage, &[&RELEASE[..], &["--wait", "1h"]].concat(), &[]);
     terminal.until("planning, asking the gates, applying");
     holder.finish();

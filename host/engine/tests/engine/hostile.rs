@@ -87,7 +87,7 @@ fn what_changed_in_the_folder_without_adoption_does_not_count() {
         (gate, None, gate),
         ("plugins/sql.wasm", Some(plugin), "plugin `sql` changed"),
         ("plugins/sql.wasm", None, "plugins/sql.wasm"),
-        ("sluice.toml", Some(lenient.into_bytes()), "changed since it was adopted"),
+        ("sluice.toml", Some(lenient.into_bytes()), "not adopted yet: gate"),
         ("sluice.toml", None, "sluice.toml"),
     ] {
         let file = stage.place().join(path);
@@ -166,11 +166,15 @@ fn a_damaged_store_is_an_error_or_right() {
     let file = folder.path().join("workspace/.sluice/store.db");
     let whole = fs::read(&file).unwrap();
     let (mut errors, mut written) = (0, 0);
-    for flip in 0..60_usize {
+    // Spread over the file by a number prime to its length.
+    let anywhere = (0..60_usize).map(|flip| ((flip * 104_729 + 100) % whole.len(), 0x55));
+    // In rows and in their index a revision's number comes after its stream's name.
+    let stream = b"env/staging/settings";
+    let numbers = whole.windows(stream.len()).enumerate().filter(|(_, window)| window == stream);
+    let numbers = numbers.flat_map(|(at, _)| [0x01, 0x02, 0x08].map(|flip| (at + stream.len(), flip)));
+    for (at, flip) in anywhere.chain(numbers) {
         let mut bytes = whole.clone();
-        // Spread over the file by a number prime to its length.
-        let at = (flip * 104_729 + 100) % bytes.len();
-        bytes[at] ^= 0x55;
+        bytes[at] ^= flip;
         fs::write(&file, bytes).unwrap();
         let found = audit(&file, None, None).map(drop).map_err(|error| error.to_string());
         match open(folder.path(), 44, MONDAY_ONE) {
