@@ -231,8 +231,7 @@ fn who_waited_for_its_turn_keeps_it() {
     let comes = {
         let third = third.clone();
         move || {
-            let request = c.release("Orders", Some("1.0"), "staging");
-            *third.lock().unwrap() = Some(c.carry_out(request).map(drop));
+            *third.lock().unwrap() = Some(c.promote("Orders", "staging").map(drop));
         }
     };
     let waits = move || {
