@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod mistakes;
