@@ -101,17 +101,19 @@ impl KindDescription {
     /// The option that covers a leaf: the one with the longest pointer, and of those one without
     /// a `*`.
     pub(crate) fn option(&self, leaf: &str) -> Option<&OptionDescription> {
-        let ends = leaf.match_indices('/').map(|(at, _)| at).skip(1).chain([leaf.len()]);
-        let exact = ends
-            .enumerate()
-            .filter_map(|(depth, end)| Some((depth + 1, true, *self.places.exact.get(leaf.get(..end)?)?)));
-        let pattern = self.places.patterns.iter().filter_map(|(tokens, index)| {
+        let exact = |end| self.places.exact.get(leaf.get(..end)?);
+        // From the longest on, so that the first found is the one; its length is counted in tokens.
+        let ends = || [leaf.len()].into_iter().chain(leaf.rmatch_indices('/').map(|(at, _)| at));
+        let longest = ends().filter(|end| *end > 0).find_map(|end| Some((end, *exact(end)?)));
+        let slashes = |end| leaf.bytes().take(end).filter(|byte| *byte == b'/').count();
+        let tokens = longest.map_or(0, |(end, _)| slashes(end));
+        let pattern = self.places.patterns.iter().filter_map(|(wanted, index)| {
             let mut of_leaf = leaf.split('/').skip(1);
-            let covers =
-                tokens.iter().all(|t| of_leaf.next().is_some_and(|of_leaf| t == "*" || t == of_leaf));
-            covers.then_some((tokens.len(), false, *index))
+            let covers = wanted.len() > tokens
+                && wanted.iter().all(|t| of_leaf.next().is_some_and(|of_leaf| t == "*" || t == of_leaf));
+            covers.then_some((wanted.len(), *index))
         });
-        let (_, _, index) = exact.chain(pattern).max()?;
+        let index = pattern.max().map(|(_, index)| index).or_else(|| longest.map(|(_, index)| index))?;
         self.options.get(index)
     }
 

@@ -13,84 +13,120 @@ use crate::limits::Limits;
 /// Integers from here on are rounded by a float of 64 bits.
 const EXACT: u64 = 1 << 53;
 
-/// Some options as leaves.
+/// More leaves, and a longer pointer, than most data sources have.
+const USUAL: usize = 64;
+
+/// Some options as leaves, sorted by pointer, as plugins get them.
+pub(crate) type Wires = Vec<OptionLeaf>;
+
+/// What leaves do not say of the options that they were taken from.
 #[derive(Debug, Default)]
-pub(crate) struct Leaves<'v> {
-    /// The leaves as plugins get them, with their JSON in [`Leaves::json`] at the same index.
-    pub(crate) wire: Vec<OptionLeaf>,
-    /// The leaves' JSON; a marked text is a leaf.
-    pub(crate) json: Vec<&'v Value>,
+pub(crate) struct Origin<'v> {
+    /// Each leaf's JSON; a marked text is a leaf.
+    json: Vec<&'v Value>,
     /// Where lists are: a pointer alone does not tell a list from an object.
-    pub(crate) lists: BTreeSet<String>,
-    /// Indexes of the leaves, sorted by pointer.
-    sorted: Vec<usize>,
+    lists: BTreeSet<String>,
     bytes: usize,
 }
 
-impl<'v> Leaves<'v> {
-    /// The leaves of some options.
-    pub(crate) fn of(options: &'v Value, limits: &Limits) -> Result<Self, Reason> {
-        let mut leaves = Self::default();
-        leaves.add(options, &mut String::new(), 0, limits)?;
-        let Self { wire, sorted, .. } = &mut leaves;
-        sorted.extend(0..wire.len());
-        sorted.sort_by_key(|index| wire.get(*index).map(|leaf| leaf.at.as_str()));
-        Ok(leaves)
+/// The leaves of some options.
+pub(crate) fn flatten<'v>(options: &'v Value, limits: &Limits) -> Result<(Wires, Origin<'v>), Reason> {
+    let mut origin = Origin { json: Vec::with_capacity(USUAL), ..Origin::default() };
+    let mut wires = Vec::with_capacity(USUAL);
+    origin.add(options, &mut String::with_capacity(USUAL), 0, limits, &mut wires)?;
+    // Members are sorted, so nearly always the leaves are: but for items from the tenth on, and
+    // keys with what sorts before `/`.
+    if !wires.is_sorted_by(|a, b| a.at < b.at) {
+        let mut leaves: Vec<_> = wires.into_iter().zip(origin.json).collect();
+        leaves.sort_by(|(a, _), (b, _)| a.at.cmp(&b.at));
+        (wires, origin.json) = leaves.into_iter().unzip();
     }
+    Ok((wires, origin))
+}
 
+impl<'v> Origin<'v> {
     fn add(
         &mut self,
         value: &'v Value,
         at: &mut String,
         depth: usize,
         limits: &Limits,
+        wires: &mut Wires,
     ) -> Result<(), Reason> {
         let too_large = |limit, most: usize| Reason::InputTooLarge { limit, most: most as u64 };
         if depth > MOST_NESTED {
             return Err(too_large(Limit::Options, limits.options));
         }
         let end = at.len();
-        match value {
+        let wire = match value {
             Value::Array(items) if !items.is_empty() => {
                 self.lists.insert(at.clone());
                 for (index, item) in items.iter().enumerate() {
                     at.push('/');
                     at.push_str(&index.to_string());
-                    self.add(item, at, depth + 1, limits)?;
+                    self.add(item, at, depth + 1, limits, wires)?;
                     at.truncate(end);
                 }
+                return Ok(());
             }
-            Value::Object(members) if !members.is_empty() && content::parts(value).is_none() => {
-                for (key, member) in members {
-                    at.push('/');
-                    escape(key, at);
-                    self.add(member, at, depth + 1, limits)?;
-                    at.truncate(end);
+            Value::Object(members) if !members.is_empty() => match content::parts(value) {
+                Some(parts) => marked(parts),
+                None => {
+                    for (key, member) in members {
+                        at.push('/');
+                        escape(key, at);
+                        self.add(member, at, depth + 1, limits, wires)?;
+                        at.truncate(end);
+                    }
+                    return Ok(());
                 }
-            }
-            leaf => {
-                let wire = lower(leaf);
-                self.bytes = self.bytes.saturating_add(at.len()).saturating_add(size(&wire));
-                self.wire.push(OptionLeaf { at: at.clone(), value: wire });
-                self.json.push(leaf);
-                if self.wire.len() > limits.options {
-                    return Err(too_large(Limit::Options, limits.options));
-                }
-                if self.bytes > limits.option_bytes {
-                    return Err(too_large(Limit::OptionBytes, limits.option_bytes));
-                }
-            }
+            },
+            leaf => lower(leaf),
+        };
+        self.bytes = self.bytes.saturating_add(at.len()).saturating_add(size(&wire));
+        wires.push(OptionLeaf { at: at.clone(), value: wire });
+        self.json.push(value);
+        if wires.len() > limits.options {
+            return Err(too_large(Limit::Options, limits.options));
+        }
+        if self.bytes > limits.option_bytes {
+            return Err(too_large(Limit::OptionBytes, limits.option_bytes));
         }
         Ok(())
     }
+}
 
-    /// The leaves with their pointers, in any order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Wire, &'v Value)> {
-        self.wire.iter().zip(&self.json).map(|(leaf, json)| (leaf.at.as_str(), &leaf.value, *json))
+/// The leaves of some options with all that is known of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaves<'v> {
+    wires: &'v [OptionLeaf],
+    origin: &'v Origin<'v>,
+}
+
+impl<'v> Leaves<'v> {
+    /// The leaves that were [flattened](flatten) together.
+    pub(crate) fn new(wires: &'v [OptionLeaf], origin: &'v Origin<'v>) -> Self {
+        Self { wires, origin }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.wires.len()
+    }
+
+    /// The leaves in order of their pointers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'v str, &'v Wire, &'v Value)> {
+        let leaves = self.wires.iter().zip(&self.origin.json);
+        leaves.map(|(leaf, json)| (leaf.at.as_str(), &leaf.value, *json))
+    }
+
+    /// Whether a list with members stands at this pointer.
+    pub(crate) fn is_list(&self, at: &str) -> bool {
+        self.origin.lists.contains(at)
     }
 
     /// The leaf at exactly this pointer.
-    pub(crate) fn get(&self, at: &str) -> Option<&Wire> {
+    pub(crate) fn get(&self, at: &str) -> Option<&'v Wire> {
         self.leaf(self.position(at)).filter(|leaf| leaf.at == at).map(|leaf| &leaf.value)
     }
 
@@ -103,12 +139,11 @@ impl<'v> Leaves<'v> {
 
     /// Where in the order of pointers `at` stands or would stand.
     fn position(&self, at: &str) -> usize {
-        let before = |index: &usize| self.wire.get(*index).is_some_and(|leaf| leaf.at.as_str() < at);
-        self.sorted.partition_point(before)
+        self.wires.partition_point(|leaf| leaf.at.as_str() < at)
     }
 
-    fn leaf(&self, position: usize) -> Option<&OptionLeaf> {
-        self.wire.get(*self.sorted.get(position)?)
+    fn leaf(&self, position: usize) -> Option<&'v OptionLeaf> {
+        self.wires.get(position)
     }
 }
 
@@ -132,7 +167,7 @@ pub(crate) fn with_members<'l>(sorted: impl IntoIterator<Item = &'l str>) -> Vec
 }
 
 fn escape(key: &str, at: &mut String) {
-    if !key.contains(['~', '/']) {
+    if !key.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
         return at.push_str(key);
     }
     for c in key.chars() {
@@ -144,36 +179,37 @@ fn escape(key: &str, at: &mut String) {
     }
 }
 
-/// A leaf as plugins see it. Two leaves that differ in their canonical JSON never look the same,
+/// A leaf without marks as plugins see it. Two leaves that differ in their canonical JSON never look the same,
 /// but for a declared and a provisional slot of one name.
 fn lower(leaf: &Value) -> Wire {
     match leaf {
         Value::Null => Wire::Plain(Scalar::None),
         Value::Bool(flag) => Wire::Plain(Scalar::Flag(*flag)),
         Value::Number(number) => Wire::Plain(lower_number(number)),
+        Value::String(text) if !text.contains("{{") => Wire::Plain(Scalar::Text(text.clone())),
         Value::String(text) => {
             let mut parts = Vec::new();
             split(text, &mut parts);
             composed(parts)
         }
         Value::Array(_) => Wire::Plain(Scalar::EmptyList),
-        Value::Object(_) => match content::parts(leaf) {
-            None => Wire::Plain(Scalar::EmptyObject),
-            Some(marked) => {
-                let mut parts = Vec::new();
-                for part in marked {
-                    match part {
-                        Part::Text(text) => split(&text, &mut parts),
-                        Part::Slot(name) | Part::Provisional(name) => {
-                            parts.push(WirePart::Slot(name.as_str().to_owned()));
-                        }
-                    }
-                }
-                // Even when it has no slot: a mark is not the text it stands for.
-                Wire::Composed(parts)
-            }
-        },
+        Value::Object(_) => Wire::Plain(Scalar::EmptyObject),
     }
+}
+
+/// A text with secrets taken out, as plugins see it.
+fn marked(marked: Vec<Part>) -> Wire {
+    let mut parts = Vec::with_capacity(marked.len());
+    for part in marked {
+        match part {
+            Part::Text(text) => split(&text, &mut parts),
+            Part::Slot(name) | Part::Provisional(name) => {
+                parts.push(WirePart::Slot(name.as_str().to_owned()));
+            }
+        }
+    }
+    // Even when it has no slot: a mark is not the text it stands for.
+    Wire::Composed(parts)
 }
 
 fn lower_number(number: &Number) -> Scalar {
@@ -241,69 +277,80 @@ fn size(wire: &Wire) -> usize {
     }
 }
 
-/// The tree of some leaves. `is_list` says where lists are.
+/// The tree of some leaves, which are in order of their pointers. `is_list` says where lists are.
 ///
 /// # Errors
 /// The pointer at which the leaves do not make a tree: a value has members, or a list has gaps.
-pub(crate) fn tree<'l>(
-    leaves: impl IntoIterator<Item = (&'l str, Value)>,
-    is_list: impl Fn(&str) -> bool,
+pub(crate) fn tree(leaves: &mut [(&str, Value)], is_list: &impl Fn(&str) -> bool) -> Result<Value, String> {
+    match leaves {
+        [] => Ok(Value::Object(Map::new())),
+        leaves => subtree(leaves, 0, is_list),
+    }
+}
+
+/// The tree below the pointer that is the first `end` bytes of each leaf's, of which there is one
+/// at least.
+fn subtree(
+    leaves: &mut [(&str, Value)],
+    end: usize,
+    is_list: &impl Fn(&str) -> bool,
 ) -> Result<Value, String> {
-    let mut root = Node::Branch(BTreeMap::new());
-    for (at, value) in leaves {
-        let mut node = &mut root;
-        let mut tokens = at.split('/').skip(1).peekable();
-        if tokens.peek().is_none() {
-            return Ok(value);
-        }
-        while let Some(token) = tokens.next() {
-            let Node::Branch(members) = node else { return Err(at.to_owned()) };
-            let token = match token.contains('~') {
-                true => token.replace("~1", "/").replace("~0", "~"),
-                false => token.to_owned(),
-            };
-            if tokens.peek().is_none() {
-                if members.insert(token, Node::Leaf(value)).is_some() {
-                    return Err(at.to_owned());
-                }
-                break;
-            }
-            node = members.entry(token).or_insert_with(|| Node::Branch(BTreeMap::new()));
-        }
+    let at = leaves.first().and_then(|(leaf, _)| leaf.get(..end)).unwrap_or_default();
+    match leaves {
+        [(leaf, value)] if leaf.len() == end => return Ok(value.take()),
+        // The shorter pointer comes first; what has the same one, or lies inside, comes next.
+        [(leaf, _), (inner, _), ..] if leaf.len() == end => return Err((*inner).to_owned()),
+        _ => {}
     }
-    assemble(root, &mut String::new(), &is_list)
-}
-
-enum Node {
-    Leaf(Value),
-    Branch(BTreeMap<String, Node>),
-}
-
-fn assemble(node: Node, at: &mut String, is_list: &impl Fn(&str) -> bool) -> Result<Value, String> {
-    let mut members = match node {
-        Node::Leaf(value) => return Ok(value),
-        Node::Branch(members) => members,
-    };
-    let end = at.len();
     if is_list(at) {
-        let mut items = Vec::with_capacity(members.len());
-        while let Some(item) = members.remove(&items.len().to_string()) {
-            at.push('/');
-            at.push_str(&items.len().to_string());
-            items.push(assemble(item, at, is_list)?);
-            at.truncate(end);
-        }
-        return if members.is_empty() { Ok(Value::Array(items)) } else { Err(at.clone()) };
+        let (mut items, mut count) = (BTreeMap::new(), 0);
+        members(leaves, end, is_list, |token, item| {
+            // Not `01` for `1`.
+            let index = token.parse::<usize>().ok().filter(|index| index.to_string() == token);
+            items.insert(index.unwrap_or(usize::MAX), item);
+            count += 1;
+        })?;
+        let is_whole = items.len() == count && items.keys().copied().eq(0..count);
+        return if is_whole { Ok(items.into_values().collect()) } else { Err(at.to_owned()) };
     }
-    let mut object = Map::new();
-    for (key, member) in members {
-        at.push('/');
-        escape(&key, at);
-        let member = assemble(member, at, is_list)?;
-        at.truncate(end);
-        object.insert(key, member);
+    let (mut object, mut is_twice) = (Map::new(), false);
+    members(leaves, end, is_list, |token, member| {
+        is_twice |= object.insert(unescape(token), member).is_some()
+    })?;
+    if is_twice { Err(at.to_owned()) } else { Ok(Value::Object(object)) }
+}
+
+/// Calls `add` with the token and the tree of each member of what stands at the first `end` bytes
+/// of each leaf's pointer.
+fn members<'l>(
+    mut leaves: &mut [(&'l str, Value)],
+    end: usize,
+    is_list: &impl Fn(&str) -> bool,
+    mut add: impl FnMut(&'l str, Value),
+) -> Result<(), String> {
+    while let Some((first, _)) = leaves.first() {
+        let first: &'l str = first;
+        let token = first.get(end + 1..).and_then(|below| below.split('/').next()).unwrap_or_default();
+        let next = end + 1 + token.len();
+        let member = first.get(..next).unwrap_or_default();
+        let is_of_member = |leaf: &str| {
+            leaf.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // What lies at and below one pointer stands together, but for neighbours such as `/a-b`
+        // between `/a` and `/a/b`, which do not make a tree anyway.
+        let together = leaves.iter().take_while(|(leaf, _)| is_of_member(leaf)).count();
+        let (inner, behind) = std::mem::take(&mut leaves).split_at_mut(together);
+        add(token, subtree(inner, next, is_list)?);
+        leaves = behind;
     }
-    Ok(Value::Object(object))
+    Ok(())
+}
+
+fn unescape(token: &str) -> String {
+    match token.contains('~') {
+        true => token.replace("~1", "/").replace("~0", "~"),
+        false => token.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -382,11 +429,14 @@ mod tests {
     proptest! {
         #[test]
         fn leaves_make_the_tree_they_were_taken_from(value in any_json()) {
-            let leaves = Leaves::of(&value, &Limits::default()).unwrap();
-            let again = tree(leaves.iter().map(|(at, _, json)| (at, json.clone())), |at| leaves.lists.contains(at));
-            prop_assert_eq!(again.unwrap(), value.clone());
-            let raised = tree(leaves.iter().map(|(at, wire, _)| (at, raise(wire))), |at| leaves.lists.contains(at));
-            prop_assert_eq!(raised.unwrap(), value);
+            let (wires, origin) = flatten(&value, &Limits::default()).unwrap();
+            let leaves = Leaves::new(&wires, &origin);
+            prop_assert!(leaves.iter().is_sorted_by(|(a, ..), (b, ..)| a < b));
+            let is_list = |at: &str| leaves.is_list(at);
+            let mut own: Vec<_> = leaves.iter().map(|(at, _, json)| (at, json.clone())).collect();
+            prop_assert_eq!(tree(&mut own, &is_list).unwrap(), value.clone());
+            let mut raised: Vec<_> = leaves.iter().map(|(at, wire, _)| (at, raise(wire))).collect();
+            prop_assert_eq!(tree(&mut raised, &is_list).unwrap(), value);
         }
 
         #[test]
@@ -426,9 +476,9 @@ mod tests {
         for (options, limit) in
             [(json!([1, 2, 3, 4]), Limit::Options), (json!({"a": "x".repeat(200)}), Limit::OptionBytes)]
         {
-            let refused = Leaves::of(&options, &small).unwrap_err();
+            let refused = flatten(&options, &small).unwrap_err();
             assert!(matches!(refused, Reason::InputTooLarge { limit: l, .. } if l == limit), "{refused}");
-            assert!(Leaves::of(&options, &Limits::default()).is_ok());
+            assert!(flatten(&options, &Limits::default()).is_ok());
         }
     }
 
@@ -448,10 +498,17 @@ mod tests {
     fn leaves_that_make_no_tree_are_refused() {
         for (leaves, lists, expected) in [
             (vec!["/a", "/a/b"], vec![], "/a/b"),
+            (vec!["/a", "/a-b", "/a/b"], vec![], ""),
+            (vec!["/a", "/a"], vec![], "/a"),
+            (vec!["", "/a"], vec![], "/a"),
             (vec!["/a/0", "/a/2"], vec!["/a"], "/a"),
+            (vec!["/a/0", "/a/00"], vec!["/a"], "/a"),
+            (vec!["/a/0", "/a/01"], vec!["/a"], "/a"),
+            (vec!["/a/+0"], vec!["/a"], "/a"),
             (vec!["/a/b"], vec!["/a"], "/a"),
         ] {
-            let refused = tree(leaves.into_iter().map(|at| (at, json!(1))), |at| lists.contains(&at));
+            let mut leaves: Vec<_> = leaves.into_iter().map(|at| (at, json!(1))).collect();
+            let refused = tree(&mut leaves, &|at| lists.contains(&at));
             assert_eq!(refused, Err(expected.to_owned()));
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What one plugin, and one call of it, may use. Each default is well above what the first-party
-/// plugins need (a render of 20 options takes about 0.5 million of fuel and 1.2 MiB) and well
+/// plugins need (a render of 20 options takes about 0.15 million of fuel and 1.4 MiB) and well
 /// below what hurts a host that serves many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -2,18 +2,17 @@
 
 mod check;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_model::content;
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, SecretRef, SlotName};
 
 use crate::contract::{self, Failure};
 use crate::describe::KindDescription;
 use crate::error::{Limit, PluginError, Reason, SourceName, shown};
-use crate::leaf::Leaves;
+use crate::leaf::{self, Leaves};
 use crate::plugin::Plugin;
 
 /// A data source as the bundle has it.
@@ -172,10 +171,17 @@ impl Plugin {
         let description = self.description(kind).ok_or_else(|| Reason::UnsupportedKind(kind.clone()))?;
         check::references(input)?;
         let (source, binding) = (members(&input.source.options), members(&input.binding));
-        let source = Leaves::of(&source, self.limits())?;
-        let binding = Leaves::of(&binding, self.limits())?;
-        let expected = check::Expected::new(description, &source, &binding)?;
-        let (answer, fuel_used) = self.ask(input, description, &source, &binding, &expected)?;
+        let (options, of_source) = leaf::flatten(&source, self.limits())?;
+        let (binding, of_binding) = leaf::flatten(&binding, self.limits())?;
+        let wire = contract::DataSource {
+            logical_id: input.source.logical_id.to_string(),
+            name: input.source.name.clone(),
+            kind: (&input.source.kind).into(),
+            options,
+        };
+        let source = Leaves::new(&wire.options, &of_source);
+        let expected = check::Expected::new(description, source, Leaves::new(&binding, &of_binding))?;
+        let (answer, fuel_used) = self.ask(input, description, &wire, &binding, &expected)?;
 
         let Answer { judged, transformed, assigned, options, slots } = answer;
         let findings = judged.into_iter().chain(transformed.notes);
@@ -199,32 +205,27 @@ impl Plugin {
         &self,
         input: &RenderInput,
         description: &KindDescription,
-        source: &Leaves<'_>,
-        binding: &Leaves<'_>,
+        wire: &contract::DataSource,
+        binding: &[contract::OptionLeaf],
         expected: &check::Expected<'_, '_>,
     ) -> Result<(Answer, u64), Reason> {
-        let wire = contract::DataSource {
-            logical_id: input.source.logical_id.to_string(),
-            name: input.source.name.clone(),
-            kind: (&input.source.kind).into(),
-            options: source.wire.clone(),
-        };
         let (from, to) = (environment(&input.source_environment), environment(&input.target_environment));
         let (answer, fuel) = self.call(|guest, store| {
-            let guest = guest.sluice_plugin_transforming();
-            let judged = match guest.call_validate(&mut *store, &wire)? {
+            let guest = guest.sluice_plugin_transforming().rendering();
+            let rendering = guest.call_constructor(&mut *store, wire)?;
+            let judged = match guest.call_validate(&mut *store, rendering)? {
                 Ok(judged) => judged,
                 Err(failure) => return Ok(Err(self.refusal(input, failure))),
             };
-            let transformed = match guest.call_transform(&mut *store, &wire, &from, &to, &binding.wire)? {
+            let transformed = match guest.call_transform(&mut *store, rendering, &from, &to, binding)? {
                 Ok(transformed) => transformed,
                 Err(failure) => return Ok(Err(self.refusal(input, failure))),
             };
-            let options = match expected.accept(&wire, &transformed.source, source, binding) {
-                Ok(options) => options,
+            let check::Accepted { options, slots } = match expected.accept(wire, &transformed.source) {
+                Ok(accepted) => accepted,
                 Err(reason) => return Ok(Err(reason)),
             };
-            let mut slots = slots(description, &options);
+            let mut slots = with_need(description, slots);
             let mut asked: Vec<SlotName> = slots
                 .iter()
                 .map(|(slot, _)| slot)
@@ -237,7 +238,7 @@ impl Plugin {
                     let names: Vec<_> = slots.iter().map(SlotName::to_string).collect();
                     let offered = input.candidates.iter().map(|c| (c.label.clone(), c.age_days));
                     let offered = contract::lend(store, offered)?;
-                    guest.call_remap_credentials(&mut *store, &transformed.source, &names, offered)
+                    guest.call_remap_credentials(&mut *store, rendering, &names, offered)
                 };
                 let mut answer = ask(&asked)?;
                 if let Err(contract::Failure::Incomplete(lacking)) = &answer {
@@ -292,16 +293,17 @@ fn environment(environment: &Environment) -> contract::Environment {
     contract::Environment { name: environment.name.to_string(), order: environment.order }
 }
 
-/// The declared slots of rendered options, each once, and whether it must be filled. What nobody
-/// has confirmed to be a secret is left out.
-fn slots(description: &KindDescription, options: &Value) -> Vec<(SlotName, bool)> {
-    let mut seen = BTreeSet::new();
-    content::marks(options)
+/// Slots with whether each must be filled.
+fn with_need(description: &KindDescription, slots: Vec<(&str, SlotName)>) -> Vec<(SlotName, bool)> {
+    let is_required = |at: &str, slot: &SlotName| {
+        let rule = at.parse().ok().and_then(|at| description.rule(&at, slot));
+        rule.is_none_or(|rule| rule.required)
+    };
+    slots
         .into_iter()
-        .filter(|mark| !mark.provisional && seen.insert(mark.slot.clone()))
-        .map(|mark| {
-            let required = description.rule(&mark.at, &mark.slot).is_none_or(|rule| rule.required);
-            (mark.slot, required)
+        .map(|(at, slot)| {
+            let required = is_required(at, &slot);
+            (slot, required)
         })
         .collect()
 }

@@ -9,12 +9,13 @@ use sluice_guest::judge::finding;
 use sluice_guest::options::Options;
 use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, place, secret};
 use sluice_guest::{
-    Assignment, Candidates, DataSource, Environment, Failure, Family, Finding, Guest, KindDescription,
-    OptionLeaf, OptionType, Scalar, Serve, Severity, Traits, Transformed, Value,
+    Assignment, Candidates, DataSource, Environment, Failure, Family, Finding, Guest, GuestRendering,
+    KindDescription, OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Traits, Transformed, Value,
 };
 
 mod acts;
 
+#[derive(Debug)]
 struct Decent;
 
 const OPTIONS: &[OptionSpec] = &[
@@ -35,16 +36,16 @@ impl Family for Decent {
         KINDS
     }
 
-    fn traits(spec: &KindSpec, options: &Options) -> Traits {
+    fn traits(_spec: &KindSpec, options: &Options<'_>) -> Traits {
         Traits {
-            endpoints: options.text(&spec.at("host")).into_iter().collect(),
-            tls: options.flag(&spec.at("tls")),
+            endpoints: options.text("host").into_iter().collect(),
+            tls: options.flag("tls"),
             account: None,
             privileged: None,
         }
     }
 
-    fn notes(_spec: &KindSpec, _options: &Options, _target: &Environment) -> Vec<Finding> {
+    fn notes(_: &KindSpec, _: &Options<'_>, _: &Traits, _: &Environment) -> Vec<Finding> {
         Vec::new()
     }
 }
@@ -69,12 +70,27 @@ fn set(options: &mut Vec<OptionLeaf>, at: &str, value: Value) {
 }
 
 impl Guest for Plugin {
+    type Rendering = Misbehaving;
+
     fn describe() -> Vec<KindDescription> {
         Serve::<Decent>::describe()
     }
+}
 
-    fn validate(source: DataSource) -> Result<Vec<Finding>, Failure> {
-        match source.name.as_str() {
+/// A data source that says how to misbehave.
+#[derive(Debug)]
+pub struct Misbehaving {
+    source: DataSource,
+    decent: Rendering<Decent>,
+}
+
+impl GuestRendering for Misbehaving {
+    fn new(source: DataSource) -> Self {
+        Self { decent: Rendering::new(source.clone()), source }
+    }
+
+    fn validate(&self) -> Result<Vec<Finding>, Failure> {
+        match self.source.name.as_str() {
             "trap" => acts::trap(),
             "loop" => acts::run_for_ever(),
             "allocate" => acts::allocate_without_end(),
@@ -108,25 +124,24 @@ impl Guest for Plugin {
             }
             _ => {}
         }
-        Serve::<Decent>::validate(source)
+        self.decent.validate()
     }
 
     fn transform(
-        source: DataSource,
+        &self,
         from: Environment,
         target: Environment,
         binding: Vec<OptionLeaf>,
     ) -> Result<Transformed, Failure> {
-        let before = source.clone();
-        let name = source.name.clone();
-        let mut answer = Serve::<Decent>::transform(source, from, target, binding)?;
-        // By now the data source has been here twice, and the target's binding once.
-        if let Some(text) = searched(&name) {
+        let before = self.source.clone();
+        let mut answer = self.decent.transform(from, target, binding)?;
+        // By now both the data source and the target's binding have been here.
+        if let Some(text) = searched(&before.name) {
             let message = if acts::search(text) { "found" } else { "not found" };
             answer.notes.push(finding(Severity::Note, "search", None, message, ""));
         }
         let options = &mut answer.source.options;
-        match name.as_str() {
+        match before.name.as_str() {
             "wrong-kind" => {
                 answer.source.kind =
                     wire::Kind { platform: "lowcoder".to_owned(), name: "postgres".to_owned() };
@@ -163,23 +178,23 @@ impl Guest for Plugin {
     }
 
     fn remap_credentials(
-        source: DataSource,
+        &self,
         slots: Vec<String>,
         offered: &Candidates,
     ) -> Result<Vec<Assignment>, Failure> {
         let one = |slot: &str, candidate| Assignment { slot: slot.to_owned(), candidate };
-        if let Some(text) = searched(&source.name) {
+        if let Some(text) = searched(&self.source.name) {
             // Filled if it was found: there is no other way to say so from here.
             let labels: Vec<String> = (0..offered.count()).map(|index| offered.label(index)).collect();
             let found = acts::search(text) && !std::hint::black_box(labels).is_empty();
             return Ok(if found { vec![one("password", 0)] } else { Vec::new() });
         }
-        match source.name.as_str() {
+        match self.source.name.as_str() {
             "index" => Ok(vec![one("password", offered.count())]),
             "label" => Ok(vec![one(&offered.label(offered.count()), 0)]),
             "other-slot" => Ok(vec![one("other", 0)]),
             "slot-twice" => Ok(vec![one("password", 0), one("password", 0)]),
-            _ => Serve::<Decent>::remap_credentials(source, slots, offered),
+            _ => self.decent.remap_credentials(slots, offered),
         }
     }
 }

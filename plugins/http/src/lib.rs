@@ -16,8 +16,8 @@ impl Family for Http {
         kinds::KINDS
     }
 
-    fn traits(spec: &KindSpec, options: &Options) -> Traits {
-        let urls: Vec<_> = kinds::URLS.iter().filter_map(|key| options.text(&spec.at(key))).collect();
+    fn traits(_spec: &KindSpec, options: &Options<'_>) -> Traits {
+        let urls: Vec<_> = kinds::URLS.iter().filter_map(|key| options.text(key)).collect();
         let schemes: Vec<_> = urls.iter().filter_map(|url| encrypted(url)).collect();
         Traits {
             endpoints: urls.iter().filter_map(|url| origin(url)).collect(),
@@ -27,22 +27,21 @@ impl Family for Http {
             } else {
                 (!urls.is_empty() && schemes.len() == urls.len()).then_some(true)
             },
-            account: kinds::ACCOUNTS.iter().find_map(|key| options.text(&spec.at(key))),
+            account: kinds::ACCOUNTS.iter().find_map(|key| options.text(key)),
             privileged: None,
         }
     }
 
-    fn notes(spec: &KindSpec, options: &Options, target: &Environment) -> Vec<Finding> {
+    fn notes(spec: &KindSpec, options: &Options<'_>, _traits: &Traits, target: &Environment) -> Vec<Finding> {
         kinds::URLS
             .iter()
-            .map(|key| spec.at(key))
-            .filter(|at| options.text(at).is_some_and(|url| encrypted(&url) == Some(false)))
-            .map(|at| {
+            .filter(|key| options.text(key).is_some_and(|url| encrypted(&url) == Some(false)))
+            .map(|key| {
                 let message = format!("requests from {} are not encrypted", target.name);
                 finding(
                     Severity::Warning,
                     "tls.off",
-                    Some(&at),
+                    Some(&spec.at(key)),
                     &message,
                     "bind a URL that begins with `https`",
                 )

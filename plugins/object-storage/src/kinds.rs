@@ -85,17 +85,17 @@ const LOWCODER_PRIVATE_KEY: &[SlotSpec] =
     &[secret("private-key", "privateKey", "The service account's JSON with its private key").required()];
 
 /// Where a source connects to.
-pub(crate) fn endpoint(spec: &KindSpec, options: &Options) -> Option<String> {
+pub(crate) fn endpoint(spec: &KindSpec, options: &Options<'_>) -> Option<String> {
     if spec.name == "gcs" || spec.name == "googleCloudStorage" {
         return Some("https://storage.googleapis.com".to_owned());
     }
-    if let Some(host) = options.text(&spec.at("host")) {
-        let port = options.text(&spec.at("port")).unwrap_or_else(|| "9000".to_owned());
+    if let Some(host) = options.text("host") {
+        let port = options.text("port").unwrap_or_else(|| "9000".to_owned());
         return Some(format!("{host}:{port}"));
     }
-    let own = ["endpoint", "endpointUrl", "endPoint"].into_iter().find_map(|key| options.text(&spec.at(key)));
+    let own = ["endpoint", "endpointUrl", "endPoint"].into_iter().find_map(|key| options.text(key));
     own.or_else(|| {
-        let region = options.text(&spec.at("region"))?;
+        let region = options.text("region")?;
         (spec.name == "s3").then(|| format!("https://s3.{region}.amazonaws.com"))
     })
 }

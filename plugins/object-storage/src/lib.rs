@@ -20,14 +20,14 @@ impl Family for ObjectStorage {
         kinds::KINDS
     }
 
-    fn traits(spec: &KindSpec, options: &Options) -> Traits {
+    fn traits(spec: &KindSpec, options: &Options<'_>) -> Traits {
         let endpoint = kinds::endpoint(spec, options);
-        let account = ["access_key", "accessKey"].into_iter().find_map(|key| options.text(&spec.at(key)));
+        let account = ["access_key", "accessKey"].into_iter().find_map(|key| options.text(key));
         Traits {
             tls: match &endpoint {
                 Some(at) if at.starts_with("http://") => Some(false),
                 Some(at) if at.starts_with("https://") => Some(true),
-                _ => options.flag(&spec.at("ssl_enabled")),
+                _ => options.flag("ssl_enabled"),
             },
             endpoints: endpoint.into_iter().collect(),
             privileged: account.as_deref().filter(|_| spec.name == "minio").map(|a| MINIO_ROOT.contains(&a)),
@@ -35,8 +35,12 @@ impl Family for ObjectStorage {
         }
     }
 
-    fn notes(spec: &KindSpec, options: &Options, target: &Environment) -> Vec<Finding> {
-        let traits = Self::traits(spec, options);
+    fn notes(
+        _spec: &KindSpec,
+        _options: &Options<'_>,
+        traits: &Traits,
+        target: &Environment,
+    ) -> Vec<Finding> {
         let mut notes = Vec::new();
         if traits.tls == Some(false) {
             let message = format!("the connection to the store in {} is not encrypted", target.name);

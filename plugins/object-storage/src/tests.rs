@@ -1,10 +1,11 @@
+use sluice_guest::options::{Leaves, Side};
 use sluice_guest::{OptionLeaf, Scalar, Value};
 
 use super::*;
 
 #[test]
 fn traits_follow_from_the_options() {
-    for (name, leaves, endpoint, tls, privileged) in [
+    for (name, given, endpoint, tls, privileged) in [
         ("gcs", vec![], Some("https://storage.googleapis.com"), Some(true), None),
         (
             "minio",
@@ -28,8 +29,9 @@ fn traits_follow_from_the_options() {
             value: Value::Plain(Scalar::Text((*text).to_owned())),
         };
         let spec = ObjectStorage::kinds().iter().find(|spec| spec.name == name).unwrap();
-        let traits = ObjectStorage::traits(spec, &Options::new(leaves.iter().map(leaf).collect()));
-        assert_eq!(traits.endpoints.first().map(String::as_str), endpoint, "{leaves:?}");
-        assert_eq!((traits.tls, traits.privileged), (tls, privileged), "{leaves:?}");
+        let leaves = Leaves::new(spec, given.iter().map(leaf).collect());
+        let traits = ObjectStorage::traits(spec, &leaves.options(Side::Binding));
+        assert_eq!(traits.endpoints.first().map(String::as_str), endpoint, "{given:?}");
+        assert_eq!((traits.tls, traits.privileged), (tls, privileged), "{given:?}");
     }
 }

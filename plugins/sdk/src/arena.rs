@@ -1,21 +1,27 @@
 //! The guests' allocator: it hands out memory from front to back and takes none back.
 //!
-//! An instance lives for one call and is thrown away whole, so freeing is work for nothing; a
-//! call's allocations are bounded by the host's limits on options and memory. Measured, it takes
-//! a sixth off the fuel of a call.
+//! An instance lives for one render and is thrown away whole, so freeing is work for nothing; a
+//! render's allocations are bounded by the host's limits on options and memory. Growing memory is
+//! a call to the operating system, and one more when the instance is gone, so the first room is
+//! part of the memory that an instance begins with.
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 
 /// Bytes of a page of Wasm memory.
 const PAGE: usize = 65_536;
 
-/// Pages that are asked for at a time at least. Four: what a call of 20 options takes.
-const STEP: usize = 4;
+/// Bytes of the first room: five times what a render of 40 leaves takes. What is not touched costs
+/// nothing.
+const FIRST: usize = 4 * PAGE;
+
+/// Pages that are asked for at a time at least, beyond that.
+const STEP: usize = 16;
 
 /// The allocator.
 #[derive(Debug)]
 pub struct Arena {
+    first: UnsafeCell<[u8; FIRST]>,
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -25,24 +31,30 @@ pub struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// An arena without memory, which asks for it at the first allocation.
+    /// An arena that has handed out nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { next: Cell::new(0), end: Cell::new(0) }
+        Self { first: UnsafeCell::new([0; FIRST]), next: Cell::new(0), end: Cell::new(0) }
     }
 
-    /// Room from `start` on for `size` bytes, or `None` where the host gives no more memory.
+    /// Room for `size` bytes: from `start` on or, where that is not to be had, in fresh memory.
+    /// `None` where the host gives no more.
     fn room(&self, start: usize, size: usize) -> Option<usize> {
         let end = start.checked_add(size)?;
-        if end > self.end.get() {
-            let pages = (end - self.end.get()).div_ceil(PAGE).max(STEP);
-            let before = core::arch::wasm32::memory_grow::<0>(pages);
-            if before == usize::MAX {
-                return None;
-            }
-            self.end.set((before + pages).checked_mul(PAGE)?);
+        if end <= self.end.get() {
+            self.next.set(end);
+            return Some(start);
         }
-        self.next.set(end);
+        let memory_end = core::arch::wasm32::memory_size::<0>() * PAGE;
+        // Behind the first room the linker may have put something else.
+        let is_last = self.end.get() == memory_end;
+        let (start, missing) = if is_last { (start, end - memory_end) } else { (memory_end, size) };
+        let pages = missing.div_ceil(PAGE).max(STEP);
+        if core::arch::wasm32::memory_grow::<0>(pages) == usize::MAX {
+            return None;
+        }
+        self.end.set(memory_end.checked_add(pages * PAGE)?);
+        self.next.set(start + size);
         Some(start)
     }
 }
@@ -54,15 +66,15 @@ impl Default for Arena {
 }
 
 #[allow(unsafe_code, reason = "the trait of allocators is unsafe")]
-// SAFETY: every block lies in memory that was grown for this arena alone, behind the last block,
-// aligned as asked; `next` goes back only over the last block, which is then free.
+// SAFETY: every block lies in the first room or in memory that was grown for this arena alone,
+// behind the last block, aligned as asked (fresh memory begins with a page); `next` goes back only
+// over the last block, which is then free.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.end.get() == 0 {
-            // What the linker laid out ends here; all that is grown later is the arena's.
-            let end = core::arch::wasm32::memory_size::<0>() * PAGE;
-            self.next.set(end);
-            self.end.set(end);
+            let first = self.first.get() as usize;
+            self.next.set(first);
+            self.end.set(first + FIRST);
         }
         let start = self.next.get().next_multiple_of(layout.align());
         self.room(start, layout.size()).map_or(std::ptr::null_mut(), |start| start as *mut u8)
@@ -75,19 +87,17 @@ unsafe impl GlobalAlloc for Arena {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if block as usize + layout.size() == self.next.get() {
-            return self.room(block as usize, size).map_or(std::ptr::null_mut(), |_| block);
-        }
         if size <= layout.size() {
             return block;
         }
-        // SAFETY: a fresh block of the larger size, which cannot overlap the old one.
-        unsafe {
-            let fresh = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-            if !fresh.is_null() {
-                std::ptr::copy_nonoverlapping(block, fresh, layout.size());
-            }
-            fresh
+        let is_last = block as usize + layout.size() == self.next.get();
+        let start = if is_last { block as usize } else { self.next.get().next_multiple_of(layout.align()) };
+        let Some(start) = self.room(start, size) else { return std::ptr::null_mut() };
+        let start = start as *mut u8;
+        if start != block {
+            // SAFETY: a fresh block of the larger size, behind the old one.
+            unsafe { std::ptr::copy_nonoverlapping(block, start, layout.size()) };
         }
+        start
     }
 }

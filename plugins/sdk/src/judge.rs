@@ -30,16 +30,15 @@ pub fn passed(findings: Vec<Finding>) -> Result<Vec<Finding>, Failure> {
 
 /// What is wrong or odd about options, by the kind's table.
 #[must_use]
-pub fn options(spec: &KindSpec, options: &Options) -> Vec<Finding> {
+pub fn options(options: &Options<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (at, value) in options.iter().filter(|(at, _)| !at.is_empty()) {
-        let found = spec.find(at);
-        if found.is_unknown() {
+    for entry in options.iter().filter(|entry| !entry.at.is_empty()) {
+        if entry.found.is_unknown() {
             let message = "this option is not known for the kind; the environment owns it";
-            findings.push(finding(Severity::Note, "option.unknown", Some(at), message, ""));
+            findings.push(finding(Severity::Note, "option.unknown", Some(entry.at), message, ""));
         }
-        if let Some(option) = found.option {
-            findings.extend(ill_typed(option, found.deeper, at, value));
+        if let Some(option) = entry.found.option {
+            findings.extend(ill_typed(option, entry.found.deeper, entry.at, entry.value));
         }
     }
     findings
@@ -97,15 +96,14 @@ fn ill_typed(option: &OptionSpec, deeper: bool, leaf: &str, value: &Value) -> Op
 
 /// The pointers of required options that say nothing in the rendered source.
 #[must_use]
-pub fn missing(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Vec<String> {
-    let any = |options: &Options, key: &str| options.within(&spec.at(key)).any(|(_, value)| !is_blank(value));
-    let says = |key: &str| any(rendered, key);
+pub fn missing(spec: &'static KindSpec, bundle: &Options<'_>, rendered: &Options<'_>) -> Vec<String> {
+    let says_other = |key: &str| spec.options().any(|other| other.key == key && rendered.says(other));
     spec.options()
         .filter(|option| match option.need {
             Need::Optional => false,
-            Need::Required => !says(option.key),
-            Need::LikeBundle => !says(option.key) && any(bundle, option.key),
-            Need::Unless(other) => !says(option.key) && !says(other),
+            Need::Required => !rendered.says(option),
+            Need::LikeBundle => !rendered.says(option) && bundle.says(option),
+            Need::Unless(other) => !rendered.says(option) && !says_other(other),
         })
         .map(|option| spec.at(option.key))
         .collect()
@@ -115,13 +113,12 @@ pub fn missing(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Vec<Str
 /// options that must differ are there and equal. Expressions are left alone, since each
 /// environment gives them a value of its own.
 #[must_use]
-pub fn same_place(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Option<Finding> {
-    let keys: Vec<_> = spec.options().filter(|o| o.across == Sameness::MustDiffer).map(|o| o.key).collect();
-    let at: Vec<_> = keys.iter().map(|key| spec.at(key)).collect();
+pub fn same_place(spec: &KindSpec, bundle: &Options<'_>, rendered: &Options<'_>) -> Option<Finding> {
+    let place = || spec.options().filter(|o| o.across == Sameness::MustDiffer).map(|o| o.key);
     let is_expression = |value: &Value| matches!(value, Value::Composed(parts) if parts.iter().any(|part| matches!(part, Part::Expression(_))));
     let mut said = false;
-    for at in &at {
-        match (bundle.get(at).filter(|v| !is_blank(v)), rendered.get(at).filter(|v| !is_blank(v))) {
+    for key in place() {
+        match (bundle.get(key).filter(|v| !is_blank(v)), rendered.get(key).filter(|v| !is_blank(v))) {
             (None, None) => {}
             (Some(a), Some(b)) if same(a, b) && !is_expression(a) => said = true,
             _ => return None,
@@ -130,9 +127,10 @@ pub fn same_place(spec: &KindSpec, bundle: &Options, rendered: &Options) -> Opti
     said.then(|| {
         let message = format!(
             "the target would connect to the same place as the source environment: `{}` equal its options",
-            keys.join("`, `")
+            place().collect::<Vec<_>>().join("`, `")
         );
         let fix = "bind the target's own place";
-        finding(Severity::Error, "option.must-differ", at.first().map(String::as_str), &message, fix)
+        let at = place().next().map(|key| spec.at(key));
+        finding(Severity::Error, "option.must-differ", at.as_deref(), &message, fix)
     })
 }

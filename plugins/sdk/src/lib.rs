@@ -45,16 +45,19 @@ pub mod bindings {
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
-pub use bindings::exports::sluice::plugin::transforming::{Assignment, Guest, Traits, Transformed};
+pub use bindings::exports::sluice::plugin::transforming::{
+    Assignment, Guest, GuestRendering, Traits, Transformed,
+};
 pub use bindings::sluice::plugin::secrets::Candidates;
 pub use bindings::sluice::plugin::types::{
     DataSource, Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf,
     OptionType, Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
 };
 
-use crate::options::Options;
+use crate::options::{Leaves, Options, Side};
 use crate::spec::KindSpec;
 
 /// A family of kinds that one plugin serves.
@@ -63,66 +66,96 @@ pub trait Family {
     fn kinds() -> &'static [KindSpec];
 
     /// What policies want to know of a rendered source.
-    fn traits(spec: &KindSpec, options: &Options) -> Traits;
+    fn traits(spec: &KindSpec, options: &Options<'_>) -> Traits;
 
-    /// What the table cannot say about a rendered source. `target` is where it goes.
-    fn notes(spec: &KindSpec, options: &Options, target: &Environment) -> Vec<Finding>;
+    /// What the table cannot say about a rendered source with these traits. `target` is where it
+    /// goes.
+    fn notes(spec: &KindSpec, options: &Options<'_>, traits: &Traits, target: &Environment) -> Vec<Finding>;
 }
 
 /// The guest of a family: what `export!` takes.
 #[derive(Debug)]
 pub struct Serve<F>(PhantomData<F>);
 
-impl<F: Family> Serve<F> {
-    fn spec(kind: &Kind) -> Result<&'static KindSpec, Failure> {
-        F::kinds()
-            .iter()
-            .find(|spec| spec.platform.name() == kind.platform && spec.name == kind.name)
-            .ok_or(Failure::UnsupportedKind)
-    }
-}
+impl<F: Family + 'static> Guest for Serve<F> {
+    type Rendering = Rendering<F>;
 
-impl<F: Family> Guest for Serve<F> {
     fn describe() -> Vec<KindDescription> {
         F::kinds().iter().map(KindSpec::describe).collect()
     }
+}
 
-    fn validate(source: DataSource) -> Result<Vec<Finding>, Failure> {
-        let spec = Self::spec(&source.kind)?;
-        judge::passed(judge::options(spec, &Options::new(source.options)))
+/// One data source on its way to its target.
+#[derive(Debug)]
+pub struct Rendering<F> {
+    family: PhantomData<F>,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The data source without its options.
+    source: DataSource,
+    /// The table of its kind with its options; `None` where no table has the kind.
+    bundle: Option<(&'static KindSpec, Leaves)>,
+    /// The slots that the rendered source cannot do without.
+    needed: Vec<&'static str>,
+}
+
+impl<F: Family + 'static> GuestRendering for Rendering<F> {
+    fn new(mut source: DataSource) -> Self {
+        let options = std::mem::take(&mut source.options);
+        let mut kinds = F::kinds().iter();
+        let spec = kinds.find(|s| s.name == source.kind.name && s.platform.name() == source.kind.platform);
+        let bundle = spec.map(|spec| (spec, Leaves::new(spec, options)));
+        Self { family: PhantomData, state: RefCell::new(State { source, bundle, needed: Vec::new() }) }
+    }
+
+    fn validate(&self) -> Result<Vec<Finding>, Failure> {
+        let state = self.state.borrow();
+        let (_, bundle) = state.bundle.as_ref().ok_or(Failure::UnsupportedKind)?;
+        judge::passed(judge::options(&bundle.options(Side::Bundle)))
     }
 
     fn transform(
-        source: DataSource,
+        &self,
         _from: Environment,
         target: Environment,
         binding: Vec<OptionLeaf>,
     ) -> Result<Transformed, Failure> {
-        let spec = Self::spec(&source.kind)?;
-        let (bundle, binding) = (Options::new(source.options), Options::new(binding));
-        let (rendered, mut notes) = merge::merge(spec, &bundle, binding)?;
+        let State { source, bundle, needed } = &mut *self.state.borrow_mut();
+        let (spec, leaves) = bundle.as_mut().ok_or(Failure::UnsupportedKind)?;
+        let mut bound = Leaves::new(spec, binding);
+        let (bundle, binding) = (leaves.options(Side::Bundle), bound.options(Side::Binding));
+        let (rendered, mut notes) = merge::merge(&bundle, &binding)?;
         let missing = judge::missing(spec, &bundle, &rendered);
         if !missing.is_empty() {
             return Err(Failure::Incomplete(missing));
         }
-        notes.extend(judge::passed(judge::options(spec, &rendered))?);
+        notes.extend(judge::passed(judge::options(&rendered))?);
         notes.extend(judge::same_place(spec, &bundle, &rendered));
-        notes.extend(F::notes(spec, &rendered, &target));
         let traits = F::traits(spec, &rendered);
-        Ok(Transformed { source: DataSource { options: rendered.into_leaves(), ..source }, traits, notes })
+        notes.extend(F::notes(spec, &rendered, &traits, &target));
+        needed.extend(remap::needed(spec, &rendered));
+        let origins: Vec<_> = rendered.iter().map(|entry| entry.origin).collect();
+        let options = origins.into_iter().filter_map(|(side, index)| match side {
+            Side::Bundle => leaves.take(index),
+            Side::Binding => bound.take(index),
+        });
+        let source = DataSource { options: options.collect(), ..source.clone() };
+        Ok(Transformed { source, traits, notes })
     }
 
     fn remap_credentials(
-        source: DataSource,
+        &self,
         slots: Vec<String>,
         offered: &Candidates,
     ) -> Result<Vec<Assignment>, Failure> {
         let candidates: Vec<_> = (0..offered.count())
             .map(|index| remap::Candidate { label: offered.label(index), age_days: offered.age_days(index) })
             .collect();
-        let spec = Self::spec(&source.kind)?;
         let assigned = remap::assign(&slots, &candidates);
-        let missing = remap::missing(spec, &Options::new(source.options), &slots, &assigned);
+        let missing = remap::missing(&self.state.borrow().needed, &slots, &assigned);
         if missing.is_empty() { Ok(assigned) } else { Err(Failure::Incomplete(missing)) }
     }
 }

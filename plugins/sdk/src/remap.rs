@@ -2,7 +2,7 @@
 
 use crate::Assignment;
 use crate::options::Options;
-use crate::spec::KindSpec;
+use crate::spec::{KindSpec, SlotSpec};
 
 /// A secret that is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,27 +31,32 @@ pub fn assign(slots: &[String], offered: &[Candidate]) -> Vec<Assignment> {
         .collect()
 }
 
-/// The slots among those asked for that nothing fills and that the source, as it is configured,
-/// cannot do without.
-#[must_use]
-pub fn missing(spec: &KindSpec, options: &Options, slots: &[String], assigned: &[Assignment]) -> Vec<String> {
-    let is_needed = |slot: &&String| {
-        spec.slots.iter().flat_map(|group| group.iter()).any(|known| {
-            known.name == slot.as_str()
-                && (known.required
-                    || known.needed_when.is_some_and(|(key, is)| {
-                        options.text(&spec.at(key)).is_some_and(|text| is.contains(&text.as_str()))
-                    }))
-        })
+/// The slots that a source, as it is configured, cannot do without.
+pub fn needed(spec: &KindSpec, options: &Options<'_>) -> impl Iterator<Item = &'static str> {
+    let is_needed = |slot: &&SlotSpec| {
+        slot.required
+            || slot
+                .needed_when
+                .is_some_and(|(key, is)| options.text(key).is_some_and(|text| is.contains(&text.as_str())))
     };
+    spec.slots().filter(is_needed).map(|slot| slot.name)
+}
+
+/// The slots among those asked for that are needed and that nothing fills.
+#[must_use]
+pub fn missing(needed: &[&str], slots: &[String], assigned: &[Assignment]) -> Vec<String> {
     let is_filled = |slot: &String| assigned.iter().any(|assignment| assignment.slot == *slot);
-    slots.iter().filter(|slot| !is_filled(slot)).filter(is_needed).cloned().collect()
+    slots.iter().filter(|slot| needed.contains(&slot.as_str()) && !is_filled(slot)).cloned().collect()
 }
 
 /// A name without what people spell differently: letters in lower case and digits stay, all else
 /// goes, so that `client_secret`, `Client Secret` and `client-secret` are one.
 #[must_use]
 pub fn plain(name: &str) -> String {
+    if name.is_ascii() {
+        let plain = name.bytes().filter(u8::is_ascii_alphanumeric);
+        return plain.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    }
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

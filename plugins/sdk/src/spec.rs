@@ -240,7 +240,7 @@ impl KindSpec {
     pub fn find(&self, leaf: &str) -> Found {
         let Some(body) = leaf.strip_prefix('/') else { return Found::default() };
         let (key, deeper) = match self.platform {
-            Platform::ToolJet => match body.split_once('/') {
+            Platform::ToolJet => match first_token(body) {
                 Some((_, "encrypted")) => return Found { envelope: true, ..Found::default() },
                 Some((key, "value")) => (key, false),
                 Some((key, rest)) if rest.starts_with("value/") => (key, true),
@@ -249,15 +249,17 @@ impl KindSpec {
             Platform::Lowcoder => (body, false),
         };
         let found = self.keyed(key, deeper);
+        if self.platform != Platform::Lowcoder || !found.is_unknown() {
+            return found;
+        }
         // A key of Lowcoder may have several tokens, and so may what lies inside it.
-        let inside = self.platform == Platform::Lowcoder && found.is_unknown();
-        let outer = body.rmatch_indices('/').filter(|_| inside).filter_map(|(end, _)| body.get(..end));
+        let outer = body.rmatch_indices('/').filter_map(|(end, _)| body.get(..end));
         outer.map(|key| self.keyed(key, true)).find(|found| !found.is_unknown()).unwrap_or(found)
     }
 
     fn keyed(&self, key: &str, deeper: bool) -> Found {
-        let option = self.options().find(|option| option.key == key);
-        let slot = self.slots().find(|slot| slot.key == key);
+        let option = first(self.options, |option| is_key(option.key, key));
+        let slot = first(self.slots, |slot| is_key(slot.key, key));
         Found { option, slot, deeper, envelope: false }
     }
 
@@ -296,6 +298,29 @@ impl KindSpec {
             options: self.options().map(option).chain(envelope).collect(),
         }
     }
+}
+
+/// A pointer's first token and what follows it.
+fn first_token(body: &str) -> Option<(&str, &str)> {
+    // A search for a character would cost several times what these few bytes do.
+    let end = body.bytes().position(|byte| byte == b'/')?;
+    Some((body.get(..end)?, body.get(end + 1..)?))
+}
+
+/// Whether two keys are the same. Most are told apart by their length or their last byte.
+pub(crate) fn is_key(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.as_bytes().last() == b.as_bytes().last() && a == b
+}
+
+fn first<T>(groups: &'static [&'static [T]], is: impl Fn(&T) -> bool) -> Option<&'static T> {
+    for group in groups {
+        for item in *group {
+            if is(item) {
+                return Some(item);
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

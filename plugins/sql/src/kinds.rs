@@ -141,16 +141,13 @@ const SSH_SECRETS: &[SlotSpec] = &[
 ];
 
 /// The account that a source connects as.
-pub(crate) fn account(spec: &KindSpec, options: &Options) -> Option<String> {
-    ["username", "user"].into_iter().find_map(|key| options.text(&spec.at(key)))
+pub(crate) fn account(options: &Options<'_>) -> Option<String> {
+    ["username", "user"].into_iter().find_map(|key| options.text(key))
 }
 
-/// Where the kind says whether the connection is encrypted.
-pub(crate) fn tls_at(spec: &KindSpec) -> Option<String> {
-    spec.options()
-        .map(|o| o.key)
-        .find(|key| matches!(*key, "ssl_enabled" | "usingSsl" | "azure"))
-        .map(|key| spec.at(key))
+/// The option that says whether the connection is encrypted.
+pub(crate) fn tls_key(spec: &KindSpec) -> Option<&'static str> {
+    spec.options().map(|o| o.key).find(|key| matches!(*key, "ssl_enabled" | "usingSsl" | "azure"))
 }
 
 /// The database's port where the options name none.

@@ -21,8 +21,8 @@ impl Family for Sql {
         kinds::KINDS
     }
 
-    fn traits(spec: &KindSpec, options: &Options) -> Traits {
-        let account = kinds::account(spec, options);
+    fn traits(spec: &KindSpec, options: &Options<'_>) -> Traits {
+        let account = kinds::account(options);
         Traits {
             endpoints: endpoint(spec, options).into_iter().collect(),
             tls: tls(spec, options),
@@ -31,15 +31,14 @@ impl Family for Sql {
         }
     }
 
-    fn notes(spec: &KindSpec, options: &Options, target: &Environment) -> Vec<Finding> {
-        let traits = Self::traits(spec, options);
+    fn notes(spec: &KindSpec, _options: &Options<'_>, traits: &Traits, target: &Environment) -> Vec<Finding> {
         let mut notes = Vec::new();
         if traits.tls == Some(false) {
             let message = format!("the connection to the database in {} is not encrypted", target.name);
             notes.push(finding(
                 Severity::Warning,
                 "tls.off",
-                kinds::tls_at(spec).as_deref(),
+                kinds::tls_key(spec).map(|key| spec.at(key)).as_deref(),
                 &message,
                 "turn TLS on in the first environment and cut a version",
             ));
@@ -54,12 +53,12 @@ impl Family for Sql {
 }
 
 /// `host:port`, with the database's usual port where the options name none.
-fn endpoint(spec: &KindSpec, options: &Options) -> Option<String> {
-    if let Some(host) = options.text(&spec.at("host")) {
-        let port = options.text(&spec.at("port")).unwrap_or_else(|| kinds::usual_port(spec).to_owned());
+fn endpoint(spec: &KindSpec, options: &Options<'_>) -> Option<String> {
+    if let Some(host) = options.text("host") {
+        let port = options.text("port").unwrap_or_else(|| kinds::usual_port(spec).to_owned());
         return Some(format!("{host}:{port}"));
     }
-    let uri = options.text(&spec.at("connection_string"))?;
+    let uri = options.text("connection_string")?;
     let after_scheme = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
     let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -69,11 +68,11 @@ fn endpoint(spec: &KindSpec, options: &Options) -> Option<String> {
 }
 
 /// What the kind's TLS switch says.
-fn tls(spec: &KindSpec, options: &Options) -> Option<bool> {
-    let at = kinds::tls_at(spec)?;
+fn tls(spec: &KindSpec, options: &Options<'_>) -> Option<bool> {
+    let key = kinds::tls_key(spec)?;
     // Both platforms take an absent or empty switch as off.
-    match options.get(&at) {
-        Some(value) if !is_blank(value) => options.flag(&at),
+    match options.get(key) {
+        Some(value) if !is_blank(value) => options.flag(key),
         _ => Some(false),
     }
 }

@@ -1,3 +1,4 @@
+use sluice_guest::options::{Leaves, Side};
 use sluice_guest::{OptionLeaf, Part, Scalar, Value};
 
 use super::*;
@@ -6,24 +7,26 @@ fn spec(name: &str) -> &'static KindSpec {
     Sql::kinds().iter().find(|spec| spec.name == name).unwrap()
 }
 
-fn options(leaves: &[(&str, &str)]) -> Options {
+fn leaves(name: &str, leaves: &[(&str, &str)]) -> Leaves {
     let leaf = |(at, text): &(&str, &str)| OptionLeaf {
         at: (*at).to_owned(),
         value: Value::Plain(Scalar::Text((*text).to_owned())),
     };
-    Options::new(leaves.iter().map(leaf).collect())
+    Leaves::new(spec(name), leaves.iter().map(leaf).collect())
 }
 
 #[test]
 fn finds_where_a_source_connects_to() {
-    for (name, leaves, expected) in [
+    for (name, given, expected) in [
         ("postgresql", vec![("/host/value", "db")], Some("db:5432")),
         ("postgresql", vec![("/host/value", "db"), ("/port/value", "1")], Some("db:1")),
         ("postgresql", vec![("/connection_string/value", "postgres://u@db:7/x?y")], Some("db:7")),
         ("postgresql", vec![("/connection_string/value", "postgres://db/x")], Some("db:5432")),
         ("mssql", vec![("/host/value", "")], None),
     ] {
-        assert_eq!(endpoint(spec(name), &options(&leaves)).as_deref(), expected, "{leaves:?}");
+        let leaves = leaves(name, &given);
+        let found = endpoint(spec(name), &leaves.options(Side::Binding));
+        assert_eq!(found.as_deref(), expected, "{given:?}");
     }
 }
 
@@ -36,15 +39,21 @@ fn an_endpoint_shows_expressions_and_never_a_password() {
         Part::Expression("constants.HOST".into()),
     ];
     let leaf = OptionLeaf { at: "/connection_string/value".into(), value: Value::Composed(parts) };
-    let found = endpoint(spec("postgresql"), &Options::new(vec![leaf]));
+    let leaves = Leaves::new(spec("postgresql"), vec![leaf]);
+    let found = endpoint(spec("postgresql"), &leaves.options(Side::Binding));
     assert_eq!(found.as_deref(), Some("{{constants.HOST}}:5432"));
 }
 
 #[test]
 fn an_absent_or_empty_switch_is_off() {
-    assert_eq!(tls(spec("postgresql"), &options(&[])), Some(false));
-    assert_eq!(tls(spec("postgresql"), &options(&[("/ssl_enabled/value", "true")])), Some(true));
-    assert_eq!(tls(spec("mssql"), &options(&[("/azure/value", "")])), Some(false));
+    for (name, given, expected) in [
+        ("postgresql", vec![], Some(false)),
+        ("postgresql", vec![("/ssl_enabled/value", "true")], Some(true)),
+        ("mssql", vec![("/azure/value", "")], Some(false)),
+    ] {
+        let leaves = leaves(name, &given);
+        assert_eq!(tls(spec(name), &leaves.options(Side::Binding)), expected, "{name} {given:?}");
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What a plugin's answer is held to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sluice_model::{SecretRef, SlotName};
+use sluice_model::{SecretRef, SlotName, content};
 
 use crate::contract::{self, Part, Scalar, Value as Wire};
 use crate::describe::{KindDescription, OptionType};
@@ -14,13 +14,25 @@ use crate::render::{Candidate, RenderInput};
 /// The options that an answer must have, worked out by the host from the same input.
 pub(crate) struct Expected<'d, 'v> {
     description: &'d KindDescription,
-    leaves: BTreeMap<&'v str, Leaf<'v>>,
+    source: Leaves<'v>,
+    binding: Leaves<'v>,
+    /// Sorted by pointer.
+    leaves: Vec<Leaf<'v>>,
 }
 
 struct Leaf<'v> {
+    at: &'v str,
     origin: Origin,
     wire: &'v Wire,
     json: &'v Value,
+}
+
+/// An answer that is what it must be.
+pub(crate) struct Accepted<'v> {
+    /// The rendered options.
+    pub(crate) options: Value,
+    /// Their slots that people have confirmed to be secrets, each once, with where it stands first.
+    pub(crate) slots: Vec<(&'v str, SlotName)>,
 }
 
 /// Where an expected leaf comes from.
@@ -38,10 +50,10 @@ impl<'d, 'v> Expected<'d, 'v> {
     /// What must come from the bundle, what from the binding, and the slots that stay.
     pub(crate) fn new(
         description: &'d KindDescription,
-        source: &'v Leaves<'v>,
-        binding: &'v Leaves<'v>,
+        source: Leaves<'v>,
+        binding: Leaves<'v>,
     ) -> Result<Self, Reason> {
-        let mut leaves = BTreeMap::new();
+        let mut leaves = Vec::with_capacity(source.len() + binding.len());
         for (at, wire, json) in source.iter() {
             let is_slot =
                 matches!(wire, Wire::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
@@ -52,23 +64,31 @@ impl<'d, 'v> Expected<'d, 'v> {
             } else {
                 continue;
             };
-            leaves.insert(at, Leaf { origin, wire, json });
+            leaves.push(Leaf { at, origin, wire, json });
         }
         for (at, wire, json) in binding.iter().filter(|(at, ..)| description.is_owned(at)) {
-            leaves.insert(at, Leaf { origin: Origin::Binding, wire, json });
+            leaves.push(Leaf { at, origin: Origin::Binding, wire, json });
         }
-        Self { description, leaves }.unfolded()
+        // No pointer is there twice: a leaf is either owned or not, and a slot stays only where
+        // the binding has nothing.
+        leaves.sort_by_key(|leaf| leaf.at);
+        Self { description, source, binding, leaves }.unfolded()
     }
 
     /// Without empty lists and objects that have got members from the other side.
     fn unfolded(mut self) -> Result<Self, Reason> {
-        for at in leaf::with_members(self.leaves.keys().copied()) {
-            match self.leaves.remove(at).map(|leaf| leaf.wire) {
-                Some(Wire::Plain(Scalar::EmptyObject | Scalar::EmptyList)) => {}
-                _ => return Err(Reason::Clash { at: at.to_owned() }),
-            }
+        let outer = leaf::with_members(self.leaves.iter().map(|leaf| leaf.at));
+        let mut clash = None;
+        if !outer.is_empty() {
+            self.leaves.retain(|leaf| {
+                let is_outer = outer.contains(&leaf.at);
+                if is_outer && !matches!(leaf.wire, Wire::Plain(Scalar::EmptyObject | Scalar::EmptyList)) {
+                    clash.get_or_insert(leaf.at);
+                }
+                !is_outer
+            });
         }
-        Ok(self)
+        clash.map_or(Ok(self), |at| Err(Reason::Clash { at: at.to_owned() }))
     }
 
     /// Compares an answer with what it must be, and gives the rendered options.
@@ -79,9 +99,7 @@ impl<'d, 'v> Expected<'d, 'v> {
         &self,
         asked: &contract::DataSource,
         answer: &contract::DataSource,
-        source: &Leaves<'_>,
-        binding: &Leaves<'_>,
-    ) -> Result<Value, Reason> {
+    ) -> Result<Accepted<'v>, Reason> {
         let same = [
             ("kind", answer.kind == asked.kind),
             ("identity", answer.logical_id == asked.logical_id),
@@ -90,27 +108,55 @@ impl<'d, 'v> Expected<'d, 'v> {
         if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
             return Err(Reason::IdentityChanged(what));
         }
-        let mut seen = BTreeSet::new();
-        let mut options = Vec::with_capacity(answer.options.len().min(self.leaves.len()));
+        let mut options: Vec<_> = self.leaves.iter().map(|leaf| (leaf.at, None)).collect();
+        // Where the next leaf is looked for first: a plugin that keeps the order is the rule.
+        let mut next = 0;
         for contract::OptionLeaf { at, value } in &answer.options {
-            if !seen.insert(at.as_str()) {
+            let index = self.position(at, next);
+            let found =
+                index.and_then(|index| Some((index, self.leaves.get(index)?, options.get_mut(index)?)));
+            let Some((index, leaf, (_, place))) = found else {
+                return Err(self.refused(at, value, None));
+            };
+            next = index + 1;
+            if place.is_some() {
                 return Err(Reason::Twice { at: shown(at) });
             }
-            let leaf = self.leaves.get(at.as_str());
-            let json = match leaf {
-                Some(leaf) if leaf.wire == value => leaf.json.clone(),
-                Some(leaf) if leaf.origin == Origin::Bundle => {
-                    self.chosen(at, value).ok_or_else(|| Reason::NotTheBundles { at: shown(at) })?
-                }
-                _ => return Err(refused(at, value, leaf, source)),
-            };
-            options.push((at.as_str(), json));
+            *place = Some(if leaf.wire == value {
+                leaf.json.clone()
+            } else if leaf.origin == Origin::Bundle {
+                self.chosen(at, value).ok_or_else(|| Reason::NotTheBundles { at: shown(at) })?
+            } else {
+                return Err(self.refused(at, value, Some(leaf)));
+            });
         }
-        if let Some(at) = self.leaves.keys().find(|at| !seen.contains(*at)) {
-            return Err(Reason::LeftOut { at: shown(at) });
+        let mut rendered = Vec::with_capacity(options.len());
+        let mut slots: Vec<(&str, SlotName)> = Vec::new();
+        for (leaf, (at, json)) in self.leaves.iter().zip(options) {
+            let json = json.ok_or_else(|| Reason::LeftOut { at: shown(at) })?;
+            if matches!(leaf.wire, Wire::Composed(_)) {
+                slots.extend(content::parts(&json).unwrap_or_default().into_iter().filter_map(|part| {
+                    match part {
+                        content::Part::Slot(slot) => Some((at, slot)),
+                        content::Part::Text(_) | content::Part::Provisional(_) => None,
+                    }
+                }));
+            }
+            rendered.push((at, json));
         }
-        let is_list = |at: &str| source.lists.contains(at) || binding.lists.contains(at);
-        leaf::tree(options, is_list).map_err(|at| Reason::Clash { at })
+        let mut seen = BTreeSet::new();
+        slots.retain(|(_, slot)| seen.insert(slot.clone()));
+        let is_list = |at: &str| self.source.is_list(at) || self.binding.is_list(at);
+        let options = leaf::tree(&mut rendered, &is_list).map_err(|at| Reason::Clash { at })?;
+        Ok(Accepted { options, slots })
+    }
+
+    /// The index of the leaf at a pointer, which may well be `near`.
+    fn position(&self, at: &str, near: usize) -> Option<usize> {
+        if self.leaves.get(near).is_some_and(|leaf| leaf.at == at) {
+            return Some(near);
+        }
+        self.leaves.binary_search_by(|leaf| leaf.at.cmp(at)).ok()
     }
 
     /// What a plugin set an option to that is the same everywhere, where it may: to a flag, or to
@@ -125,15 +171,15 @@ impl<'d, 'v> Expected<'d, 'v> {
             _ => None,
         }
     }
-}
 
-fn refused(at: &str, value: &Wire, expected: Option<&Leaf<'_>>, source: &Leaves<'_>) -> Reason {
-    let of_source = source.get(at).is_some_and(|of_source| of_source == value);
-    let at = shown(at);
-    match expected {
-        _ if of_source => Reason::FromAnotherEnvironment { at },
-        Some(_) => Reason::NotTheBindings { at },
-        None => Reason::MadeUp { at },
+    fn refused(&self, at: &str, value: &Wire, expected: Option<&Leaf<'_>>) -> Reason {
+        let of_source = self.source.get(at).is_some_and(|of_source| of_source == value);
+        let at = shown(at);
+        match expected {
+            _ if of_source => Reason::FromAnotherEnvironment { at },
+            Some(_) => Reason::NotTheBindings { at },
+            None => Reason::MadeUp { at },
+        }
     }
 }
 
