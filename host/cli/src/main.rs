@@ -21,6 +21,10 @@ mod run;
 mod show;
 mod table;
 
+/// Exports are held as many small maps, which the C library of Linux is slow to free.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     run::run(std::env::args_os().collect())
 }

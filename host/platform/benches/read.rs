@@ -7,9 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use sluice_model::LogicalId;
 use sluice_platform::{DEFAULT_LIMIT, InputFile, NativeKey, SlotRules, read};
+
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn id(kind: u8, n: usize) -> String {
     format!("{kind:02x}000000-0000-4000-8000-{n:012x}")
