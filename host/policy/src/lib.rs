@@ -19,6 +19,7 @@
 //! ```
 
 pub mod calendar;
+pub mod cases;
 pub mod decide;
 pub mod facts;
 pub mod gate;
