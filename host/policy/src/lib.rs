@@ -20,6 +20,7 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod coverage;
 pub mod decide;
 pub mod facts;
 pub mod gate;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope};
 
+use crate::coverage::{Coverage, Visits};
 use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
 use crate::names::{self, Modules};
 use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
@@ -90,6 +91,7 @@ pub struct Sandbox {
     names: Arc<[String]>,
     idle: Idle,
     extend: Option<fn(&mut Engine)>,
+    visits: Option<Arc<Visits>>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -141,11 +143,30 @@ impl Sandbox {
     /// A sandbox with other limits, for tests and for machines that are slow.
     #[must_use]
     pub fn with_limits(stopwatch: Stopwatch, limits: Limits) -> Self {
-        Self::build(stopwatch, limits, None)
+        Self::build(stopwatch, limits, None, None)
     }
 
-    fn build(stopwatch: Stopwatch, limits: Limits, extend: Option<fn(&mut Engine)>) -> Self {
-        let mut sandbox = Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend };
+    /// A sandbox that sees what of its policies is evaluated, for tests of policies. All else is
+    /// as in production. It serves one policy, whose files it knows by their names.
+    #[must_use]
+    pub fn watching(stopwatch: Stopwatch) -> Self {
+        Self::build(stopwatch, Limits::default(), None, Some(Arc::default()))
+    }
+
+    /// What of a policy was evaluated so far, in a sandbox that watches.
+    #[must_use]
+    pub fn coverage(&self, policy: &Policy) -> Option<Coverage> {
+        self.visits.as_ref().map(|visits| visits.of(policy))
+    }
+
+    fn build(
+        stopwatch: Stopwatch,
+        limits: Limits,
+        extend: Option<fn(&mut Engine)>,
+        visits: Option<Arc<Visits>>,
+    ) -> Self {
+        let mut sandbox =
+            Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend, visits };
         let (runner, names) = sandbox.runner();
         sandbox.names = names.into();
         sandbox.give_back(runner, &sandbox.idle);
@@ -155,7 +176,7 @@ impl Sandbox {
     /// A sandbox whose engines a test spoils, to show that the walls hold.
     #[cfg(test)]
     pub(crate) fn spoiled(stopwatch: Stopwatch, extend: fn(&mut Engine)) -> Self {
-        Self::build(stopwatch, Limits::default(), Some(extend))
+        Self::build(stopwatch, Limits::default(), Some(extend), None)
     }
 
     /// The names of facts that a `pass` may cite.
@@ -282,6 +303,9 @@ impl Sandbox {
         let (mut engine, names) = engine(&self.limits, &cell, &self.stopwatch);
         if let Some(extend) = self.extend {
             extend(&mut engine);
+        }
+        if let Some(visits) = &self.visits {
+            visits.watch(&mut engine);
         }
         debug_assert!(names.len() <= MOST_NAMES, "more names than bits");
         (Runner { engine, cell }, names)
