@@ -24,6 +24,7 @@ pub mod coverage;
 pub mod decide;
 pub mod facts;
 pub mod gate;
+pub mod lint;
 pub mod pack;
 pub mod relief;
 pub mod sandbox;
