@@ -22,6 +22,7 @@ pub mod calendar;
 pub mod cases;
 pub mod coverage;
 pub mod decide;
+pub mod definitions;
 pub mod facts;
 pub mod gate;
 pub mod lint;

@@ -277,6 +277,14 @@ impl Sandbox {
         (ended, used)
     }
 
+    /// Lends an engine as every policy gets it.
+    pub(crate) fn with_engine<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
+        let runner = self.take(&self.idle);
+        let value = read(&runner.engine);
+        self.give_back(runner, &self.idle);
+        value
+    }
+
     fn take(&self, idle: &Idle) -> Runner {
         let runner = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         runner.unwrap_or_else(|| self.runner().0)
