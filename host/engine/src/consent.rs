@@ -101,7 +101,7 @@ impl Workspace {
                 .and_then(|name| config.people.get(&name))
                 .map(|person| person.roles.iter().map(ToString::to_string).collect())
                 .unwrap_or_default();
-            found.push(Approval { person, roles, plan: *plan, at: recorded.act.at });
+            found.push(Approval { person, roles, plan: *plan, ticket: None, at: recorded.act.at });
         }
         Ok(found)
     }

@@ -194,10 +194,15 @@ impl Workspace {
                 id: plan.app.clone(),
                 name: plan.app_name.clone(),
                 platform: plan.platform.clone(),
+                labels: Vec::new(),
             },
             scan: Some(self.scanned(&mut work, plan)?),
             evidence: Some(self.evidence_for(&mut work, plan)?),
             approvals: Some(self.approvals(&plan.digest)?),
+            waivers: None,
+            history: None,
+            plugins: None,
+            environments: Vec::new(),
             people: config
                 .people
                 .iter()
@@ -238,9 +243,14 @@ impl Workspace {
                     kind: object.kind,
                     name: object.name.clone(),
                     action: object.action,
+                    bytes: None,
                 })
                 .collect(),
             unchanged: plan.unchanged,
+            bytes: None,
+            cut_at: None,
+            signer: None,
+            credentials: Vec::new(),
             sources: plan
                 .sources
                 .iter()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -84,6 +85,10 @@ pub struct Finding {
     /// Who can do that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// The earliest moment at which it could pass, where time alone or together with a person's
+    /// act mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Timestamp>,
     /// What it is about: an object's place in the plan.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -135,6 +140,8 @@ pub enum Relief {
     Override,
     /// A co-signed, expiring exception to the finding's code.
     Waiver,
+    /// An emergency act on one plan, by a named role and a second signer, for one hour.
+    BreakGlass,
 }
 
 /// What a verdict comes to at a level.
@@ -163,6 +170,7 @@ pub const fn effect(level: Level, verdict: Verdict, waivable: bool, relief: Reli
             Effect::Lifted
         }
         (Level::Hard, Verdict::Deny, Relief::Waiver) if waivable => Effect::Lifted,
+        (Level::Hard | Level::Soft, Verdict::Deny | Verdict::Undecided, Relief::BreakGlass) => Effect::Lifted,
         _ => Effect::Refused,
     }
 }
@@ -217,12 +225,17 @@ mod tests {
     /// The design's table, cell by cell: what lifts a refusal of this verdict at this level.
     fn lifted_by(level: Level, verdict: Verdict) -> &'static [(bool, Relief)] {
         match (level, verdict) {
-            (Level::Hard, Verdict::Deny) => &[(true, Relief::Waiver)],
+            (Level::Hard, Verdict::Deny) => {
+                &[(true, Relief::Waiver), (true, Relief::BreakGlass), (false, Relief::BreakGlass)]
+            }
+            (Level::Hard, Verdict::Undecided) => &[(true, Relief::BreakGlass), (false, Relief::BreakGlass)],
             (Level::Soft, Verdict::Deny | Verdict::Undecided) => &[
                 (true, Relief::Waiver),
                 (false, Relief::Waiver),
                 (true, Relief::Override),
                 (false, Relief::Override),
+                (true, Relief::BreakGlass),
+                (false, Relief::BreakGlass),
             ],
             _ => &[],
         }
@@ -233,7 +246,7 @@ mod tests {
         for level in [Level::Hard, Level::Soft, Level::Warn, Level::Audit] {
             for verdict in [Verdict::Pass, Verdict::Deny, Verdict::Undecided, Verdict::Fault] {
                 for waivable in [true, false] {
-                    for relief in [Relief::None, Relief::Override, Relief::Waiver] {
+                    for relief in [Relief::None, Relief::Override, Relief::Waiver, Relief::BreakGlass] {
                         let expected = if verdict == Verdict::Pass {
                             Effect::GoesOn
                         } else if !level.refuses() {

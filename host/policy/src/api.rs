@@ -18,7 +18,7 @@ use crate::value::{self, bounded, duration, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
-pub(crate) const FUNCTIONS: [&str; 18] = [
+pub(crate) const FUNCTIONS: [&str; 25] = [
     "pass",
     "deny",
     "undecided",
@@ -27,7 +27,14 @@ pub(crate) const FUNCTIONS: [&str; 18] = [
     "moment",
     "where",
     "newest",
+    "oldest",
     "values",
+    "group",
+    "sum",
+    "least",
+    "most",
+    "median",
+    "hour",
     "named",
     "outside",
     "quorum",
@@ -40,16 +47,19 @@ pub(crate) const FUNCTIONS: [&str; 18] = [
 ];
 
 /// What each function does, for reference pages.
-pub(crate) const FUNCTION_DOCS: [(&str, &str); 18] = [
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
     (
         "pass",
         "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so",
     ),
     (
         "deny",
-        "`deny(code, message, #{actual, expected, fix, who, object, at})`: the rule is broken; every member is optional",
+        "`deny(code, message, #{actual, expected, fix, who, object, at, earliest})`: the rule is broken; every member is optional, and `earliest` is the first moment at which it could pass",
     ),
-    ("undecided", "`undecided(code, what)`: something is missing, so that the rule cannot be judged"),
+    (
+        "undecided",
+        "`undecided(code, what)`, `undecided(code, what, #{…})` with the members of `deny`: something is missing, so that the rule cannot be judged",
+    ),
     ("is_missing", "`is_missing(value)`: whether there is none"),
     ("duration", "`duration(\"7d\")`: a length of time"),
     ("moment", "`moment(\"2026-01-05T09:00:00Z\")`: a point in time"),
@@ -58,6 +68,19 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 18] = [
         "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)",
     ),
     ("newest", "`list.newest()`: the one with the lowest age; a fault on an empty list"),
+    ("oldest", "`list.oldest()`: the one with the highest age; a fault on an empty list"),
+    (
+        "group",
+        "`list.group(field)`: for each text or integer of a field, in order, `#{value, count, rows}`; `rows` is a list of facts again",
+    ),
+    ("sum", "`list.sum(field)`: the integers of a field added up; 0 for an empty list"),
+    ("least", "`list.least(field)`: the least of the integers of a field; a fault on an empty list"),
+    ("most", "`list.most(field)`: the greatest of the integers of a field; a fault on an empty list"),
+    (
+        "median",
+        "`list.median(field)`: the middle of the integers of a field, the lower of two; a fault on an empty list",
+    ),
+    ("hour", "`moment.hour()`: the hour of the day, from 0 to 23, in UTC"),
     ("values", "`list.values(field)`: the texts of a field, each once, in order"),
     ("named", "`calendars.named(name)`: the calendar of that name; a fault where there is none"),
     (
@@ -83,7 +106,7 @@ pub(crate) struct Parameters(pub(crate) Arc<Evaluation>);
 /// What a `pass` cites.
 const CITES: [&str; 3] = ["fact", "actual", "expected"];
 /// What a `deny` may tell.
-const TELLS: [&str; 6] = ["actual", "expected", "fix", "who", "object", "at"];
+const TELLS: [&str; 7] = ["actual", "expected", "fix", "who", "object", "at", "earliest"];
 
 pub(crate) fn register(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
     calls(engine, cell, names);
@@ -118,16 +141,8 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
         "deny",
         move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
             let asked = lent.asked()?;
-            only(&told, &TELLS)?;
             let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
-            let finding = Finding {
-                because: because_of(&told)?,
-                fix: text(&told, "fix")?.or(base.fix.clone()),
-                who: text(&told, "who")?.or(base.who.clone()),
-                place: place(&told)?,
-                ..base
-            };
-            asked.say(finding)
+            asked.say(telling(base, &told)?)
         },
     );
 
@@ -138,6 +153,16 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
             let asked = lent.asked()?;
             let finding = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
             asked.say(finding)
+        },
+    );
+
+    let lent = Arc::clone(cell);
+    engine.register_fn(
+        "undecided",
+        move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString, told: Map| {
+            let asked = lent.asked()?;
+            let base = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
+            asked.say(telling(base, &told)?)
         },
     );
 
@@ -168,7 +193,8 @@ fn finding(
     if message.is_empty() {
         return Err(fault(format!("gives the finding `{code}` without a message")));
     }
-    let source = context.call_position().line().map(|line| source_line(asked, line));
+    let file = context.call_source().unwrap_or(SOURCE_FILE);
+    let source = context.call_position().line().map(|line| source_line(asked, file, line));
     Ok(Finding {
         verdict,
         code: code.to_owned(),
@@ -176,15 +202,38 @@ fn finding(
         because: None,
         fix: doc.fix.clone(),
         who: doc.who.clone(),
+        earliest: None,
         place: None,
         source,
     })
 }
 
+/// A finding with what the policy tells of it.
+fn telling(base: Finding, told: &Map) -> Result<Finding, Fault> {
+    only(told, &TELLS)?;
+    let earliest = match told.get("earliest").filter(|value| !value.is_unit()) {
+        Some(value) => Some(
+            value
+                .clone()
+                .try_cast::<Timestamp>()
+                .ok_or_else(|| fault(format!("`earliest` is {}, not a moment", type_word(value))))?,
+        ),
+        None => None,
+    };
+    Ok(Finding {
+        because: because_of(told)?,
+        fix: text(told, "fix")?.or(base.fix.clone()),
+        who: text(told, "who")?.or(base.who.clone()),
+        earliest,
+        place: place(told)?,
+        ..base
+    })
+}
+
 /// A line of the policy, as findings show it.
-pub(crate) fn source_line(asked: &Evaluation, line: usize) -> SourceLine {
-    let text = asked.policy.line(line).unwrap_or("").trim().chars().take(200).collect();
-    SourceLine { file: SOURCE_FILE.to_owned(), line, text }
+pub(crate) fn source_line(asked: &Evaluation, file: &str, line: usize) -> SourceLine {
+    let text = asked.policy.line(file, line).unwrap_or("").trim().chars().take(200).collect();
+    SourceLine { file: file.to_owned(), line, text }
 }
 
 fn only(map: &Map, names: &[&str]) -> Result<(), Fault> {
@@ -247,6 +296,7 @@ fn helpers(engine: &mut Engine) {
         })
         .register_fn("to_string", |moment: &mut Timestamp| moment.to_string())
         .register_fn("to_string", |length: &mut SignedDuration| in_words(*length))
+        .register_fn("hour", |moment: &mut Timestamp| i64::try_from(v::hour_of(*moment)).unwrap_or_default())
         .register_fn("to_string", |number: i64| number.to_string())
         .register_fn("to_string", |truth: bool| truth.to_string())
         .register_fn("-", |a: Timestamp, b: Timestamp| a.duration_since(b))
@@ -305,6 +355,9 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         })
         .register_get("changes", |of: &mut Record<v::PlanFact>| Rows::<v::ChangeFact>::all(of.asked()))
         .register_get("sources", |of: &mut Record<v::PlanFact>| Rows::<v::SourceFact>::all(of.asked()))
+        .register_get("credentials", |of: &mut Record<v::PlanFact>| {
+            Rows::<v::CredentialFact>::all(of.asked())
+        })
         .register_get("still_pointing_at_source", |of: &mut Record<v::PlanFact>| {
             Rows::<v::LeftoverFact>::all(of.asked())
         })

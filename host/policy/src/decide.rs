@@ -22,7 +22,7 @@ pub struct Input {
     pub api: u32,
     /// The facts.
     pub facts: Arc<Facts>,
-    /// The gates of the transition, in order, also those whose selector leaves this app out.
+    /// The gates of the transition, in order, also those whose selector leaves this plan out.
     pub gates: Vec<GateSpec>,
     /// What people did about refusals.
     pub reliefs: Vec<Relief>,
@@ -94,7 +94,7 @@ pub struct Decision {
     pub single_operator: Option<String>,
     /// What each gate came to, in order.
     pub gates: Vec<GateDecision>,
-    /// The gates that were not asked, because their selector leaves this app out.
+    /// The gates that were not asked, because their selector leaves this plan out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_selected: Vec<String>,
     /// The acts that lifted nothing, with the reason.
@@ -176,7 +176,7 @@ impl Sandbox {
         let facts = ready.facts();
         let counting = Counting::of(reliefs, facts);
         let (asked, left_out): (Vec<_>, Vec<_>) =
-            gates.iter().partition(|gate| gate.spec().selector.selects(&facts.app));
+            gates.iter().partition(|gate| gate.spec().selector.selects(facts));
         let mut used = BTreeMap::new();
         let mut replayable = true;
         let mut decisions = Vec::with_capacity(asked.len());
@@ -189,7 +189,7 @@ impl Sandbox {
             let spec = gate.spec();
             let mut worst = Effect::GoesOn;
             for finding in &answer.report.findings {
-                let came_to = counting.settle(spec, finding, &mut applied);
+                let came_to = counting.settle(gate, finding, &mut applied);
                 effects.push((finding.verdict, came_to));
                 worst = worst.max(came_to);
             }
@@ -269,7 +269,7 @@ fn problem(asked: &[&Gate], all: &[Gate], ungated: Option<&str>) -> Option<Strin
     let refuses = asked.iter().any(|gate| gate.spec().level.refuses());
     let declared = ungated.is_some_and(|reason| !reason.trim().is_empty());
     (!refuses && !declared).then(|| {
-        "no hard or soft gate is asked for this app: attach one to the transition, or declare `ungated = \"reason\"`"
+        "no hard or soft gate is asked about this plan: attach one to the transition, or declare `ungated = \"reason\"`"
             .to_owned()
     })
 }
@@ -304,12 +304,20 @@ impl<'r> Counting<'r> {
     }
 
     /// What a finding comes to: each refusing finding needs a relief of its own.
-    fn settle(&self, gate: &GateSpec, finding: &Finding, applied: &mut Applied) -> Effect {
+    fn settle(&self, gate: &Gate, finding: &Finding, applied: &mut Applied) -> Effect {
+        let is_inviolable = gate.is_inviolable(&finding.code);
+        let gate = gate.spec();
         let bare = effect(gate.level, finding.verdict, gate.waivable, Kind::None);
         if bare != Effect::Refused {
             return bare;
         }
         for relief in self.counts.iter().filter(|relief| relief::is_meant(relief, gate, finding)) {
+            if is_inviolable {
+                applied
+                    .barred
+                    .insert(relief.id(), format!("nothing lifts `{}`: its policy says so", finding.code));
+                continue;
+            }
             let lifted = effect(gate.level, finding.verdict, gate.waivable, relief::kind(relief));
             if lifted == Effect::Lifted {
                 applied.here.insert(Lifted { code: finding.code.clone(), by: relief.id() });
@@ -329,6 +337,7 @@ impl<'r> Counting<'r> {
                 let reason = applied.barred.get(&id).cloned().unwrap_or_else(|| match relief {
                     Relief::Waiver(waiver) => format!("no gate refuses by `{}`", waiver.code),
                     Relief::Override(over) => format!("no gate `{}` refuses", over.gate),
+                    Relief::BreakGlass(_) => "no gate refuses".to_owned(),
                 });
                 not.push(NotApplied { id, reason });
             }

@@ -18,6 +18,15 @@ pub const TESTS_PREDICATE: &str = "https://sluice.dev/tests/v1";
 /// Predicate type of an in-toto statement that says how a data source of an environment was masked.
 pub const MASKING_PREDICATE: &str = "https://sluice.dev/masking/v1";
 
+/// Predicate type of an in-toto statement that says how much of a bundle its tests ran.
+pub const COVERAGE_PREDICATE: &str = "https://sluice.dev/coverage/v1";
+
+/// Predicate type of an in-toto statement by which a person accepts or rejects a bundle.
+pub const ACCEPTANCE_PREDICATE: &str = "https://sluice.dev/acceptance/v1";
+
+/// Predicate type of an in-toto statement that says what was measured of a bundle's speed.
+pub const PERFORMANCE_PREDICATE: &str = "https://sluice.dev/performance/v1";
+
 /// Bytes of facts that are read; more is refused. 100,000 changes take about 30 MiB.
 pub const MOST_FACT_BYTES: usize = 128 << 20;
 
@@ -48,6 +57,20 @@ pub struct Facts {
     /// The approvals of this app's plans whose signatures hold, or `None` where not gathered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Vec<Approval>>,
+    /// The waivers that let into the target, also those that have expired or miss their second
+    /// signature, or `None` where not gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivers: Option<Vec<Waiver>>,
+    /// The earlier transitions of this app in all environments, oldest first, or `None` where not
+    /// gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<Past>>,
+    /// The plugins that rendered the plan's data sources, or `None` where not gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugins: Option<Vec<Plugin>>,
+    /// The environments of the adopted configuration, in the order of promotion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Environment>,
     /// The people of the adopted configuration.
     pub people: Vec<Person>,
     /// The named calendars, already expanded, or `None` where not gathered.
@@ -139,6 +162,9 @@ pub struct App {
     pub name: String,
     /// The platform it is built with.
     pub platform: String,
+    /// What the configuration says of it, such as `payments`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// What would be done.
@@ -160,8 +186,20 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many objects of the bundle stand in the target as they are.
     pub unchanged: u64,
+    /// Canonical bytes of what is created and updated, or `None` where nobody has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// When the version was cut, or `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<Timestamp>,
+    /// The person of the configuration whose signature on the bundle holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// The data sources as plugins rendered them for the target.
     pub sources: Vec<Source>,
+    /// The secret references that the target's bindings put into the sources' slots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<Credential>,
     /// Values that still point at an environment below the target.
     pub still_pointing_at_source: Vec<Leftover>,
 }
@@ -208,6 +246,9 @@ pub struct Change {
     pub name: String,
     /// What is done.
     pub action: Action,
+    /// Canonical bytes of its content after, or `None` where nobody has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// A data source as it would be in the target; no value of a secret is in it.
@@ -238,6 +279,123 @@ pub struct Source {
     pub privileged: Option<bool>,
     /// The secret slots for which the target has no value.
     pub missing_slots: Vec<SlotName>,
+}
+
+/// A secret reference in a slot of a data source; the value itself is nowhere in the facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// The data source.
+    pub source: LogicalId,
+    /// The slot.
+    pub slot: SlotName,
+    /// Where the value lies, `secret://ENVIRONMENT/PATH`.
+    pub reference: String,
+    /// When the value was last set, or `None` where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_at: Option<Timestamp>,
+    /// The other environments that have the very same value somewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
+}
+
+/// A plugin that rendered a data source of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// The component's digest.
+    pub digest: Digest,
+    /// What it calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Who in the configuration signed it as its publisher, or `None` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// Who in the configuration certified it last, or `None` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified_by: Option<String>,
+    /// Until when it is certified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified_until: Option<Timestamp>,
+    /// Whether somebody in the configuration has revoked it since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_revoked: bool,
+}
+
+/// How an earlier transition ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PastOutcome {
+    /// It was done and stands.
+    Done,
+    /// It was done and taken back later.
+    RolledBack,
+    /// It failed, and nothing was changed.
+    Failed,
+    /// Its gates refused.
+    Refused,
+}
+
+impl PastOutcome {
+    /// The outcome in the words of policies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::RolledBack => "rolled-back",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// An earlier transition of the app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// What sort.
+    pub kind: TransitionKind,
+    /// The environment that it changed.
+    pub environment: EnvironmentName,
+    /// When.
+    pub at: Timestamp,
+    /// The version's name.
+    pub version: String,
+    /// The bundle's digest.
+    pub bundle: Digest,
+    /// Who ran it.
+    pub by: String,
+    /// How it ended.
+    pub outcome: PastOutcome,
+    /// How many objects it created, updated or deleted.
+    pub objects: u64,
+    /// Canonical bytes of what it created and updated, or `None` where nobody has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// An expiring, co-signed exception, as policies see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The finding's code.
+    pub code: String,
+    /// Whether it is for this plan's bundle alone; else for all of the app.
+    pub is_for_bundle: bool,
+    /// Who gave it.
+    pub by: String,
+    /// Who signed too, or `None` where nobody has yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Where that is written down.
+    pub ticket: String,
+    /// When it was given.
+    pub at: Timestamp,
+    /// The first moment at which it no longer holds.
+    pub expires: Timestamp,
 }
 
 /// A value that still points at an environment below the target.
@@ -358,6 +516,12 @@ pub enum Payload {
     Tests(Tests),
     /// How a data source was masked ([`MASKING_PREDICATE`]).
     Masking(Masking),
+    /// How much the tests ran ([`COVERAGE_PREDICATE`]).
+    Coverage(Coverage),
+    /// A person's word on the bundle ([`ACCEPTANCE_PREDICATE`]).
+    Acceptance(Acceptance),
+    /// What was measured ([`PERFORMANCE_PREDICATE`]).
+    Performance(Performance),
     /// Something else, told by its predicate type alone.
     Other,
 }
@@ -369,6 +533,9 @@ impl Payload {
         match self {
             Self::Tests(_) => "tests",
             Self::Masking(_) => "masking",
+            Self::Coverage(_) => "coverage",
+            Self::Acceptance(_) => "acceptance",
+            Self::Performance(_) => "performance",
             Self::Other => "other",
         }
     }
@@ -400,6 +567,52 @@ pub struct Masking {
     pub method: String,
 }
 
+/// How much of a bundle its tests ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// The suite's name; measures of the same suite supersede each other.
+    pub suite: String,
+    /// What is counted, such as `line`, `branch` or `query`.
+    pub unit: String,
+    /// How many there are.
+    pub total: u64,
+    /// How many of them ran.
+    pub covered: u64,
+}
+
+impl Coverage {
+    /// Hundredths of a percent that ran, rounded down: 9,999 is 99.99 %, and only all is 10,000.
+    /// Nothing to run is nothing covered.
+    #[must_use]
+    pub fn hundredths(&self) -> u64 {
+        let covered = u128::from(self.covered.min(self.total)) * 10_000;
+        covered.checked_div(u128::from(self.total)).and_then(|part| u64::try_from(part).ok()).unwrap_or(0)
+    }
+}
+
+/// A person's word on a bundle as they saw it in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// What was looked at, such as `user-acceptance`.
+    pub scope: String,
+    /// Whether it was accepted.
+    pub accepted: bool,
+}
+
+/// What was measured of a bundle's speed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Performance {
+    /// What was measured, such as `page-load` or `query orders`.
+    pub measure: String,
+    /// How many times.
+    pub samples: u64,
+    /// The 95th percentile, in milliseconds.
+    pub p95_ms: u64,
+}
+
 /// A person's consent to a plan digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -410,6 +623,9 @@ pub struct Approval {
     pub roles: Vec<String>,
     /// The plan consented to.
     pub plan: Digest,
+    /// The change record that the person names, such as `CHG-1042`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// When.
     pub at: Timestamp,
 }

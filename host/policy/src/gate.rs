@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_model::Digest;
 use sluice_model::verdict::{Finding, Level, Verdict};
+use sluice_model::{Digest, ObjectKind};
 
 use crate::evaluation::Evaluation;
-use crate::facts::{App, Facts, ReadyFacts};
+use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
 use crate::parameter::{self, Parameter, ParameterError};
 use crate::sandbox::{Ended, Sandbox, Used};
@@ -40,32 +40,60 @@ pub struct GateSpec {
     /// What it gives for the policy's parameters; the rest have their defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Value>,
-    /// Which apps it is asked for.
+    /// Which plans it is asked about.
     #[serde(default, skip_serializing_if = "Selector::is_everything")]
     pub selector: Selector,
 }
 
-/// Which apps a gate is asked for.
+/// Which plans a gate is asked about. Each part that says something must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// Logical ids or names of apps; nothing here means every app.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<String>,
+    /// Labels, of which the app has at least one; nothing here means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Kinds of change, of which the plan has at least one; nothing here means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangeKind>,
+}
+
+/// A kind of change that a gate is asked about: the action, the kind of object, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeKind {
+    /// What is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectKind>,
 }
 
 impl Selector {
-    /// Whether this app is meant.
+    /// Whether a plan of these facts is meant.
     #[must_use]
-    pub fn selects(&self, app: &App) -> bool {
-        self.apps.is_empty()
-            || self.apps.iter().any(|wanted| wanted == app.id.as_str() || *wanted == app.name)
+    pub fn selects(&self, facts: &Facts) -> bool {
+        let app = &facts.app;
+        let by_name = self.apps.is_empty()
+            || self.apps.iter().any(|wanted| wanted == app.id.as_str() || *wanted == app.name);
+        let by_label = self.labels.is_empty() || self.labels.iter().any(|label| app.labels.contains(label));
+        let by_change = self.changes.is_empty()
+            || facts.plan.changes.iter().any(|change| {
+                self.changes.iter().any(|wanted| {
+                    wanted.action.is_none_or(|action| action == change.action)
+                        && wanted.object.is_none_or(|kind| kind == change.kind)
+                })
+            });
+        by_name && by_label && by_change
     }
 
-    /// Whether every app is meant.
+    /// Whether every plan is meant.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
-        self.apps.is_empty()
+        self.apps.is_empty() && self.labels.is_empty() && self.changes.is_empty()
     }
 }
 
@@ -153,12 +181,20 @@ impl Gate {
         &self.policy
     }
 
+    /// Whether nothing lifts a finding of this code.
+    pub(crate) fn is_inviolable(&self, code: &str) -> bool {
+        self.policy.pack().manifest().findings.get(code).is_some_and(|finding| finding.inviolable)
+    }
+
     fn missing_fact(&self, facts: &Facts) -> Option<&str> {
         self.policy.pack().manifest().facts.iter().map(String::as_str).find(|fact| match *fact {
             "scan" => facts.scan.is_none(),
             "evidence" => facts.evidence.is_none(),
             "approvals" => facts.approvals.is_none(),
             "calendars" => facts.calendars.is_none(),
+            "waivers" => facts.waivers.is_none(),
+            "history" => facts.history.is_none(),
+            "plugins" => facts.plugins.is_none(),
             _ => false,
         })
     }
@@ -183,6 +219,7 @@ fn own(verdict: Verdict, code: &str, message: String, fix: &str) -> Finding {
         because: None,
         fix: Some(fix.to_owned()),
         who: None,
+        earliest: None,
         place: None,
         source: None,
     }
@@ -221,9 +258,9 @@ impl Sandbox {
                 "let the policy judge this case too",
             )),
             Ended::Well => {}
-            Ended::Broke { reason, position, transient: by_time } => {
+            Ended::Broke { reason, place, transient: by_time } => {
                 transient = by_time;
-                let source = position.map(|(line, _)| crate::api::source_line(&evaluation, line));
+                let source = place.map(|at| crate::api::source_line(&evaluation, &at.file, at.line));
                 let reason = reason.chars().take(1_000).collect();
                 let finding = own(Verdict::Fault, FAULT, reason, "mend the policy, or what it reads");
                 findings.push(Finding { source, ..finding });

@@ -19,9 +19,13 @@
 //! ```
 
 pub mod calendar;
+pub mod cases;
+pub mod coverage;
 pub mod decide;
+pub mod definitions;
 pub mod facts;
 pub mod gate;
+pub mod lint;
 pub mod pack;
 pub mod relief;
 pub mod sandbox;
@@ -45,8 +49,8 @@ pub use decide::{Decided, Decision, GateDecision, Input, ReplayError};
 pub use facts::{Facts, FactsError, ReadyFacts};
 pub use gate::{Asked, Gate, GateError, GateReport, GateSpec, Selector};
 pub use pack::{Manifest, Pack, PackError, Policy};
-pub use parameter::{Declared, ParameterError, ParameterType};
-pub use relief::{NotApplied, Override, Relief, Subject, Waiver};
+pub use parameter::{Format, ParameterError, Schema, Type};
+pub use relief::{BREAK_GLASS_HOLDS, BreakGlass, NotApplied, Override, Relief, Subject, Waiver};
 pub use sandbox::{Limits, Sandbox, Stopwatch, Used};
 pub use value::duration;
 pub use vocabulary::{API, Documented, reference};

@@ -1,7 +1,7 @@
 //! Packs: a policy's source with its metadata, parameters, documentation and tests.
 //!
-//! A pack is a folder `policies/<name>/` with `policy.toml`, `policy.rhai`, `README.md` and
-//! `tests/*.toml`. It is read whole into memory within limits, and addressed by the digest of all
+//! A pack is a folder `policies/<name>/` with `policy.toml`, `policy.rhai`, `README.md`,
+//! `modules/*.rhai` where it has functions of its own, and `tests/*.toml`. It is read whole into memory within limits, and addressed by the digest of all
 //! its files, so that what was adopted is what is asked.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,9 @@ use rhai::AST;
 use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, json};
 
-use crate::parameter::{self, Declared};
-use crate::sandbox::FACTS;
+use crate::names::Modules;
+use crate::parameter::{self, Schema};
+use crate::sandbox::{FACTS, Idle};
 use crate::vocabulary::API;
 
 /// Bytes of one file, and of all files of a pack: a policy is read by people.
@@ -29,6 +30,8 @@ const MOST_SOURCE_BYTES: usize = 64 << 10;
 pub const MANIFEST_FILE: &str = "policy.toml";
 /// The source's file within a pack.
 pub const SOURCE_FILE: &str = "policy.rhai";
+/// The folder of a pack's modules: `modules/<name>.rhai`, called as `<name>::function()`.
+pub const MODULES_FOLDER: &str = "modules/";
 /// The documentation's file within a pack.
 pub const README_FILE: &str = "README.md";
 
@@ -46,9 +49,12 @@ pub struct Manifest {
     pub api: u32,
     /// The facts that it reads.
     pub facts: Vec<String>,
+    /// Where more is to be read, such as the regulation that it implements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
     /// Its parameters by name.
     #[serde(default)]
-    pub parameters: BTreeMap<String, Declared>,
+    pub parameters: BTreeMap<String, Schema>,
     /// The findings that it can give, by code.
     pub findings: BTreeMap<String, FindingDoc>,
 }
@@ -65,6 +71,10 @@ pub struct FindingDoc {
     /// Who can do that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
+    /// Whether nothing lifts it, not even an emergency act: for what cannot be made good later,
+    /// such as a secret that leaks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inviolable: bool,
 }
 
 /// A pack is wrong, with the place.
@@ -105,10 +115,19 @@ pub struct Pack {
 }
 
 /// A pack whose source is compiled. Shared by all gates that use it.
-#[derive(Debug)]
 pub struct Policy {
     pub(crate) pack: Pack,
     pub(crate) ast: AST,
+    /// The pack's own modules with their sources, by name.
+    pub(crate) modules: Modules,
+    /// Engines that know these modules, and so serve no other policy.
+    pub(crate) idle: Idle,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("pack", &self.pack).finish_non_exhaustive()
+    }
 }
 
 impl Policy {
@@ -118,9 +137,9 @@ impl Policy {
         &self.pack
     }
 
-    /// A line of the source, from 1.
-    pub(crate) fn line(&self, line: usize) -> Option<&str> {
-        self.pack.source().lines().nth(line.checked_sub(1)?)
+    /// A line of a file of the pack, from 1.
+    pub(crate) fn line(&self, file: &str, line: usize) -> Option<&str> {
+        self.pack.files.get(file)?.lines().nth(line.checked_sub(1)?)
     }
 }
 
@@ -142,7 +161,7 @@ impl Pack {
         }
         let mut texts = BTreeMap::new();
         for (name, bytes) in files {
-            let most = if name == SOURCE_FILE { MOST_SOURCE_BYTES } else { MOST_FILE_BYTES };
+            let most = if name.ends_with(".rhai") { MOST_SOURCE_BYTES } else { MOST_FILE_BYTES };
             if bytes.len() > most {
                 return Err(wrong(&name, format!("has {} bytes, more than {most}", bytes.len())));
             }
@@ -226,11 +245,33 @@ impl Pack {
         self.files.get(SOURCE_FILE).map_or("", String::as_str)
     }
 
-    pub(crate) fn error(&self, position: Option<(usize, usize)>, problem: impl Into<String>) -> PackError {
-        PackError {
-            at: Place { file: format!("{}/{SOURCE_FILE}", self.place), position },
-            problem: problem.into(),
-        }
+    /// The pack's modules: name, file and source.
+    pub fn modules(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.files.iter().filter_map(|(file, source)| {
+            let name = file.strip_prefix(MODULES_FOLDER)?.strip_suffix(".rhai")?;
+            Some((name, file.as_str(), source.as_str()))
+        })
+    }
+
+    /// The JSON Schema (draft 2020-12) of the parameters that a gate gives.
+    #[must_use]
+    pub fn parameter_schema(&self) -> serde_json::Value {
+        parameter::schema(&self.manifest.parameters)
+    }
+
+    /// The folder that it was read from, for messages.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(crate) fn error(
+        &self,
+        file: &str,
+        position: Option<(usize, usize)>,
+        problem: impl Into<String>,
+    ) -> PackError {
+        PackError { at: Place { file: format!("{}/{file}", self.place), position }, problem: problem.into() }
     }
 }
 
@@ -266,7 +307,7 @@ fn collect(
 }
 
 /// Line and column, from 1, of a byte in a text.
-fn position(text: &str, byte: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (
@@ -305,6 +346,16 @@ impl Manifest {
             return Err(format!(
                 "`parameters`: `{taken}` is not a name: use lower-case letters, digits and `_`"
             ));
+        }
+        for (name, declared) in &self.parameters {
+            let problem = if declared.description.trim().is_empty() {
+                Some("needs a `description`".to_owned())
+            } else {
+                declared.problem()
+            };
+            if let Some(problem) = problem {
+                return Err(format!("`parameters.{name}`: {problem}"));
+            }
         }
         let with_default = self.parameters.iter().filter(|(_, declared)| declared.default.is_some());
         let with_default: BTreeMap<_, _> =

@@ -1,66 +1,79 @@
-//! Parameters of policies: declared with a type, given by gates, checked when loaded.
+//! Parameters of policies: declared as JSON Schema, given by gates, checked when loaded.
+//!
+//! Source of the keywords: JSON Schema, draft 2020-12 (core and validation). Only those that a
+//! parameter needs are known, so that every one of them is checked.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, ImmutableString, Map};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::value::duration;
 
 /// Entries that a list or table of a parameter may have.
 const MOST_ENTRIES: usize = 200;
 
-/// What a parameter may be.
+/// What a value is: the `type` of JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ParameterType {
+#[serde(rename_all = "lowercase")]
+pub enum Type {
     /// Some text.
-    Text,
-    /// A whole number that is not negative.
+    String,
+    /// A whole number.
     Integer,
     /// Any number.
     Number,
     /// `true` or `false`.
-    Truth,
-    /// A length of time, such as `7d`.
+    Boolean,
+    /// A list, all of whose values are alike.
+    Array,
+    /// A table, all of whose values are alike.
+    Object,
+}
+
+/// What a text means: the `format` of JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A length of time, such as `7d`, `8h 30m` or, by ISO 8601, `PT8H`.
     Duration,
     /// A moment (RFC 3339).
-    Moment,
-    /// A list of texts.
-    Texts,
-    /// A table of texts and whole numbers of 1 or more, such as roles and how many of each.
-    Counts,
+    DateTime,
 }
 
-impl ParameterType {
-    const fn wanted(self) -> &'static str {
-        match self {
-            Self::Text => "a text",
-            Self::Integer => "a whole number of 0 or more",
-            Self::Number => "a number",
-            Self::Truth => "`true` or `false`",
-            Self::Duration => "a duration such as `\"7d\"` or `\"8h\"`",
-            Self::Moment => "a moment such as `\"2026-01-05T09:00:00Z\"`",
-            Self::Texts => "a list of texts",
-            Self::Counts => "a table of names and whole numbers of 1 or more",
-        }
-    }
-}
-
-/// A parameter as a policy declares it.
+/// A parameter as a policy declares it, or what the values of a list or table are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Declared {
-    /// What it may be.
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Schema {
+    /// What it is.
     #[serde(rename = "type")]
-    pub kind: ParameterType,
-    /// What it is for, with its unit.
-    pub doc: String,
+    pub kind: Type,
+    /// What a text means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// What it is for, with its unit. A parameter has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
     /// The value where a gate gives none; a parameter without one must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
+    /// The least that a number may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<i64>,
+    /// The most that a number may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<i64>,
+    /// The only values that it may have.
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<Value>,
+    /// What the values of a list are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Box<Schema>>,
+    /// What the values of a table are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_properties: Option<Box<Schema>>,
 }
 
 /// A parameter's value, checked.
@@ -72,8 +85,8 @@ pub(crate) enum Parameter {
     Truth(bool),
     Duration(SignedDuration),
     Moment(Timestamp),
-    Texts(Vec<String>),
-    Counts(BTreeMap<String, i64>),
+    List(Vec<Parameter>),
+    Table(BTreeMap<String, Parameter>),
 }
 
 /// A gate's parameters do not fit the policy.
@@ -87,7 +100,7 @@ pub enum ParameterError {
         /// The names it has.
         known: String,
     },
-    /// A value of another type.
+    /// A value of another type, or out of bounds.
     #[error("the parameter `{name}` is {found}: write {wanted}")]
     Type {
         /// The name.
@@ -95,7 +108,7 @@ pub enum ParameterError {
         /// The value, shortened.
         found: String,
         /// What it may be.
-        wanted: &'static str,
+        wanted: String,
     },
     /// A value that must be given.
     #[error("the parameter `{name}` must be given: write {wanted}")]
@@ -103,32 +116,117 @@ pub enum ParameterError {
         /// The name.
         name: String,
         /// What it may be.
-        wanted: &'static str,
+        wanted: String,
     },
 }
 
-fn parse(kind: ParameterType, value: &Value) -> Option<Parameter> {
-    let whole = |value: &Value, least: i64| value.as_i64().filter(|number| *number >= least);
-    Some(match kind {
-        ParameterType::Text => Parameter::Text(value.as_str()?.to_owned()),
-        ParameterType::Integer => Parameter::Integer(whole(value, 0)?),
-        ParameterType::Number => Parameter::Number(value.as_f64()?),
-        ParameterType::Truth => Parameter::Truth(value.as_bool()?),
-        ParameterType::Duration => Parameter::Duration(duration(value.as_str()?).ok()?),
-        ParameterType::Moment => Parameter::Moment(value.as_str()?.parse().ok()?),
-        ParameterType::Texts => {
-            let list = value.as_array().filter(|list| list.len() <= MOST_ENTRIES)?;
-            Parameter::Texts(list.iter().map(|text| text.as_str().map(str::to_owned)).collect::<Option<_>>()?)
+impl Schema {
+    /// What to write, in words.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        if !self.one_of.is_empty() {
+            let values: Vec<_> = self.one_of.iter().map(|value| format!("`{value}`")).collect();
+            return values.join(" or ");
         }
-        ParameterType::Counts => {
-            let table = value.as_object().filter(|table| table.len() <= MOST_ENTRIES)?;
-            Parameter::Counts(
-                table
-                    .iter()
-                    .map(|(name, count)| Some((name.clone(), whole(count, 1)?)))
-                    .collect::<Option<_>>()?,
-            )
+        let what = match (self.kind, self.format) {
+            (Type::String, None) => "a text",
+            (Type::String, Some(Format::Duration)) => "a duration such as `\"7d\"` or `\"8h\"`",
+            (Type::String, Some(Format::DateTime)) => "a moment such as `\"2026-01-05T09:00:00Z\"`",
+            (Type::Integer, _) => "a whole number",
+            (Type::Number, _) => "a number",
+            (Type::Boolean, _) => "`true` or `false`",
+            (Type::Array, _) => return format!("a list, each {}", Self::each(self.items.as_deref())),
+            (Type::Object, _) => {
+                return format!(
+                    "a table of names, each with {}",
+                    Self::each(self.additional_properties.as_deref())
+                );
+            }
+        };
+        match (self.minimum, self.maximum) {
+            (Some(least), Some(most)) => format!("{what} from {least} to {most}"),
+            (Some(least), None) => format!("{what} of {least} or more"),
+            (None, Some(most)) => format!("{what} of {most} or less"),
+            (None, None) => what.to_owned(),
         }
+    }
+
+    fn each(of: Option<&Self>) -> String {
+        of.map_or_else(String::new, Self::wanted)
+    }
+
+    /// What contradicts itself in a declaration, if something does.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let needs = |member: &Option<Box<Self>>, wanted: bool, name: &str, kind: &str| match member {
+            Some(inner) if wanted => inner.problem(),
+            Some(_) => Some(format!("`{name}` is for a {kind} only")),
+            None => wanted.then(|| format!("a {kind} needs `{name}`, what its values are")),
+        };
+        let is_number = matches!(self.kind, Type::Integer | Type::Number);
+        if self.format.is_some() && self.kind != Type::String {
+            return Some("`format` is for a `string` only".to_owned());
+        }
+        if (self.minimum.is_some() || self.maximum.is_some()) && !is_number {
+            return Some("`minimum` and `maximum` are for numbers only".to_owned());
+        }
+        needs(&self.items, self.kind == Type::Array, "items", "list (`array`)").or_else(|| {
+            let wanted = self.kind == Type::Object;
+            needs(&self.additional_properties, wanted, "additionalProperties", "table (`object`)")
+        })
+    }
+
+    fn parse(&self, value: &Value) -> Option<Parameter> {
+        if !self.one_of.is_empty() && !self.one_of.contains(value) {
+            return None;
+        }
+        let within = |number: f64| {
+            #[expect(clippy::cast_precision_loss, reason = "bounds are small numbers that a person wrote")]
+            let bound = |bound: i64| bound as f64;
+            self.minimum.is_none_or(|least| number >= bound(least))
+                && self.maximum.is_none_or(|most| number <= bound(most))
+        };
+        Some(match (self.kind, self.format) {
+            (Type::String, None) => Parameter::Text(value.as_str()?.to_owned()),
+            (Type::String, Some(Format::Duration)) => Parameter::Duration(duration(value.as_str()?).ok()?),
+            (Type::String, Some(Format::DateTime)) => Parameter::Moment(value.as_str()?.parse().ok()?),
+            (Type::Integer, _) => {
+                let number = value.as_i64()?;
+                let fits = self.minimum.is_none_or(|least| number >= least)
+                    && self.maximum.is_none_or(|most| number <= most);
+                fits.then_some(Parameter::Integer(number))?
+            }
+            (Type::Number, _) => Parameter::Number(value.as_f64().filter(|number| within(*number))?),
+            (Type::Boolean, _) => Parameter::Truth(value.as_bool()?),
+            (Type::Array, _) => {
+                let list = value.as_array().filter(|list| list.len() <= MOST_ENTRIES)?;
+                let each = self.items.as_deref()?;
+                Parameter::List(list.iter().map(|value| each.parse(value)).collect::<Option<_>>()?)
+            }
+            (Type::Object, _) => {
+                let table = value.as_object().filter(|table| table.len() <= MOST_ENTRIES)?;
+                let each = self.additional_properties.as_deref()?;
+                Parameter::Table(
+                    table
+                        .iter()
+                        .map(|(name, value)| Some((name.clone(), each.parse(value)?)))
+                        .collect::<Option<_>>()?,
+                )
+            }
+        })
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of all parameters of a policy together.
+#[must_use]
+pub(crate) fn schema(declared: &BTreeMap<String, Schema>) -> Value {
+    let required: Vec<&String> =
+        declared.iter().filter(|(_, one)| one.default.is_none()).map(|(name, _)| name).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": declared,
+        "required": required,
+        "additionalProperties": false,
     })
 }
 
@@ -137,7 +235,7 @@ fn parse(kind: ParameterType, value: &Value) -> Option<Parameter> {
 /// # Errors
 /// [`ParameterError`] for the first that is unknown, of another type, or missing.
 pub(crate) fn check(
-    declared: &BTreeMap<String, Declared>,
+    declared: &BTreeMap<String, Schema>,
     given: &BTreeMap<String, Value>,
 ) -> Result<BTreeMap<String, Parameter>, ParameterError> {
     if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
@@ -148,15 +246,14 @@ pub(crate) fn check(
     declared
         .iter()
         .map(|(name, declared)| {
-            let wanted = declared.kind.wanted();
             let value = given
                 .get(name)
                 .or(declared.default.as_ref())
-                .ok_or_else(|| ParameterError::Missing { name: name.clone(), wanted })?;
-            let parameter = parse(declared.kind, value).ok_or_else(|| ParameterError::Type {
+                .ok_or_else(|| ParameterError::Missing { name: name.clone(), wanted: declared.wanted() })?;
+            let parameter = declared.parse(value).ok_or_else(|| ParameterError::Type {
                 name: name.clone(),
                 found: format!("`{}`", value.to_string().chars().take(80).collect::<String>()),
-                wanted,
+                wanted: declared.wanted(),
             })?;
             Ok((name.clone(), parameter))
         })
@@ -166,18 +263,16 @@ pub(crate) fn check(
 impl Parameter {
     /// The value that a script gets.
     pub(crate) fn dynamic(&self) -> Dynamic {
-        let text = |text: &String| Dynamic::from(ImmutableString::from(text.as_str()));
         match self {
-            Self::Text(value) => text(value),
+            Self::Text(value) => ImmutableString::from(value.as_str()).into(),
             Self::Integer(value) => Dynamic::from_int(*value),
             Self::Number(value) => Dynamic::from_float(*value),
             Self::Truth(value) => Dynamic::from_bool(*value),
             Self::Duration(value) => Dynamic::from(*value),
             Self::Moment(value) => Dynamic::from(*value),
-            Self::Texts(values) => values.iter().map(text).collect::<Vec<_>>().into(),
-            Self::Counts(counts) => {
-                let entries =
-                    counts.iter().map(|(name, count)| (name.as_str().into(), Dynamic::from_int(*count)));
+            Self::List(values) => values.iter().map(Self::dynamic).collect::<Vec<_>>().into(),
+            Self::Table(values) => {
+                let entries = values.iter().map(|(name, value)| (name.as_str().into(), value.dynamic()));
                 Dynamic::from_map(entries.collect::<Map>())
             }
         }
@@ -186,46 +281,87 @@ impl Parameter {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn declared(kind: ParameterType, default: Option<Value>) -> BTreeMap<String, Declared> {
-        BTreeMap::from([("p".to_owned(), Declared { kind, doc: "a test's".to_owned(), default })])
+    fn declared(schema: Value) -> BTreeMap<String, Schema> {
+        BTreeMap::from([("p".to_owned(), serde_json::from_value(schema).unwrap())])
+    }
+
+    fn given(value: &Value) -> BTreeMap<String, Value> {
+        BTreeMap::from([("p".to_owned(), value.clone())])
     }
 
     #[test]
     fn each_type_takes_its_values_and_no_others() {
-        use ParameterType as T;
-        for (kind, good, bad) in [
-            (T::Text, json!("x"), json!(1)),
-            (T::Integer, json!(3), json!(-1)),
-            (T::Integer, json!(0), json!("3")),
-            (T::Integer, json!(0), json!(1.5)),
-            (T::Number, json!(1.5), json!("1.5")),
-            (T::Truth, json!(true), json!("true")),
-            (T::Duration, json!("7d"), json!(7)),
-            (T::Duration, json!("8h 30m"), json!("a week")),
-            (T::Moment, json!("2026-01-05T09:00:00Z"), json!("2026-01-05")),
-            (T::Texts, json!(["a"]), json!(["a", 1])),
-            (T::Counts, json!({"qa": 1}), json!({"qa": 0})),
+        for (schema, good, bad) in [
+            (json!({"type": "string"}), json!("x"), json!(1)),
+            (json!({"type": "string", "enum": ["a", "b"]}), json!("b"), json!("c")),
+            (json!({"type": "integer", "minimum": 0}), json!(3), json!(-1)),
+            (json!({"type": "integer", "maximum": 9}), json!(-3), json!(10)),
+            (json!({"type": "integer"}), json!(0), json!("3")),
+            (json!({"type": "integer"}), json!(0), json!(1.5)),
+            (json!({"type": "number", "minimum": 1}), json!(1.5), json!(0.5)),
+            (json!({"type": "number"}), json!(1.5), json!("1.5")),
+            (json!({"type": "boolean"}), json!(true), json!("true")),
+            (json!({"type": "string", "format": "duration"}), json!("7d"), json!(7)),
+            (json!({"type": "string", "format": "duration"}), json!("8h 30m"), json!("a week")),
+            (
+                json!({"type": "string", "format": "date-time"}),
+                json!("2026-01-05T09:00:00Z"),
+                json!("2026-01-05"),
+            ),
+            (json!({"type": "array", "items": {"type": "string"}}), json!(["a"]), json!(["a", 1])),
+            (json!({"type": "array", "items": {"type": "integer"}}), json!([1, 2]), json!(["a"])),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}),
+                json!({"qa": 1}),
+                json!({"qa": 0}),
+            ),
         ] {
-            let given = |value: &Value| BTreeMap::from([("p".to_owned(), value.clone())]);
-            assert!(check(&declared(kind, None), &given(&good)).is_ok(), "{kind:?} {good}");
-            let error = check(&declared(kind, None), &given(&bad)).unwrap_err().to_string();
+            let declared = declared(schema.clone());
+            assert!(declared["p"].problem().is_none(), "{schema}");
+            assert!(check(&declared, &given(&good)).is_ok(), "{schema} {good}");
+            let error = check(&declared, &given(&bad)).unwrap_err().to_string();
             assert!(error.starts_with("the parameter `p` is") && error.contains("write"), "{error}");
         }
     }
 
     #[test]
+    fn declarations_that_contradict_themselves_are_told() {
+        for (schema, problem) in [
+            (json!({"type": "integer", "format": "duration"}), "`format` is for a `string` only"),
+            (json!({"type": "string", "minimum": 1}), "`minimum` and `maximum` are for numbers only"),
+            (json!({"type": "array"}), "a list (`array`) needs `items`, what its values are"),
+            (json!({"type": "string", "items": {"type": "string"}}), "`items` is for a list (`array`) only"),
+            (
+                json!({"type": "object"}),
+                "a table (`object`) needs `additionalProperties`, what its values are",
+            ),
+        ] {
+            assert_eq!(declared(schema)["p"].problem().as_deref(), Some(problem));
+        }
+        assert!(serde_json::from_value::<Schema>(json!({"type": "string", "pattern": "x"})).is_err());
+    }
+
+    #[test]
     fn unknown_and_missing_parameters_are_errors_and_defaults_count() {
-        let declared_one = declared(ParameterType::Integer, None);
-        let error =
-            check(&declared_one, &BTreeMap::from([("q".to_owned(), json!(1))])).unwrap_err().to_string();
+        let one = declared(json!({"type": "integer", "minimum": 0}));
+        let error = check(&one, &BTreeMap::from([("q".to_owned(), json!(1))])).unwrap_err().to_string();
         assert_eq!(error, "the policy has no parameter `q`; it has `p`");
-        let error = check(&declared_one, &BTreeMap::new()).unwrap_err().to_string();
+        let error = check(&one, &BTreeMap::new()).unwrap_err().to_string();
         assert_eq!(error, "the parameter `p` must be given: write a whole number of 0 or more");
-        let filled = check(&declared(ParameterType::Integer, Some(json!(7))), &BTreeMap::new()).unwrap();
+        let filled = check(&declared(json!({"type": "integer", "default": 7})), &BTreeMap::new()).unwrap();
         assert_eq!(filled.get("p"), Some(&Parameter::Integer(7)));
+    }
+
+    #[test]
+    fn all_parameters_together_are_a_json_schema() {
+        let schema =
+            schema(&declared(json!({"type": "string", "format": "duration", "description": "how old"})));
+        assert_eq!(schema["required"], json!(["p"]));
+        assert_eq!(
+            schema["properties"]["p"],
+            json!({"type": "string", "format": "duration", "description": "how old"})
+        );
     }
 }

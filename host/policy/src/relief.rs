@@ -1,6 +1,6 @@
 //! What people did about a refusal: overrides and waivers, and why one does not apply.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sluice_model::verdict::{Finding, Level};
 use sluice_model::{Digest, LogicalId};
@@ -16,6 +16,8 @@ pub enum Relief {
     Waiver(Waiver),
     /// A `soft` gate passed over.
     Override(Override),
+    /// An emergency act.
+    BreakGlass(BreakGlass),
 }
 
 /// An expiring, co-signed exception to one finding code for one app or bundle.
@@ -71,6 +73,33 @@ pub struct Override {
     pub at: Timestamp,
 }
 
+/// An emergency act: it lifts all refusals on one plan for one hour, but for those whose code a
+/// policy declares `inviolable` and those of a gate that broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// The digest of the signed act.
+    pub id: Digest,
+    /// The plan.
+    pub plan: Digest,
+    /// The role that the configuration names for it.
+    pub role: String,
+    /// Who did it; has that role.
+    pub by: String,
+    /// Who signed too; never the same person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Where that is written down.
+    pub ticket: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How long an emergency act holds.
+pub const BREAK_GLASS_HOLDS: SignedDuration = SignedDuration::from_hours(1);
+
 /// A relief that lifted nothing, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +117,7 @@ impl Relief {
         match self {
             Self::Waiver(waiver) => waiver.id,
             Self::Override(over) => over.id,
+            Self::BreakGlass(act) => act.id,
         }
     }
 
@@ -97,6 +127,7 @@ impl Relief {
         let (by, reason, at) = match self {
             Self::Waiver(waiver) => (&waiver.by, &waiver.reason, waiver.at),
             Self::Override(over) => (&over.by, &over.reason, over.at),
+            Self::BreakGlass(act) => (&act.by, &act.reason, act.at),
         };
         if !is_known(by) {
             return Some(format!("`{by}` is nobody in the configuration"));
@@ -111,6 +142,7 @@ impl Relief {
             Self::Override(over) => (over.plan != facts.plan.digest)
                 .then(|| format!("it is for another plan, {}", over.plan.short())),
             Self::Waiver(waiver) => waiver.problem(facts, is_known),
+            Self::BreakGlass(act) => act.problem(facts, is_known),
         }
     }
 }
@@ -129,15 +161,42 @@ impl Waiver {
             }
             _ => {}
         }
-        if self.ticket.trim().is_empty() {
-            return Some("it names no ticket".to_owned());
+        without_ticket_or_second(&self.ticket, &self.by, self.cosigned.as_deref(), is_known)
+    }
+}
+
+impl BreakGlass {
+    fn problem(&self, facts: &Facts, is_known: impl Fn(&str) -> bool) -> Option<String> {
+        if self.plan != facts.plan.digest {
+            return Some(format!("it is for another plan, {}", self.plan.short()));
         }
-        match &self.cosigned {
-            None => Some(format!("nobody but `{}` has signed it", self.by)),
-            Some(second) if *second == self.by => Some(format!("nobody but `{}` has signed it", self.by)),
-            Some(second) if !is_known(second) => Some(format!("`{second}` is nobody in the configuration")),
-            Some(_) => None,
+        if facts.now.duration_since(self.at) >= BREAK_GLASS_HOLDS {
+            return Some(format!("it held for one hour from {}", self.at));
         }
+        let has_role =
+            |person: &crate::facts::Person| person.name == self.by && person.roles.contains(&self.role);
+        if !facts.people.iter().any(has_role) {
+            return Some(format!("`{}` does not have the role `{}`", self.by, self.role));
+        }
+        without_ticket_or_second(&self.ticket, &self.by, self.cosigned.as_deref(), is_known)
+    }
+}
+
+/// What an act that two people sign lacks, if something.
+fn without_ticket_or_second(
+    ticket: &str,
+    by: &str,
+    cosigned: Option<&str>,
+    is_known: impl Fn(&str) -> bool,
+) -> Option<String> {
+    if ticket.trim().is_empty() {
+        return Some("it names no ticket".to_owned());
+    }
+    match cosigned {
+        None => Some(format!("nobody but `{by}` has signed it")),
+        Some(second) if second == by => Some(format!("nobody but `{by}` has signed it")),
+        Some(second) if !is_known(second) => Some(format!("`{second}` is nobody in the configuration")),
+        Some(_) => None,
     }
 }
 
@@ -146,6 +205,7 @@ pub(crate) fn is_meant(relief: &Relief, gate: &GateSpec, finding: &Finding) -> b
     match relief {
         Relief::Waiver(waiver) => waiver.code == finding.code,
         Relief::Override(over) => over.gate == gate.name,
+        Relief::BreakGlass(_) => true,
     }
 }
 
@@ -154,6 +214,7 @@ pub(crate) const fn kind(relief: &Relief) -> sluice_model::verdict::Relief {
     match relief {
         Relief::Waiver(_) => sluice_model::verdict::Relief::Waiver,
         Relief::Override(_) => sluice_model::verdict::Relief::Override,
+        Relief::BreakGlass(_) => sluice_model::verdict::Relief::BreakGlass,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Facts in the hands of a script: records with getters, and lists that are searched in Rust.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString, Map};
 
 use crate::evaluation::{Evaluation, Fault, fault};
 use crate::facts::Index;
@@ -234,21 +234,81 @@ impl<F: Fact> Rows<F> {
         (!index.is_empty()).then_some(index)
     }
 
-    fn newest(&self, field: &'static Field<F::Item>) -> Result<Record<F>, Fault> {
+    /// The one whose age comes first by `better`.
+    fn by_age(
+        &self,
+        field: &'static Field<F::Item>,
+        superlative: &str,
+        better: fn(SignedDuration, SignedDuration) -> bool,
+    ) -> Result<Record<F>, Fault> {
         let mut best: Option<(u32, SignedDuration)> = None;
         let facts = self.asked.ready.facts();
         for (row, item) in self.items() {
             match (field.get)(item, facts) {
-                Cell::Length(age) if best.is_none_or(|(_, youngest)| age < youngest) => {
+                Cell::Length(age) if best.is_none_or(|(_, so_far)| better(age, so_far)) => {
                     best = Some((row, age))
                 }
                 Cell::Length(_) => {}
                 Cell::Fault(reason) => return Err(fault(reason)),
-                _ => return Err(fault(format!("a {} has no age", F::NAME))),
+                _ => return Err(fault(format!("the age of some {} is missing", F::NAME))),
             }
         }
         best.map(|(row, _)| Record::new(Arc::clone(&self.asked), row))
-            .ok_or_else(|| fault(format!("there is no newest {}: ask `count` before", F::NAME)))
+            .ok_or_else(|| fault(format!("there is no {superlative} {}: ask `count` before", F::NAME)))
+    }
+
+    /// The integers of a field.
+    fn integers(&self, field: &'static Field<F::Item>) -> Result<Vec<i64>, Fault> {
+        let facts = self.asked.ready.facts();
+        self.items()
+            .map(|(_, item)| match (field.get)(item, facts) {
+                Cell::Integer(number) => {
+                    i64::try_from(number).map_err(|_| fault(format!("{number} is too large a number")))
+                }
+                Cell::Fault(reason) => Err(fault(reason)),
+                _ => Err(fault(format!("`{}` of some {} is no integer", field.name, F::NAME))),
+            })
+            .collect()
+    }
+
+    /// The rows of each text or integer of a field.
+    fn group(&self, field: &'static Field<F::Item>) -> Result<Dynamic, Fault> {
+        let facts = self.asked.ready.facts();
+        let mut texts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut numbers: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        for (row, item) in self.items() {
+            match (field.get)(item, facts) {
+                Cell::Text(text) => texts.entry(text.into_owned()).or_default().push(row),
+                Cell::Integer(number) => numbers.entry(number).or_default().push(row),
+                Cell::Fault(reason) => return Err(fault(reason)),
+                _ => {
+                    return Err(fault(format!(
+                        "`group` is for texts and integers, and `{}` of some {} is none",
+                        field.name,
+                        F::NAME
+                    )));
+                }
+            }
+            if texts.len() + numbers.len() > MOST_GROUPS {
+                return Err(fault(format!(
+                    "`{}` has more than {MOST_GROUPS} values: narrow it by `where`",
+                    field.name
+                )));
+            }
+        }
+        let texts = texts.into_iter().map(|(text, rows)| (Dynamic::from(ImmutableString::from(text)), rows));
+        let numbers = numbers
+            .into_iter()
+            .map(|(number, rows)| (Dynamic::from_int(i64::try_from(number).unwrap_or(i64::MAX)), rows));
+        let groups = texts.chain(numbers).map(|(value, rows)| {
+            let rows = self.with(rows.into());
+            Dynamic::from_map(Map::from([
+                ("value".into(), value),
+                ("count".into(), Dynamic::from_int(rows.count())),
+                ("rows".into(), Dynamic::from(rows)),
+            ]))
+        });
+        Ok(groups.collect::<Vec<_>>().into())
     }
 
     fn values(&self, field: &'static Field<F::Item>) -> Result<Dynamic, Fault> {
@@ -278,6 +338,9 @@ impl<F: Fact> Rows<F> {
 
 /// From how many rows on an index pays.
 const INDEXED_FROM: u32 = 64;
+
+/// Groups that `group` hands over, whose maps all count towards the sandbox's limit.
+const MOST_GROUPS: usize = 60;
 
 /// Values that `values` hands over, well below the sandbox's limit for lists.
 const MOST_LISTED: usize = 200;
@@ -334,17 +397,46 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         rows.search(field, Test::of(&word)?, &wanted)
     };
     engine.register_fn("where", test);
-    engine.register_fn("newest", move |rows: &mut Rows<F>| {
-        let (at, field) = field::<F>("age")?;
+    let read = move |rows: &Rows<F>, name: &str| -> Result<&'static Field<F::Item>, Fault> {
+        let (at, field) = field::<F>(name)?;
         rows.asked.reads.note(base);
         rows.asked.reads.note(base + 1 + at);
-        rows.newest(field)
-    });
-    engine.register_fn("values", move |rows: &mut Rows<F>, name: ImmutableString| {
-        let (at, field) = field::<F>(&name)?;
-        rows.asked.reads.note(base);
-        rows.asked.reads.note(base + 1 + at);
-        rows.values(field)
-    });
+        Ok(field)
+    };
+    engine
+        .register_fn("newest", move |rows: &mut Rows<F>| {
+            rows.by_age(read(rows, "age")?, "newest", |age, so_far| age < so_far)
+        })
+        .register_fn("oldest", move |rows: &mut Rows<F>| {
+            rows.by_age(read(rows, "age")?, "oldest", |age, so_far| age > so_far)
+        })
+        .register_fn("values", move |rows: &mut Rows<F>, name: ImmutableString| {
+            rows.values(read(rows, &name)?)
+        })
+        .register_fn("group", move |rows: &mut Rows<F>, name: ImmutableString| rows.group(read(rows, &name)?))
+        .register_fn("sum", move |rows: &mut Rows<F>, name: ImmutableString| {
+            let numbers = rows.integers(read(rows, &name)?)?;
+            let sum = numbers.iter().try_fold(0_i64, |sum, number| sum.checked_add(*number));
+            sum.ok_or_else(|| fault(format!("the sum of `{name}` is too large a number")))
+        });
+    let of_some = |numbers: Vec<i64>, name: &str, pick: fn(&[i64]) -> Option<i64>| -> Result<i64, Fault> {
+        pick(&numbers)
+            .ok_or_else(|| fault(format!("there is no `{name}` in an empty list: ask `count` before")))
+    };
+    engine
+        .register_fn("least", move |rows: &mut Rows<F>, name: ImmutableString| {
+            of_some(rows.integers(read(rows, &name)?)?, &name, |numbers| numbers.iter().min().copied())
+        })
+        .register_fn("most", move |rows: &mut Rows<F>, name: ImmutableString| {
+            of_some(rows.integers(read(rows, &name)?)?, &name, |numbers| numbers.iter().max().copied())
+        })
+        .register_fn("median", move |rows: &mut Rows<F>, name: ImmutableString| {
+            let mut numbers = rows.integers(read(rows, &name)?)?;
+            numbers.sort_unstable();
+            of_some(numbers, &name, |numbers| numbers.get(numbers.len().saturating_sub(1) / 2).copied())
+        });
     engine.register_iterator::<Rows<F>>();
 }
+
+#[cfg(test)]
+mod tests;

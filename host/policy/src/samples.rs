@@ -32,10 +32,15 @@ pub(crate) fn facts() -> Value {
             "from": {"name": "development", "order": 0, "owners": ["ann"]},
             "to": {"name": "staging", "order": 1, "owners": ["ben"], "holds_production_data": true},
         },
-        "app": {"id": "app-1", "name": "orders", "platform": "tooljet"},
+        "app": {"id": "app-1", "name": "orders", "platform": "tooljet", "labels": ["payments"]},
         "plan": {
             "digest": digest('a'), "bundle": digest('b'), "version": "7", "baseline": digest('c'),
-            "authors": ["ann"], "unchanged": 3,
+            "authors": ["ann"], "unchanged": 3, "bytes": 3_000, "cut_at": "2026-06-02T09:00:00Z",
+            "signer": "ann",
+            "credentials": [{
+                "source": "source-1", "slot": "password", "reference": "secret://staging/orders-db",
+                "set_at": "2026-05-04T10:00:00Z", "shared_with": ["production"],
+            }],
             "changes": [
                 {"object": "query-1", "kind": "query", "name": "list", "action": "update"},
                 {"object": "page-1", "kind": "page", "name": "home", "action": "create"},
@@ -66,6 +71,35 @@ pub(crate) fn facts() -> Value {
             {"person": "ben", "roles": ["qa", "ops"], "plan": digest('a'), "at": "2026-06-03T09:00:00Z"},
             {"person": "cleo", "roles": ["ops"], "plan": digest('a'), "at": "2026-06-03T09:30:00Z"},
         ],
+        "waivers": [{
+            "code": "window.closed", "is_for_bundle": false, "by": "ann", "cosigned": "ben",
+            "reason": "a hot fix", "ticket": "CHG-7", "at": "2026-06-03T09:00:00Z",
+            "expires": "2026-06-04T09:00:00Z",
+        }],
+        "history": [
+            {
+                "kind": "promotion", "environment": "staging", "at": "2026-05-01T10:30:00Z", "version": "5",
+                "bundle": digest('7'), "by": "ann", "outcome": "done", "objects": 2, "bytes": 1_000,
+            },
+            {
+                "kind": "promotion", "environment": "production", "at": "2026-05-08T10:10:00Z",
+                "version": "5", "bundle": digest('7'), "by": "ben", "outcome": "rolled-back", "objects": 4,
+                "bytes": 2_000,
+            },
+            {
+                "kind": "promotion", "environment": "staging", "at": "2026-05-15T22:10:00Z", "version": "6",
+                "bundle": digest('8'), "by": "ann", "outcome": "done", "objects": 9, "bytes": 9_000,
+            },
+        ],
+        "plugins": [{
+            "digest": digest('e'), "name": "sql", "version": "0.1.0", "publisher": "ben",
+            "certified_by": "cleo", "certified_until": "2026-12-01T00:00:00Z",
+        }],
+        "environments": [
+            {"name": "development", "order": 0, "owners": ["ann"]},
+            {"name": "staging", "order": 1, "owners": ["ben"], "holds_production_data": true},
+            {"name": "production", "order": 2, "owners": ["cleo"]},
+        ],
         "people": [
             {"name": "ann", "roles": ["builder"]},
             {"name": "ben", "roles": ["qa", "ops"]},
@@ -90,15 +124,25 @@ pub(crate) fn ready(facts: Value) -> Arc<ReadyFacts> {
 
 /// A pack around a script, with all facts, two codes and a parameter.
 pub(crate) fn pack(source: &str) -> Result<Pack, PackError> {
+    pack_with(source, &[])
+}
+
+/// The same with more files.
+pub(crate) fn pack_with(source: &str, more: &[(&str, &str)]) -> Result<Pack, PackError> {
     let manifest = format!(
         "name = \"t\"\nversion = \"1\"\ntitle = \"t\"\napi = 1\nfacts = {FACTS:?}\n\
-         [parameters.limit]\ntype = \"integer\"\ndefault = 5\ndoc = \"a limit\"\n\
-         [findings.\"t.ok\"]\ndoc = \"fine\"\n[findings.\"t.no\"]\ndoc = \"not fine\"\nfix = \"mend it\"\nwho = \"you\"\n"
+         [parameters.limit]\ntype = \"integer\"\nminimum = 0\ndefault = 5\ndescription = \"a limit\"\n\
+         [findings.\"t.ok\"]\ndoc = \"fine\"\n[findings.\"t.no\"]\ndoc = \"not fine\"\nfix = \"mend it\"\nwho = \"you\"\n\
+         [findings.\"t.leak\"]\ndoc = \"a leak\"\ninviolable = true\n"
     );
     let files = [("policy.toml", manifest.as_str()), ("policy.rhai", source), ("README.md", "t")];
     Pack::new(
         "policies/t",
-        files.into_iter().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect(),
+        files
+            .into_iter()
+            .chain(more.iter().copied())
+            .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
+            .collect(),
     )
 }
 
@@ -115,7 +159,11 @@ pub(crate) fn spec(name: &str, pack: &Pack) -> GateSpec {
 
 /// A hard gate around a script.
 pub(crate) fn gate(sandbox: &Sandbox, name: &str, source: &str) -> Result<Gate, PackError> {
-    let pack = pack(source)?;
+    gate_of(sandbox, name, pack(source)?)
+}
+
+/// A hard gate around a pack.
+pub(crate) fn gate_of(sandbox: &Sandbox, name: &str, pack: Pack) -> Result<Gate, PackError> {
     let spec = spec(name, &pack);
     Ok(Gate::new(spec, &sandbox.compile(pack)?).unwrap())
 }

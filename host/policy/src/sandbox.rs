@@ -3,23 +3,38 @@
 //! Each engine option here has a test that fails without it; what each is for stands beside it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope};
 
+use crate::coverage::{Coverage, Visits};
 use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
-use crate::names;
-use crate::pack::{Pack, PackError, Policy};
+use crate::names::{self, Modules};
+use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
 use crate::rows::{self, Record, Rows};
 use crate::vocabulary as v;
 use crate::{api, strict};
 
 /// The facts that a policy may declare under `facts`, by the names of their variables.
-pub const FACTS: [&str; 9] =
-    ["workspace", "transition", "app", "plan", "scan", "evidence", "approvals", "people", "calendars"];
+pub const FACTS: [&str; 13] = [
+    "workspace",
+    "transition",
+    "app",
+    "plan",
+    "scan",
+    "evidence",
+    "approvals",
+    "waivers",
+    "history",
+    "plugins",
+    "environments",
+    "people",
+    "calendars",
+];
 
 /// The variables that every policy has.
 pub(crate) const ALWAYS: [&str; 2] = ["now", "params"];
@@ -74,14 +89,25 @@ pub struct Sandbox {
     limits: Limits,
     stopwatch: Stopwatch,
     names: Arc<[String]>,
-    idle: Mutex<Vec<Runner>>,
+    idle: Idle,
     extend: Option<fn(&mut Engine)>,
+    visits: Option<Arc<Visits>>,
 }
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+/// Engines that wait for the next evaluation.
+pub(crate) type Idle = Mutex<Vec<Runner>>;
+
+/// A place in the sources of a policy.
+#[derive(Debug)]
+pub(crate) struct BrokeAt {
+    pub(crate) file: String,
+    pub(crate) line: usize,
 }
 
 /// How an evaluation ended.
@@ -92,7 +118,7 @@ pub(crate) enum Ended {
     /// It broke.
     Broke {
         reason: String,
-        position: Option<(usize, usize)>,
+        place: Option<BrokeAt>,
         /// Whether asking again may end otherwise.
         transient: bool,
     },
@@ -117,21 +143,40 @@ impl Sandbox {
     /// A sandbox with other limits, for tests and for machines that are slow.
     #[must_use]
     pub fn with_limits(stopwatch: Stopwatch, limits: Limits) -> Self {
-        Self::build(stopwatch, limits, None)
+        Self::build(stopwatch, limits, None, None)
     }
 
-    fn build(stopwatch: Stopwatch, limits: Limits, extend: Option<fn(&mut Engine)>) -> Self {
-        let mut sandbox = Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend };
+    /// A sandbox that sees what of its policies is evaluated, for tests of policies. All else is
+    /// as in production. It serves one policy, whose files it knows by their names.
+    #[must_use]
+    pub fn watching(stopwatch: Stopwatch) -> Self {
+        Self::build(stopwatch, Limits::default(), None, Some(Arc::default()))
+    }
+
+    /// What of a policy was evaluated so far, in a sandbox that watches.
+    #[must_use]
+    pub fn coverage(&self, policy: &Policy) -> Option<Coverage> {
+        self.visits.as_ref().map(|visits| visits.of(policy))
+    }
+
+    fn build(
+        stopwatch: Stopwatch,
+        limits: Limits,
+        extend: Option<fn(&mut Engine)>,
+        visits: Option<Arc<Visits>>,
+    ) -> Self {
+        let mut sandbox =
+            Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend, visits };
         let (runner, names) = sandbox.runner();
         sandbox.names = names.into();
-        sandbox.give_back(runner);
+        sandbox.give_back(runner, &sandbox.idle);
         sandbox
     }
 
     /// A sandbox whose engines a test spoils, to show that the walls hold.
     #[cfg(test)]
     pub(crate) fn spoiled(stopwatch: Stopwatch, extend: fn(&mut Engine)) -> Self {
-        Self::build(stopwatch, Limits::default(), Some(extend))
+        Self::build(stopwatch, Limits::default(), Some(extend), None)
     }
 
     /// The names of facts that a `pass` may cite.
@@ -150,25 +195,50 @@ impl Sandbox {
             // Only so that strict variables know the name; the value comes from `on_var`.
             scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
         }
-        let runner = self.take();
-        let compiled =
-            catch_unwind(AssertUnwindSafe(|| runner.engine.compile_with_scope(&scope, pack.source())));
-        let Ok(compiled) = compiled else {
-            return Err(pack.error(None, "cannot be parsed: the parser broke on it; simplify the policy"));
-        };
-        self.give_back(runner);
-        let ast =
-            compiled.map_err(|error| pack.error(line_column(error.position()), parse_problem(&error)))?;
-        names::check(&pack, &ast)?;
-        Ok(Arc::new(Policy { pack, ast }))
+        let modules = self.modules(&pack)?;
+        let runner = self.runner_with(&modules);
+        let ast = parse(&runner.engine, &scope, &pack, SOURCE_FILE, pack.source())?;
+        names::check(&pack, SOURCE_FILE, &ast, &modules)?;
+        let idle = Idle::default();
+        if modules.is_empty() {
+            self.give_back(runner, &self.idle);
+        } else {
+            self.give_back(runner, &idle);
+        }
+        Ok(Arc::new(Policy { pack, ast, modules, idle }))
+    }
+
+    /// Compiles the modules of a pack: functions, and nothing else.
+    fn modules(&self, pack: &Pack) -> Result<Modules, PackError> {
+        let mut modules = BTreeMap::new();
+        for (name, file, source) in pack.modules() {
+            if let Some(problem) = names::module_problem(name) {
+                return Err(pack.error(file, None, problem));
+            }
+            let runner = self.take(&self.idle);
+            let ast = parse(&runner.engine, &Scope::new(), pack, file, source)?;
+            if let Some(statement) = ast.statements().first() {
+                let place = line_column(statement.position());
+                return Err(pack.error(file, place, "a module holds functions, and nothing else"));
+            }
+            names::check(pack, file, &ast, &BTreeMap::new())?;
+            let mut module = Module::eval_ast_as_new(Scope::new(), &ast, &runner.engine)
+                .map_err(|error| pack.error(file, line_column(error.position()), error.to_string()))?;
+            module.set_id(file);
+            self.give_back(runner, &self.idle);
+            modules.insert(name.to_owned(), (Arc::new(module), ast));
+        }
+        Ok(modules)
     }
 
     /// Asks a policy once.
     pub(crate) fn run(&self, asked: &Arc<Evaluation>) -> (Ended, Used) {
-        let runner = self.take();
+        let policy = Arc::clone(&asked.policy);
+        let idle = if policy.modules.is_empty() { &self.idle } else { &policy.idle };
+        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let runner = waiting.unwrap_or_else(|| self.runner_with(&policy.modules));
         let begun = (self.stopwatch)();
         runner.cell.begin(Arc::clone(asked), begun.saturating_add(self.limits.time));
-        let policy = Arc::clone(&asked.policy);
         let mut scope = Scope::new();
         let ended =
             catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
@@ -185,7 +255,7 @@ impl Sandbox {
                     Ended::Broke {
                         reason: "the policy broke the engine that runs it: report this as a bug of Sluice"
                             .to_owned(),
-                        position: None,
+                        place: None,
                         transient: false,
                     },
                     used,
@@ -193,26 +263,47 @@ impl Sandbox {
             }
             Ok(_) if overrun || took > self.limits.time => Ended::Broke {
                 reason: format!("took longer than {} ms", self.limits.time.as_millis()),
-                position: None,
+                place: None,
                 transient: true,
             },
             Ok(Ok(())) => Ended::Well,
             Ok(Err(error)) => {
-                let (reason, position) = explain(&error, &self.limits);
-                Ended::Broke { reason, position: line_column(position), transient: false }
+                let (reason, file, position) = explain(&error, SOURCE_FILE, &self.limits);
+                let place = position.line().map(|line| BrokeAt { file, line });
+                Ended::Broke { reason, place, transient: false }
             }
         };
-        self.give_back(runner);
+        self.give_back(runner, idle);
         (ended, used)
     }
 
-    fn take(&self) -> Runner {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| self.runner().0)
+    /// Lends an engine as every policy gets it.
+    pub(crate) fn with_engine<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
+        let runner = self.take(&self.idle);
+        let value = read(&runner.engine);
+        self.give_back(runner, &self.idle);
+        value
     }
 
-    fn give_back(&self, runner: Runner) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
+    fn take(&self, idle: &Idle) -> Runner {
+        let runner = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        runner.unwrap_or_else(|| self.runner().0)
+    }
+
+    fn give_back(&self, runner: Runner, idle: &Idle) {
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
+    }
+
+    /// An engine that knows these modules: any idle one where there are none.
+    fn runner_with(&self, modules: &Modules) -> Runner {
+        if modules.is_empty() {
+            return self.take(&self.idle);
+        }
+        let mut runner = self.runner().0;
+        for (name, (module, _)) in modules {
+            runner.engine.register_static_module(name.as_str(), Arc::clone(module));
+        }
+        runner
     }
 
     fn runner(&self) -> (Runner, Vec<String>) {
@@ -221,13 +312,34 @@ impl Sandbox {
         if let Some(extend) = self.extend {
             extend(&mut engine);
         }
+        if let Some(visits) = &self.visits {
+            visits.watch(&mut engine);
+        }
         debug_assert!(names.len() <= MOST_NAMES, "more names than bits");
         (Runner { engine, cell }, names)
     }
 }
 
+/// Parses a source of a pack. An engine on which the parser broke is not used again.
+fn parse(
+    engine: &Engine,
+    scope: &Scope<'_>,
+    pack: &Pack,
+    file: &str,
+    source: &str,
+) -> Result<rhai::AST, PackError> {
+    let compiled = catch_unwind(AssertUnwindSafe(|| engine.compile_with_scope(scope, source)));
+    let Ok(compiled) = compiled else {
+        return Err(pack.error(file, None, "cannot be parsed: the parser broke on it; simplify the policy"));
+    };
+    let mut ast =
+        compiled.map_err(|error| pack.error(file, line_column(error.position()), parse_problem(&error)))?;
+    ast.set_source(file);
+    Ok(ast)
+}
+
 /// An engine, and what it works on.
-struct Runner {
+pub(crate) struct Runner {
     engine: Engine,
     cell: Arc<Cell>,
 }
@@ -347,12 +459,17 @@ fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, 
     rows::register::<v::PlanFact>(&mut engine, "plan", &mut names);
     rows::register::<v::ChangeFact>(&mut engine, "plan.changes", &mut names);
     rows::register::<v::SourceFact>(&mut engine, "plan.sources", &mut names);
+    rows::register::<v::CredentialFact>(&mut engine, "plan.credentials", &mut names);
     rows::register::<v::LeftoverFact>(&mut engine, "plan.still_pointing_at_source", &mut names);
     rows::register::<v::ScanFact>(&mut engine, "scan", &mut names);
     rows::register::<v::SecretFact>(&mut engine, "scan.secrets", &mut names);
     rows::register::<v::PersonalFact>(&mut engine, "scan.personal_data", &mut names);
     rows::register::<v::EvidenceFact>(&mut engine, "evidence", &mut names);
     rows::register::<v::ApprovalFact>(&mut engine, "approvals", &mut names);
+    rows::register::<v::WaiverFact>(&mut engine, "waivers", &mut names);
+    rows::register::<v::PastFact>(&mut engine, "history", &mut names);
+    rows::register::<v::PluginFact>(&mut engine, "plugins", &mut names);
+    rows::register::<v::PlaceFact>(&mut engine, "environments", &mut names);
     rows::register::<v::PersonFact>(&mut engine, "people", &mut names);
     rows::register::<v::CalendarFact>(&mut engine, "calendars", &mut names);
     api::register(&mut engine, cell, &names);
@@ -374,6 +491,10 @@ fn fact(name: &str, cell: &Cell) -> Result<Option<Dynamic>, Fault> {
         "scan" => Dynamic::from(Record::<v::ScanFact>::new(asked, 0)),
         "evidence" => Dynamic::from(Rows::<v::EvidenceFact>::all(&asked)?),
         "approvals" => Dynamic::from(Rows::<v::ApprovalFact>::all(&asked)?),
+        "waivers" => Dynamic::from(Rows::<v::WaiverFact>::all(&asked)?),
+        "history" => Dynamic::from(Rows::<v::PastFact>::all(&asked)?),
+        "plugins" => Dynamic::from(Rows::<v::PluginFact>::all(&asked)?),
+        "environments" => Dynamic::from(Rows::<v::PlaceFact>::all(&asked)?),
         "people" => Dynamic::from(Rows::<v::PersonFact>::all(&asked)?),
         "calendars" => Dynamic::from(Rows::<v::CalendarFact>::all(&asked)?),
         "now" => Dynamic::from(asked.ready.facts().now),
@@ -382,7 +503,7 @@ fn fact(name: &str, cell: &Cell) -> Result<Option<Dynamic>, Fault> {
     }))
 }
 
-fn line_column(position: Position) -> Option<(usize, usize)> {
+pub(crate) fn line_column(position: Position) -> Option<(usize, usize)> {
     Some((position.line()?, position.position().unwrap_or(1)))
 }
 
@@ -392,6 +513,9 @@ fn parse_problem(error: &rhai::ParseError) -> String {
         rhai::ParseErrorType::VariableUndefined(name) if FACTS.contains(&name.as_str()) => {
             format!("reads the fact `{name}`, which `policy.toml` does not declare: add it to `facts`")
         }
+        rhai::ParseErrorType::ModuleUndefined(name) => {
+            format!("the pack has no such module as `{name}`: its modules are files `modules/NAME.rhai`")
+        }
         other => {
             let text = other.to_string();
             let mut letters = text.chars();
@@ -400,14 +524,19 @@ fn parse_problem(error: &rhai::ParseError) -> String {
     }
 }
 
-/// Why a script broke, in the house's words, and where.
-fn explain(error: &EvalAltResult, limits: &Limits) -> (String, Position) {
+/// Why a script broke, in the house's words, in which file, and where.
+fn explain(error: &EvalAltResult, file: &str, limits: &Limits) -> (String, String, Position) {
     use EvalAltResult as E;
     let position = error.position();
     let reason = match error {
-        E::ErrorInFunctionCall(_, _, inner, own) => {
-            let (reason, inner_position) = explain(inner, limits);
-            return (reason, if inner_position.is_none() { *own } else { inner_position });
+        E::ErrorInFunctionCall(_, of_function, inner, own) => {
+            let inside = if of_function.is_empty() { file } else { of_function };
+            let (reason, inner_file, inner_position) = explain(inner, inside, limits);
+            return if inner_position.is_none() {
+                (reason, file.to_owned(), *own)
+            } else {
+                (reason, inner_file, inner_position)
+            };
         }
         E::ErrorRuntime(reason, _) => match reason.as_immutable_string_ref() {
             Ok(reason) => reason.to_string(),
@@ -436,7 +565,7 @@ fn explain(error: &EvalAltResult, limits: &Limits) -> (String, Position) {
         E::ErrorTerminated(..) => format!("took longer than {} ms", limits.time.as_millis()),
         other => in_words(&other.to_string().to_lowercase()),
     };
-    (reason, position)
+    (reason, file.to_owned(), position)
 }
 
 /// A text of Rhai's with its type names in the words of policies.

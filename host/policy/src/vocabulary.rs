@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::{
-    App, Approval, Change, Environment, Evidence, Facts, Leftover, NamedWindows, Payload, Person,
-    PersonalDatum, Plan, Scan, SecretFound, Source, Transition, Workspace,
+    App, Approval, Change, Credential, Environment, Evidence, Facts, Leftover, NamedWindows, Past, Payload,
+    Person, PersonalDatum, Plan, Plugin, Scan, SecretFound, Source, Transition, Waiver, Workspace,
 };
 
 /// The version of the names in this module.
@@ -137,11 +137,13 @@ fact! {
         id: "text: its logical id" = |a, _| Cell::text(a.id.as_str());
         name: "text: what people call it" = |a, _| Cell::text(&a.name);
         platform: "text: the platform it is built with" = |a, _| Cell::text(&a.platform);
+        labels: "list of text: what the configuration says of it, such as `payments`" = |a, _| Cell::Texts(&a.labels);
     }
 }
 
 fact! {
-    /// What would be done; its lists are `changes`, `sources` and `still_pointing_at_source`.
+    /// What would be done; its lists are `changes`, `sources`, `credentials` and
+    /// `still_pointing_at_source`.
     PlanFact: Plan = "plan", |_| Some(1), |f, _| Some(&f.plan), {
         digest: "text: the digest that approvals name" = |p, _| Cell::owned(p.digest);
         bundle: "text: the digest that evidence names" = |p, _| Cell::owned(p.bundle);
@@ -149,6 +151,13 @@ fact! {
         baseline: "text: the digest of the revisions that the plan touches" = |p, _| Cell::owned(p.baseline);
         authors: "list of text: the people who cut the version or made the plan, with who carries it out" = |p, _| Cell::Texts(&p.authors);
         unchanged: "integer: how many objects stand in the target as they are" = |p, _| Cell::Integer(p.unchanged);
+        bytes: "integer: canonical bytes of what is created and updated, or missing"
+            = |p, _| Cell::optional(p.bytes, Cell::Integer);
+        cut_at: "moment: when the version was cut, or missing" = |p, _| Cell::optional(p.cut_at, Cell::Moment);
+        age: "duration: from when the version was cut to now, or missing; a time in the future is a fault"
+            = |p, f| Cell::optional(p.cut_at, |at| since(at, f, "the version is"));
+        signer: "text: the person whose signature on the bundle holds, or missing"
+            = |p, _| Cell::optional(p.signer.as_deref(), Cell::text);
     }
 }
 
@@ -159,6 +168,8 @@ fact! {
         kind: "text: `app`, `page`, `query`, `data-source`, …" = |c, _| Cell::text(c.kind.as_str());
         name: "text: what people call it" = |c, _| Cell::text(&c.name);
         action: "text: `create`, `update`, `match`, `delete` or `skip`" = |c, _| Cell::text(c.action.as_str());
+        bytes: "integer: canonical bytes of its content after, or missing"
+            = |c, _| Cell::optional(c.bytes, Cell::Integer);
     }
 }
 
@@ -179,6 +190,89 @@ fact! {
             = |s, _| Cell::optional(s.privileged, Cell::Truth);
         missing_slots: "integer: how many secret slots have no value in the target"
             = |s, _| Cell::Integer(s.missing_slots.len() as u64);
+    }
+}
+
+fact! {
+    /// A secret reference in a slot of a data source; no policy sees the value.
+    CredentialFact: Credential = "credential",
+    |f| Some(f.plan.credentials.len()), |f, i| f.plan.credentials.get(i), {
+        source: "text: the data source's logical id" = |c, _| Cell::text(c.source.as_str());
+        slot: "text: the slot" = |c, _| Cell::owned(&c.slot);
+        reference: "text: where the value lies" = |c, _| Cell::text(&c.reference);
+        set_at: "moment: when the value was last set, or missing" = |c, _| Cell::optional(c.set_at, Cell::Moment);
+        age: "duration: from then to now, or missing; a time in the future is a fault"
+            = |c, f| Cell::optional(c.set_at, |at| since(at, f, "the credential is"));
+        is_reused: "truth: whether another environment has the very same value"
+            = |c, _| Cell::Truth(!c.shared_with.is_empty());
+        shared_with: "list of text: the environments that have it" = |c, _| Cell::Texts(&c.shared_with);
+    }
+}
+
+fact! {
+    /// A plugin that rendered a data source of the plan.
+    PluginFact: Plugin = "plugin", |f| f.plugins.as_ref().map(Vec::len), |f, i| f.plugins.as_ref()?.get(i), {
+        digest: "text: the component's digest" = |p, _| Cell::owned(p.digest);
+        name: "text: what it calls itself" = |p, _| Cell::text(&p.name);
+        version: "text: its version" = |p, _| Cell::text(&p.version);
+        is_signed: "truth: whether a publisher of the configuration signed it"
+            = |p, _| Cell::Truth(p.publisher.is_some());
+        publisher: "text: who, or missing" = |p, _| Cell::optional(p.publisher.as_deref(), Cell::text);
+        is_certified: "truth: whether it is certified now and not revoked"
+            = |p, f| Cell::Truth(!p.is_revoked && p.certified_until.is_some_and(|until| f.now < until));
+        certified_by: "text: who certified it last, or missing"
+            = |p, _| Cell::optional(p.certified_by.as_deref(), Cell::text);
+        certified_until: "moment: until when, or missing" = |p, _| Cell::optional(p.certified_until, Cell::Moment);
+        is_revoked: "truth: whether it was revoked" = |p, _| Cell::Truth(p.is_revoked);
+    }
+}
+
+fact! {
+    /// An earlier transition of this app.
+    PastFact: Past = "past transition", |f| f.history.as_ref().map(Vec::len), |f, i| f.history.as_ref()?.get(i), {
+        kind: "text: `promotion`, `release` or `rollback`" = |p, _| Cell::text(p.kind.as_str());
+        environment: "text: the environment that it changed" = |p, _| Cell::text(p.environment.as_str());
+        version: "text: the version's name" = |p, _| Cell::text(&p.version);
+        bundle: "text: the bundle's digest" = |p, _| Cell::owned(p.bundle);
+        is_this_bundle: "truth: whether it is this plan's bundle" = |p, f| Cell::Truth(p.bundle == f.plan.bundle);
+        by: "text: who ran it" = |p, _| Cell::text(&p.by);
+        outcome: "text: `done`, `rolled-back`, `failed` or `refused`" = |p, _| Cell::text(p.outcome.as_str());
+        objects: "integer: how many objects it created, updated or deleted" = |p, _| Cell::Integer(p.objects);
+        bytes: "integer: canonical bytes of what it created and updated, or missing"
+            = |p, _| Cell::optional(p.bytes, Cell::Integer);
+        at: "moment: when" = |p, _| Cell::Moment(p.at);
+        hour: "integer: the hour of the day, from 0 to 23, in UTC" = |p, _| Cell::Integer(hour_of(p.at));
+        age: "duration: from then to now; a time in the future is a fault"
+            = |p, f| since(p.at, f, "the past transition is");
+    }
+}
+
+fact! {
+    /// An exception to one finding code for this app or bundle in the target.
+    WaiverFact: Waiver = "waiver", |f| f.waivers.as_ref().map(Vec::len), |f, i| f.waivers.as_ref()?.get(i), {
+        code: "text: the finding's code" = |w, _| Cell::text(&w.code);
+        is_for_bundle: "truth: whether it is for this bundle alone" = |w, _| Cell::Truth(w.is_for_bundle);
+        by: "text: who gave it" = |w, _| Cell::text(&w.by);
+        cosigned: "text: who signed too, or missing" = |w, _| Cell::optional(w.cosigned.as_deref(), Cell::text);
+        reason: "text: why" = |w, _| Cell::text(&w.reason);
+        ticket: "text: where that is written down" = |w, _| Cell::text(&w.ticket);
+        at: "moment: when it was given" = |w, _| Cell::Moment(w.at);
+        age: "duration: from then to now; a time in the future is a fault" = |w, f| since(w.at, f, "the waiver is");
+        expires: "moment: when it ends" = |w, _| Cell::Moment(w.expires);
+        holds: "truth: whether it is signed twice and has not expired"
+            = |w, f| Cell::Truth(w.cosigned.is_some() && f.now < w.expires);
+    }
+}
+
+fact! {
+    /// An environment of the workspace, in the order of promotion.
+    PlaceFact: Environment = "environment of the workspace",
+    |f| Some(f.environments.len()), |f, i| f.environments.get(i), {
+        name: "text: its name" = |e, _| Cell::text(e.name.as_str());
+        order: "integer: its place in the order of promotion, from 0" = |e, _| Cell::Integer(e.order.into());
+        owners: "list of text: the people who own it" = |e, _| Cell::Texts(&e.owners);
+        holds_production_data: "truth: whether its data are, or are copies of, production data"
+            = |e, _| Cell::Truth(e.holds_production_data);
     }
 }
 
@@ -222,6 +316,19 @@ fact! {
     }
 }
 
+/// The time from a moment to now; one in the future faults, because then some clock is wrong.
+fn since(at: Timestamp, facts: &Facts, what: &str) -> Cell<'static> {
+    if at > facts.now {
+        return Cell::Fault(format!("{what} dated {at}, which is after now ({})", facts.now));
+    }
+    Cell::Length(facts.now.duration_since(at))
+}
+
+/// The hour of the day in UTC, from 0.
+pub(crate) fn hour_of(at: Timestamp) -> u64 {
+    u64::try_from(at.as_second().rem_euclid(86_400) / 3_600).unwrap_or_default()
+}
+
 /// The age of a statement: from the older of its claimed and received time.
 fn age(evidence: &Evidence, facts: &Facts) -> Cell<'static> {
     let newest = evidence.claimed_at.max(evidence.received_at);
@@ -246,7 +353,7 @@ fact! {
     EvidenceFact: Evidence = "evidence",
     |f| f.evidence.as_ref().map(Vec::len), |f, i| f.evidence.as_ref()?.get(i), {
         id: "text: the statement's digest" = |e, _| Cell::owned(e.id);
-        kind: "text: `tests`, `masking` or `other`" = |e, _| Cell::text(e.payload.kind());
+        kind: "text: `tests`, `coverage`, `acceptance`, `performance`, `masking` or `other`" = |e, _| Cell::text(e.payload.kind());
         predicate_type: "text: the in-toto predicate type" = |e, _| Cell::text(&e.predicate_type);
         bundle: "text: the digest of the bundle it is about, or missing"
             = |e, _| Cell::optional(e.bundle, Cell::owned);
@@ -261,8 +368,9 @@ fact! {
         issuer_is_known: "truth: whether somebody in the configuration has that key"
             = |e, _| Cell::Truth(e.issuer.name.is_some());
         issuer: "text: who has that key, or missing" = |e, _| Cell::optional(e.issuer.name.as_deref(), Cell::text);
-        suite: "text: of tests, the suite, else missing" = |e, _| match &e.payload {
+        suite: "text: of tests and coverage, the suite, else missing" = |e, _| match &e.payload {
             Payload::Tests(tests) => Cell::text(&tests.suite),
+            Payload::Coverage(coverage) => Cell::text(&coverage.suite),
             _ => Cell::Missing,
         };
         executed: "integer: of tests, how many ran, else missing" = |e, _| tests(e, |t| t.executed);
@@ -273,6 +381,36 @@ fact! {
             Payload::Masking(masking) => Cell::text(masking.source.as_str()),
             _ => Cell::Missing,
         };
+        unit: "text: of coverage, what is counted, such as `line`, else missing" = |e, _| match &e.payload {
+            Payload::Coverage(coverage) => Cell::text(&coverage.unit),
+            _ => Cell::Missing,
+        };
+        covered_hundredths: "integer: of coverage, the share that ran in hundredths of a percent, rounded down, else missing"
+            = |e, _| match &e.payload {
+                Payload::Coverage(coverage) => Cell::Integer(coverage.hundredths()),
+                _ => Cell::Missing,
+            };
+        scope: "text: of an acceptance, what was looked at, else missing" = |e, _| match &e.payload {
+            Payload::Acceptance(acceptance) => Cell::text(&acceptance.scope),
+            _ => Cell::Missing,
+        };
+        accepted: "truth: of an acceptance, whether it was accepted, else missing" = |e, _| match &e.payload {
+            Payload::Acceptance(acceptance) => Cell::Truth(acceptance.accepted),
+            _ => Cell::Missing,
+        };
+        measure: "text: of performance, what was measured, else missing" = |e, _| match &e.payload {
+            Payload::Performance(performance) => Cell::text(&performance.measure),
+            _ => Cell::Missing,
+        };
+        samples: "integer: of performance, how many times, else missing" = |e, _| match &e.payload {
+            Payload::Performance(performance) => Cell::Integer(performance.samples),
+            _ => Cell::Missing,
+        };
+        p95_ms: "integer: of performance, the 95th percentile in milliseconds, else missing"
+            = |e, _| match &e.payload {
+                Payload::Performance(performance) => Cell::Integer(performance.p95_ms),
+                _ => Cell::Missing,
+            };
         method: "text: of masking, how, else missing" = |e, _| match &e.payload {
             Payload::Masking(masking) => Cell::text(&masking.method),
             _ => Cell::Missing,
@@ -290,14 +428,11 @@ fact! {
         is_for_plan: "truth: whether it is for this plan" = |a, f| Cell::Truth(a.plan == f.plan.digest);
         is_by_author: "truth: whether the person is one of the plan's authors"
             = |a, f| Cell::Truth(f.plan.authors.contains(&a.person));
+        ticket: "text: the change record that the person names, or missing"
+            = |a, _| Cell::optional(a.ticket.as_deref(), Cell::text);
         at: "moment: when" = |a, _| Cell::Moment(a.at);
-        age: "duration: from then to now; a time in the future is a fault" = |a, f| {
-            if a.at > f.now {
-                Cell::Fault(format!("the approval by `{}` is dated {}, which is after now ({})", a.person, a.at, f.now))
-            } else {
-                Cell::Length(f.now.duration_since(a.at))
-            }
-        };
+        age: "duration: from then to now; a time in the future is a fault"
+            = |a, f| since(a.at, f, "the approval is");
     }
 }
 
@@ -362,12 +497,17 @@ pub fn reference() -> Vec<Documented> {
     of::<PlanFact>(&mut all);
     of::<ChangeFact>(&mut all);
     of::<SourceFact>(&mut all);
+    of::<CredentialFact>(&mut all);
     of::<LeftoverFact>(&mut all);
     of::<ScanFact>(&mut all);
     of::<SecretFact>(&mut all);
     of::<PersonalFact>(&mut all);
     of::<EvidenceFact>(&mut all);
     of::<ApprovalFact>(&mut all);
+    of::<WaiverFact>(&mut all);
+    of::<PastFact>(&mut all);
+    of::<PluginFact>(&mut all);
+    of::<PlaceFact>(&mut all);
     of::<PersonFact>(&mut all);
     of::<CalendarFact>(&mut all);
     all.extend(crate::api::FUNCTION_DOCS.iter().map(|(name, doc)| Documented { of: "function", name, doc }));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::facts::Payload;
 use crate::pack::Pack;
-use crate::relief::{Override, Subject, Waiver};
+use crate::relief::{BreakGlass, Override, Subject, Waiver};
 use crate::samples::{digest, facts, gate, ready, spec, still};
 
 const OK: &str = "pass(\"t.ok\", #{fact: \"plan.version\", actual: plan.version});";
@@ -153,12 +153,80 @@ fn each_refusing_finding_needs_a_relief_of_its_own() {
 }
 
 #[test]
+fn an_emergency_act_lifts_one_plan_for_one_hour_by_two_people_but_never_a_leak_or_a_fault() {
+    let act = BreakGlass {
+        id: Digest::of(b"b"),
+        plan: digest('a').parse().unwrap(),
+        role: "ops".to_owned(),
+        by: "ben".to_owned(),
+        cosigned: Some("ann".to_owned()),
+        reason: "the shop is down".to_owned(),
+        ticket: "INC-1".to_owned(),
+        at: "2026-06-03T09:30:00Z".parse().unwrap(),
+    };
+    let ts = |text: &str| text.parse().unwrap();
+    for (case, act, reason) in [
+        ("as it should be", act.clone(), None),
+        ("to the last moment", BreakGlass { at: ts("2026-06-03T09:00:00.000000001Z"), ..act.clone() }, None),
+        ("too old", BreakGlass { at: ts("2026-06-03T09:00:00Z"), ..act.clone() }, Some("held for one hour")),
+        ("not yet", BreakGlass { at: ts("2026-06-03T10:00:01Z"), ..act.clone() }, Some("after now")),
+        ("another plan", BreakGlass { plan: Digest::of(b"x"), ..act.clone() }, Some("another plan")),
+        ("without the role", BreakGlass { by: "ann".into(), ..act.clone() }, Some("not have the role `ops`")),
+        ("no second signer", BreakGlass { cosigned: None, ..act.clone() }, Some("nobody but `ben`")),
+        ("oneself", BreakGlass { cosigned: Some("ben".into()), ..act.clone() }, Some("nobody but `ben`")),
+        ("a stranger", BreakGlass { cosigned: Some("eve".into()), ..act.clone() }, Some("`eve` is nobody")),
+        ("no ticket", BreakGlass { ticket: " ".into(), ..act.clone() }, Some("no ticket")),
+        ("no reason", BreakGlass { reason: String::new(), ..act.clone() }, Some("no reason")),
+    ] {
+        for (script, refused) in [(NO, Outcome::Denied), (UNDECIDED, Outcome::Pending)] {
+            let decision = one(script, Level::Hard, false, &[Relief::BreakGlass(act.clone())]);
+            let expected = if reason.is_none() { Outcome::Allowed } else { refused };
+            let told = decision.not_applied.first().map_or("", |not| not.reason.as_str());
+            assert_eq!(decision.outcome, expected, "{case}: {told}");
+            assert!(told.contains(reason.unwrap_or("")), "{case}: {told}");
+        }
+    }
+    let leak = "deny(\"t.leak\", \"a secret\", #{});";
+    for (script, expected) in [(leak, Outcome::Denied), (FAULT, Outcome::Fault)] {
+        let decision = one(script, Level::Hard, true, &[Relief::BreakGlass(act.clone())]);
+        assert_eq!(decision.outcome, expected, "{script}");
+        assert_eq!(decision.not_applied.len(), 1);
+    }
+    let leak_waived = Waiver { code: "t.leak".to_owned(), ..waiver() };
+    assert_eq!(one(leak, Level::Hard, true, &[Relief::Waiver(leak_waived)]).outcome, Outcome::Denied);
+}
+
+#[test]
+fn a_gate_is_asked_about_the_apps_labels_and_changes_that_it_selects() {
+    let facts: Facts = serde_json::from_value(facts()).unwrap();
+    for (selector, selects) in [
+        (json!({}), true),
+        (json!({"apps": ["orders"]}), true),
+        (json!({"apps": ["billing"]}), false),
+        (json!({"labels": ["payments", "pci"]}), true),
+        (json!({"labels": ["pci"]}), false),
+        (json!({"changes": [{"object": "query"}]}), true),
+        (json!({"changes": [{"object": "query", "action": "update"}]}), true),
+        (json!({"changes": [{"object": "query", "action": "delete"}]}), false),
+        (json!({"changes": [{"action": "delete"}, {"action": "create"}]}), true),
+        (json!({"changes": [{"object": "data-source"}]}), false),
+        (json!({"apps": ["orders"], "labels": ["pci"]}), false),
+    ] {
+        let read: crate::gate::Selector = serde_json::from_value(selector.clone()).unwrap();
+        assert_eq!(read.selects(&facts), selects, "{selector}");
+    }
+}
+
+#[test]
 fn no_gate_is_not_allowed_unless_that_is_declared() {
     let sandbox = Sandbox::new(still());
     let pack = crate::samples::pack(OK).unwrap();
     let policy = sandbox.compile(pack.clone()).unwrap();
     let gate_of = |name: &str, level: Level, apps: &[&str]| {
-        let selector = crate::gate::Selector { apps: apps.iter().map(|app| (*app).to_owned()).collect() };
+        let selector = crate::gate::Selector {
+            apps: apps.iter().map(|app| (*app).to_owned()).collect(),
+            ..Default::default()
+        };
         Gate::new(GateSpec { level, selector, ..spec(name, &pack) }, &policy).unwrap()
     };
     for (case, gates, ungated, allowed) in [

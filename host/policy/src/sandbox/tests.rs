@@ -1,7 +1,7 @@
 use sluice_model::verdict::Verdict;
 
 use super::*;
-use crate::gate::Gate;
+use crate::gate::{Gate, GateReport};
 use crate::samples::{facts, gate, ready, refusal, report, still};
 
 const OK: &str = "pass(\"t.ok\", #{fact: \"plan.version\", actual: plan.version});";
@@ -119,8 +119,8 @@ fn names_that_do_not_exist_are_refused_when_loaded_also_on_paths_not_taken() {
         ("fn own() { nosuch }", "undefined variable: nosuch"),
         ("fn own() { elsewhere() }", "there is no function `elsewhere`"),
         ("sleep(1);", "sleep"),
-        ("let x = a::b;", "undefined"),
-        ("let x = a::b(1);", "undefined"),
+        ("let x = a::b;", "no such module"),
+        ("let x = a::b(1);", "no such module"),
         ("let x = ;", "policies/t/policy.rhai:1:9`"),
         ("if true {", "policies/t/policy.rhai:1:"),
     ] {
@@ -483,4 +483,53 @@ fn every_name_fits_the_bits_that_note_reads_and_has_documentation() {
     for function in api::FUNCTIONS {
         assert!(seen.contains(&("function", function)), "{function}");
     }
+}
+
+#[test]
+fn a_packs_modules_are_called_by_their_names_and_faults_in_them_have_their_place() {
+    let sandbox = Sandbox::new(still());
+    let module = ("modules/sizes.rhai", "// Sizes.\nfn is_large(count, limit) {\n    count > limit\n}\n");
+    let ask = |source: &str, module: (&str, &str)| -> Result<GateReport, PackError> {
+        let gate = crate::samples::gate_of(&sandbox, "g", crate::samples::pack_with(source, &[module])?)?;
+        Ok(sandbox.evaluate(&gate, &ready(facts())).report)
+    };
+    let source = "if sizes::is_large(plan.changes.count, params.limit) { deny(\"t.no\", \"large\", #{}); } \
+                  else { pass(\"t.ok\", #{fact: \"plan.changes\"}); }";
+    assert_eq!(ask(source, module).unwrap().verdict, Verdict::Pass);
+    let report = ask("sizes::is_large(plan.version, 1);", module).unwrap();
+    assert_eq!(report.verdict, Verdict::Fault);
+    let place = report.findings[0].source.as_ref().unwrap();
+    assert_eq!((place.file.as_str(), place.line, place.text.as_str()), (module.0, 3, "count > limit"));
+    // Another policy's engine does not know the module.
+    assert!(refusal(source).contains("no such module"), "{}", refusal(source));
+
+    for (source, file, text, problem) in [
+        ("sizes::is_small(1);", module.0, module.1, "the module has no such function"),
+        ("sizes::is_large(1);", module.0, module.1, "takes 2 values and is given 1"),
+        ("x::y::z();", module.0, module.1, "the pack has no such module"),
+        ("let a = 1;", "modules/plan.rhai", "fn f() { 1 }", "`plan` is a name of the API"),
+        ("let a = 1;", "modules/Big.rhai", "fn f() { 1 }", "lower-case letters"),
+        (
+            "let a = 1;",
+            "modules/a.rhai",
+            "let x = 1; fn f() { 1 }",
+            "a module holds functions, and nothing else",
+        ),
+        ("let a = 1;", "modules/a.rhai", "fn deny() { 1 }", "`deny` is a name of the API"),
+        ("let a = 1;", "modules/a.rhai", "fn f() { nothing() }", "there is no function `nothing`"),
+        ("let a = 1;", "modules/a.rhai", "fn f() { plan.version }", "plan"),
+        ("let a = 1;", "modules/a.rhai", "fn f( {", "modules/a.rhai:1"),
+    ] {
+        let error = ask(source, (file, text)).expect_err(source).to_string();
+        assert!(error.contains(problem), "{source} {text}: {error}");
+    }
+}
+
+#[test]
+fn a_denial_says_the_earliest_time_at_which_it_could_pass() {
+    let said = report("deny(\"t.no\", \"closed\", #{earliest: moment(\"2026-06-04T08:00:00Z\")});");
+    assert_eq!(said.findings[0].earliest, Some("2026-06-04T08:00:00Z".parse().unwrap()));
+    let said = report("undecided(\"t.no\", \"soon\", #{earliest: now + duration(\"1h\"), who: \"you\"});");
+    assert_eq!(said.findings[0].earliest, Some("2026-06-03T11:00:00Z".parse().unwrap()));
+    faults("deny(\"t.no\", \"closed\", #{earliest: \"tomorrow\"});", "`earliest` is a text, not a moment");
 }
