@@ -12,6 +12,8 @@ pub(crate) struct Translator {
     first_words: HashMap<String, Vec<usize>>,
     /// Lengths that first words have, as bits; the last one stands for all that are longer.
     lengths: u64,
+    /// The length of the shortest id: nothing shorter holds one, which most texts are.
+    shortest: usize,
     /// The replacement of each id, or nothing where the id must not occur.
     to: HashMap<String, Option<String>>,
     exact: HashMap<String, String>,
@@ -58,10 +60,11 @@ impl Translator {
     fn build(pairs: &[(&str, Option<&str>)]) -> Self {
         let mut first_words: HashMap<String, Vec<usize>> = HashMap::with_capacity(pairs.len());
         let mut to = HashMap::with_capacity(pairs.len());
-        let mut lengths = 0;
+        let (mut lengths, mut shortest) = (0, usize::MAX);
         for (from, replacement) in pairs.iter().filter(|(from, _)| !from.is_empty()) {
             let word = first_word(from);
             lengths |= bit(word);
+            shortest = shortest.min(from.len());
             let of_word = first_words.entry(word.to_owned()).or_default();
             if !of_word.contains(&from.len()) {
                 of_word.push(from.len());
@@ -69,7 +72,7 @@ impl Translator {
             }
             to.insert((*from).to_owned(), replacement.map(str::to_owned));
         }
-        Self { first_words, lengths, to, exact: HashMap::new() }
+        Self { first_words, lengths, shortest, to, exact: HashMap::new() }
     }
 
     /// The replacement for a text that is known to be one id.
@@ -79,6 +82,9 @@ impl Translator {
 
     /// The text with every token replaced.
     pub(crate) fn text(&self, text: &str) -> Translation {
+        if text.len() < self.shortest {
+            return Translation::Same;
+        }
         let mut out = String::new();
         let (mut done, mut at) = (0, 0);
         while let Some(start) = word_start(text, at) {
