@@ -7,7 +7,7 @@ use sluice_ledger::key::KeyPair;
 use sluice_model::verdict::Verdict;
 use zeroize::Zeroizing;
 
-use crate::model::ungated;
+use crate::model::{PLUGINS, ungated};
 use crate::stage::{Stage, furnishing, put, sample};
 
 #[test]
@@ -42,12 +42,7 @@ fn who_carries_a_plan_out_does_not_approve_it() {
 
 #[test]
 fn a_value_that_is_left_over_is_of_one_environment() {
-    let plugins = [
-        ("sql", "plugins/sql.wasm"),
-        ("http", "plugins/http.wasm"),
-        ("object-storage", "plugins/object-storage.wasm"),
-    ];
-    let stage = ungated(&furnishing(), &plugins);
+    let stage = ungated(&furnishing(), &PLUGINS);
     let mut file = sample("tooljet/orders.json");
     let text = String::from_utf8(file.bytes).unwrap();
     file.bytes = text.replace("SELECT id", "/* orders-db.dev.example.com */ SELECT id").into_bytes();

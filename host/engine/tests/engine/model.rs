@@ -191,6 +191,13 @@ fn named(app: u8) -> String {
     format!("App {app}")
 }
 
+/// The first-party plugins by their paths.
+pub const PLUGINS: [(&str, &str); 3] = [
+    ("sql", "plugins/sql.wasm"),
+    ("http", "plugins/http.wasm"),
+    ("object-storage", "plugins/object-storage.wasm"),
+];
+
 /// A workspace whose transitions have no gates, and these plugins, by their paths, alone.
 pub fn ungated(furnishing: &Furnishing, plugins: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::unadopted(furnishing);

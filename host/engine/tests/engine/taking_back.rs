@@ -12,7 +12,7 @@ use sluice_model::verdict::{Outcome, Verdict};
 use sluice_model::{Digest, ObjectKind};
 use sluice_platform::InputFile;
 
-use crate::model::ungated;
+use crate::model::{PLUGINS, ungated};
 use crate::stage::{Stage, environment, furnishing, sample};
 
 /// A folder of Lowcoder's with two apps that use one data source, one module and one library query.
@@ -136,6 +136,39 @@ fn a_source_that_is_gone_is_rendered_no_more() {
 }
 
 #[test]
+fn a_source_that_comes_back_is_rendered_again() {
+    let stage = ungated(&furnishing(), &PLUGINS);
+    let version = |version: &str, with_receipts: bool| {
+        let mut file = sample("tooljet/orders.json");
+        let mut export: Value = serde_json::from_slice(&file.bytes).unwrap();
+        let app = &mut export["app"][0]["definition"]["appV2"];
+        let sources = app["dataSources"].as_array_mut().unwrap();
+        let receipts = sources.iter_mut().find(|source| source["name"] == "receipts").unwrap();
+        // The app's own, so that it goes where the app no longer has it.
+        receipts["scope"] = json!("local");
+        if !with_receipts {
+            sources.retain(|source| source["name"] != "receipts");
+            let queries = app["dataQueries"].as_array_mut().unwrap();
+            queries.retain(|query| query["name"] != "storeReceipt" && query["name"] != "summary");
+        }
+        file.bytes = serde_json::to_vec(&export).unwrap();
+        stage.import_files("development", vec![file], None).unwrap();
+        stage.dismiss_suspicions();
+        stage.manage("Orders");
+        stage.cut(version);
+    };
+    version("1.0", true);
+    stage.furnish("Orders", &["staging"]);
+    stage.promote("Orders", "staging").unwrap();
+    assert_eq!(rendered(&stage), 3);
+    version("2.0", false);
+    stage.promote("Orders", "staging").unwrap();
+    assert_eq!(rendered(&stage), 2);
+    stage.carry_out(stage.rollback("Orders", "staging")).unwrap();
+    assert_eq!(rendered(&stage), 3);
+}
+
+#[test]
 fn what_comes_back_must_find_what_it_uses() {
     let stage = shared();
     // The second app brings what both use; the first uses it, and then no more.
@@ -154,6 +187,28 @@ fn what_comes_back_must_find_what_it_uses() {
     let before = stage.content("staging");
     assert!(matches!(stage.carry_out(stage.rollback("Dispatch", "staging")), Err(Error::PlanRefused(_))));
     assert_eq!(stage.content("staging"), before);
+}
+
+#[test]
+fn what_another_app_changed_and_took_back_is_another_baseline() {
+    let stage = shared();
+    stage.promote("Dispatch", "staging").unwrap();
+    let mut files = folder(false);
+    for file in &mut files {
+        let text = String::from_utf8(file.bytes.clone()).unwrap();
+        file.bytes = text.replace("select rate from", "select 2 * rate from").into_bytes();
+    }
+    stage.import_files("development", files, None).unwrap();
+    for app in ["Dispatch", "Depot"] {
+        cut(&stage, app);
+    }
+    let before = stage.plan("Dispatch", "staging");
+    assert!(!before.objects.is_empty());
+    stage.promote("Depot", "staging").unwrap();
+    stage.carry_out(stage.rollback("Depot", "staging")).unwrap();
+    let after = stage.plan("Dispatch", "staging");
+    assert_eq!(after.content, before.content);
+    assert_ne!(after.digest, before.digest, "consent to it counts again");
 }
 
 /// The gates that did not pass, where a run was refused as one that waits.
