@@ -437,8 +437,14 @@ proptest! {
     ) {
         let apps = Apps::new(&[&models[0], &models[1]]);
         let mut known = models.map(Known::new);
-        apps.cut(0);
-        apps.cut(1);
+        for (app, one) in (0..).zip(&mut known) {
+            apps.cut(app);
+            // From the beginning there are two versions that differ.
+            let other = edited(&one.versions[0], &[Edit::Write(6, 0)]);
+            apps.import(app, &other);
+            apps.cut(app);
+            one.versions.push(other);
+        }
         let mut number = 0;
         for turn in turns {
             match turn {
@@ -521,4 +527,24 @@ proptest! {
         apps.promote(0, None, None).unwrap();
         prop_assert_eq!(apps.components("staging"), seen(&renamed));
     }
+}
+
+#[test]
+fn what_is_left_may_be_content_that_never_was() {
+    let first = edited(&Model::new(), &[Edit::Write(0, 0)]);
+    let second = edited(&first, &[Edit::Write(1, 0)]);
+    let apps = Apps::new(&[&first, &first]);
+    for app in [0, 1] {
+        apps.cut(app);
+        apps.import(app, &second);
+        apps.cut(app);
+    }
+    // No environment ever held the first version of one and the second of the other.
+    for (app, version) in [(0, "v1"), (0, "v2"), (1, "v2")] {
+        apps.promote(app, Some(version), None).unwrap();
+    }
+    let plan = apps.stage.carry_out(apps.stage.rollback(&named(0), "staging")).unwrap().plan;
+    assert_eq!((plan.version.as_str(), plan.content.1), ("v1", apps.stage.content("staging")));
+    assert_eq!(apps.components_of(0, "staging"), seen(&first));
+    assert_eq!(apps.components_of(1, "staging"), seen(&second));
 }
