@@ -21,54 +21,95 @@ struct Goal {
     median: Option<f64>,
     /// What the 99th percentile must not exceed, in nanoseconds.
     p99: Option<f64>,
+    /// How many times it waits for the disk, which comes on top.
+    syncs: u32,
 }
+
+/// The benchmark of one wait for the disk.
+const SYNC: &str = "sync of 4 KiB";
 
 const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
 
-/// The design's numbers.
-const GOALS: [Goal; 7] = [
+/// The design's numbers. Where it has one number for several things, each of them is a row.
+const GOALS: [Goal; 11] = [
     Goal {
-        what: "one gate evaluated, facts ready",
+        what: "one gate evaluated, facts ready: five conditions, written for this",
         bench: "one gate/five-conditions",
         median: Some(10.0 * MICROSECOND),
         p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "the same: the pack `approvals`",
+        bench: "one gate/approvals",
+        median: Some(10.0 * MICROSECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "the same: the pack `data-masking`",
+        bench: "one gate/data-masking",
+        median: Some(10.0 * MICROSECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "the same: the pack `release-window`",
+        bench: "one gate/release-window",
+        median: Some(10.0 * MICROSECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "the same: the pack `test-evidence`",
+        bench: "one gate/test-evidence",
+        median: Some(10.0 * MICROSECOND),
+        p99: None,
+        syncs: 0,
     },
     Goal {
         what: "a decision of 50 gates",
         bench: "decision/50-gates",
         median: Some(MILLISECOND),
         p99: Some(5.0 * MILLISECOND),
+        syncs: 0,
     },
     Goal {
         what: "a plugin call, warm, 20 options",
         bench: "plugin/render 20 options, warm/lowcoder",
         median: Some(60.0 * MICROSECOND),
         p99: None,
+        syncs: 0,
     },
     Goal {
         what: "plan for 10,000 objects, 10 changed",
         bench: "plan/10000-objects-10-changed",
         median: Some(100.0 * MILLISECOND),
         p99: None,
+        syncs: 0,
     },
     Goal {
         what: "plan for 100,000 objects, 10 changed",
         bench: "plan/100000-objects-10-changed",
         median: Some(200.0 * MILLISECOND),
         p99: None,
+        syncs: 0,
     },
     Goal {
         what: "reading a 3 MB export",
         bench: "read and decode/generated-3MB.json",
         median: Some(60.0 * MILLISECOND),
         p99: None,
+        syncs: 0,
     },
     Goal {
-        what: "apply, 10 changes, SQLite",
-        bench: "apply/10-changes",
+        what: "apply, 10 changes among 10,000 objects, SQLite: from the lease to the commit, with plan and gates once more",
+        bench: "apply/10000-objects-10-changed, lease to commit",
         median: Some(5.0 * MILLISECOND),
         p99: None,
+        // The journal's act and the commit's, each with its ledger entry and a checkpoint.
+        syncs: 6,
     },
 ];
 
@@ -175,6 +216,7 @@ fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
     text.push_str(
         "## Against the goals\n\n| what | goal | median | 99th percentile | |\n|---|---|---|---|---|\n",
     );
+    let sync = measured.get(SYNC).map(|sync| sync.median);
     for goal in &GOALS {
         let result = measured.get(goal.bench);
         let (median, p99) = (result.map(|r| r.median), result.and_then(|r| r.p99));
@@ -185,10 +227,17 @@ fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
             goal.shown(),
             median.map_or_else(|| "not measured".to_owned(), shown),
             p99.map_or_else(|| "–".to_owned(), shown),
-            goal.judge(result)
+            goal.judge(result, sync)
         );
     }
-    text.push_str("\nA 99th percentile is given where every sample is a single run.\n\n## All\n\n| benchmark | median | 99th percentile |\n|---|---|---|\n");
+    text.push_str("| memory of an idle server | ≤ 60 MiB | not measured: there is no server yet | – |  |\n");
+    text.push_str("\nA 99th percentile is given where every sample is a single run.");
+    let _ = write!(
+        text,
+        " A sync is one wait for the disk: `{SYNC}`, {}. That bytes written grow with the change and not with the environment is no matter of time: `host/engine/tests/engine/written.rs` counts them.",
+        sync.map_or_else(|| "not measured".to_owned(), shown)
+    );
+    text.push_str("\n\n## All\n\n| benchmark | median | 99th percentile |\n|---|---|---|\n");
     for (name, result) in measured {
         let p99 = result.p99.map_or_else(|| "–".to_owned(), shown);
         let _ = writeln!(text, "| `{name}` | {} | {p99} |", shown(result.median));
@@ -200,14 +249,21 @@ impl Goal {
     fn shown(&self) -> String {
         let parts = [(self.median, "median"), (self.p99, "99th percentile")];
         let parts = parts.into_iter().filter_map(|(goal, what)| Some(format!("≤ {} {what}", shown(goal?))));
-        parts.collect::<Vec<_>>().join(", ")
+        let goals = parts.collect::<Vec<_>>().join(", ");
+        if self.syncs == 0 { goals } else { format!("{goals}, plus {} syncs", self.syncs) }
     }
 
     /// What was not measured is not reached.
-    fn judge(&self, result: Option<&Measured>) -> &'static str {
+    fn judge(&self, result: Option<&Measured>, sync: Option<f64>) -> &'static str {
         let Some(result) = result else { return "" };
-        let within =
-            |goal: Option<f64>, actual: Option<f64>| goal.map(|goal| actual.map(|actual| actual <= goal));
+        let waits = match (self.syncs, sync) {
+            (0, _) => 0.0,
+            (syncs, Some(sync)) => f64::from(syncs) * sync,
+            (_, None) => return "",
+        };
+        let within = |goal: Option<f64>, actual: Option<f64>| {
+            goal.map(|goal| actual.map(|actual| actual <= goal + waits))
+        };
         match (within(self.median, Some(result.median)), within(self.p99, result.p99)) {
             (Some(Some(false)), _) | (_, Some(Some(false))) => "missed",
             (_, Some(None)) => "reached in the median",
@@ -270,15 +326,27 @@ mod tests {
         ]);
         let text = page(&measured, &machine);
         for expected in [
-            "| one gate evaluated, facts ready | ≤ 10 µs median | 9 µs | – | reached |",
+            "| one gate evaluated, facts ready: five conditions, written for this | ≤ 10 µs median | 9 µs | – | reached |",
             "| a decision of 50 gates | ≤ 1 ms median, ≤ 5 ms 99th percentile | 900 µs | – | reached in the median |",
             "| reading a 3 MB export | ≤ 60 ms median | 61 ms | – | missed |",
-            "| apply, 10 changes, SQLite | ≤ 5 ms median | not measured | – |  |",
+            "| the same: the pack `approvals` | ≤ 10 µs median | not measured | – |  |",
+            "| ≤ 5 ms median, plus 6 syncs | not measured | – |  |",
+            "| memory of an idle server | ≤ 60 MiB | not measured: there is no server yet | – |  |",
         ] {
             assert!(text.contains(expected), "{text}");
         }
         let slow = BTreeMap::from([("decision/50-gates".to_owned(), result(9e5, Some(6e6)))]);
         assert!(page(&slow, &machine).contains("| 900 µs | 6 ms | missed |"));
+        // What waits for the disk is judged only where one knows how long the disk takes.
+        let apply = ("apply/10000-objects-10-changed, lease to commit".to_owned(), result(10e6, None));
+        for (sync, expected) in
+            [(None, "| 10 ms | – |  |"), (Some(1e6), "| reached |"), (Some(5e5), "| missed |")]
+        {
+            let sync = sync.map(|sync| (SYNC.to_owned(), result(sync, None)));
+            let text = page(&[apply.clone()].into_iter().chain(sync).collect(), &machine);
+            let row = text.lines().find(|line| line.contains("plus 6 syncs")).unwrap();
+            assert!(row.ends_with(expected), "{row}");
+        }
     }
 
     #[test]

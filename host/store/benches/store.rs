@@ -1,14 +1,15 @@
-//! The embedded store: the insert that an apply of ten changes makes, and the newest of a long list.
+//! The embedded store: one insert with its blobs, the sync that is in it, and the newest of a long list.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sluice_model::Digest;
 use sluice_store::{NewRevision, Order, SqliteStore, Store, StreamName, WorkspaceId, WriterId};
 
-/// Blobs of an apply of ten changes: ten objects, and the nodes of the content tree above them.
+/// Blobs of one insert.
 const BLOBS: u64 = 15;
 
 /// Revisions in the long list; and in the store, for other streams share it.
@@ -31,7 +32,18 @@ fn store(folder: &Path) -> Option<SqliteStore> {
     SqliteStore::create(&folder.join("store.db"), WorkspaceId::new("bench").ok()?).ok()
 }
 
-fn apply(criterion: &mut Criterion) {
+/// What the disk takes by itself: each insert waits for one sync.
+fn sync(criterion: &mut Criterion) {
+    let Ok(mut file) = tempfile::tempfile() else { return };
+    let page = [7_u8; 4096];
+    criterion.bench_function("sync of 4 KiB", |bench| {
+        bench.iter(|| {
+            file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&page)).and_then(|()| file.sync_data())
+        });
+    });
+}
+
+fn commit(criterion: &mut Criterion) {
     let Some((folder, store)) = tempfile::tempdir()
         .ok()
         .and_then(|folder| Some((store(folder.path())?, folder)))
@@ -40,7 +52,7 @@ fn apply(criterion: &mut Criterion) {
         return;
     };
     let mut number = 0;
-    criterion.bench_function("apply/10-changes", |bench| {
+    criterion.bench_function("commit of a revision with 15 blobs", |bench| {
         bench.iter_batched(
             || {
                 number += 1;
@@ -95,5 +107,5 @@ fn read(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, apply, read);
+criterion_group!(benches, sync, commit, read);
 criterion_main!(benches);
