@@ -9,7 +9,7 @@ use crate::story::{Act, Run};
 
 pub(crate) const DONE: i32 = 0;
 pub(crate) const FAILED: i32 = 1;
-const USAGE: i32 = 2;
+pub(crate) const USAGE: i32 = 2;
 const DENIED: i32 = 3;
 const NOT_PERMITTED: i32 = 4;
 pub(crate) const PENDING: i32 = 5;
@@ -44,12 +44,12 @@ fn keeps(exit: i32, line: &str, name: &'static str, before: &'static str) -> Act
 }
 
 /// A file of the workspace is edited.
-const fn edit(file: &'static str, old: &'static str, new: &'static str) -> Act {
+pub(crate) const fn edit(file: &'static str, old: &'static str, new: &'static str) -> Act {
     Act::Edit { file, old, new }
 }
 
 /// Plays the acts and compares what was told with `answers/NAME.out`.
-fn scene(name: &str, mut stage: Stage, acts: &[Act]) {
+pub(crate) fn scene(name: &str, mut stage: Stage, acts: &[Act]) {
     for act in acts {
         stage.play(act);
     }
@@ -388,6 +388,7 @@ fn consent_is_given_once_and_to_one_plan() {
             ends(USAGE, "approve {plan} --as ben"),
             ends(USAGE, "override {plan} --gate test-evidence --reason 'tested by hand'"),
             ends(USAGE, "override {plan} --gate coin-toss --reason 'tested by hand'"),
+            ends(USAGE, "override Orders --release staging --gate coin-toss --reason 'tested by hand'"),
             ends(DENIED, "promote Orders --to staging --version 1.1 --plan sha256:00000000"),
             ends(DENIED, "promote Orders --to staging --version 1.0 --plan {plan}"),
         ],
