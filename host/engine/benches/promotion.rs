@@ -5,13 +5,15 @@
     reason = "benchmarks are no public code and may stop at the first error"
 )]
 
+#[path = "../tests/engine/large.rs"]
+mod large;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use serde_json::{Value, json};
+use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
 use sluice_engine::ambient::System;
 use sluice_engine::config;
 use sluice_engine::import::ImportRequest;
@@ -22,42 +24,6 @@ use sluice_engine::workspace::{Furnishing, new_key};
 use sluice_engine::{Actor, Home, Workspace};
 use sluice_model::EnvironmentName;
 use sluice_platform::InputFile;
-
-/// A ToolJet 3.x export with so many components, the first `changed` of them in another state.
-fn export(objects: usize, changed: usize, round: usize) -> Vec<u8> {
-    let id = |kind: u32, n: usize| format!("{kind:08x}-0000-4000-8000-{n:012x}");
-    let components: Vec<Value> = (0..objects)
-        .map(|n| {
-            let text = if n < changed { format!("text {n} of round {round}") } else { format!("text {n}") };
-            json!({
-                "id": id(0xc0, n), "name": format!("text{n}"), "type": "Text", "pageId": id(0xb0, 0), "parent": null,
-                "properties": {"text": {"value": text}}, "general": {}, "styles": {}, "generalStyles": {},
-                "displayPreferences": {}, "validation": {},
-                "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "layouts": []
-            })
-        })
-        .collect();
-    let version = json!({
-        "id": id(0xa1, 0), "name": "v1", "definition": null, "globalSettings": {}, "pageSettings": {},
-        "showViewerNavigation": true, "homePageId": id(0xb0, 0), "appId": id(0xa0, 0),
-        "currentEnvironmentId": id(0xe0, 0), "promotedFrom": null,
-        "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z"
-    });
-    let app = json!({
-        "id": id(0xa0, 0), "type": "front-end", "name": "Large", "slug": id(0xa0, 0), "isPublic": false,
-        "isMaintenanceOn": false, "icon": null, "organizationId": id(0x01, 0), "currentVersionId": null,
-        "userId": id(0x02, 0), "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z",
-        "editingVersion": version, "components": components,
-        "pages": [{"id": id(0xb0, 0), "name": "Home", "handle": "home", "index": 1, "disabled": false,
-            "hidden": false, "appVersionId": id(0xa1, 0)}],
-        "events": [], "dataQueries": [], "dataSources": [], "appVersions": [version],
-        "appEnvironments": [{"id": id(0xe0, 0), "name": "development", "isDefault": false, "priority": 1,
-            "enabled": true}],
-        "dataSourceOptions": [], "schemaDetails": {"multiPages": true, "multiEnv": true, "globalDataSources": true}
-    });
-    let file = json!({"app": [{"definition": {"appV2": app}}], "tooljet_version": "3.20.0"});
-    serde_json::to_vec(&file).unwrap()
-}
 
 struct Stage {
     _folder: tempfile::TempDir,
@@ -95,13 +61,13 @@ impl Stage {
         let manage = ManageRequest { objects: vec!["Large".into()], with_dependencies: true, on: true };
         stage.workspace.manage(&stage.ada, &manage).unwrap();
         stage.cut();
-        stage.promote();
+        stage.promote(None);
         stage.next_version();
         stage
     }
 
     fn import(&mut self) {
-        let bytes = export(self.objects, self.changed, self.round);
+        let bytes = large::export(self.objects, self.changed, self.round);
         let request = ImportRequest {
             environment: EnvironmentName::new("development").unwrap(),
             files: vec![InputFile { name: "large.json".into(), bytes }],
@@ -122,15 +88,17 @@ impl Stage {
         self.cut();
     }
 
-    fn request(&self) -> PlanRequest {
+    /// The promotion of a version to staging; without a name, of the newest.
+    fn request(&self, version: Option<&str>) -> PlanRequest {
+        let version = version.map(Into::into);
         PlanRequest {
-            transition: Wanted::Promotion { app: "Large".into(), version: None, to: staging() },
+            transition: Wanted::Promotion { app: "Large".into(), version, to: staging() },
             choices: BTreeMap::new(),
         }
     }
 
-    fn promote(&self) {
-        let request = PromoteRequest { plan: self.request(), digest: None, wait: Duration::ZERO };
+    fn promote(&self, version: Option<&str>) {
+        let request = PromoteRequest { plan: self.request(version), digest: None, wait: Duration::ZERO };
         self.workspace.promote(&self.ada, &request).unwrap();
     }
 }
@@ -147,10 +115,45 @@ fn ungated(template: &str) -> String {
     document.to_string()
 }
 
+/// When each step of a run was done, as the engine tells it.
+#[derive(Default)]
+struct Steps(Mutex<BTreeMap<&'static str, Instant>>);
+
+impl Steps {
+    /// How long it took from the end of one step to the end of another.
+    fn between(&self, from: &str, to: &str) -> Duration {
+        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.get(to).unwrap().duration_since(*steps.get(from).unwrap())
+    }
+}
+
+/// What the engine tells goes to these steps.
+struct Stopwatch(Arc<Steps>);
+
+impl tracing::Subscriber for Stopwatch {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.name().starts_with("promote.")
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut steps = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.insert(event.metadata().name(), Instant::now());
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
 fn plans(c: &mut Criterion) {
     for objects in [10_000, 100_000] {
         let stage = Stage::new(objects, 10);
-        let request = stage.request();
+        let request = stage.request(None);
         let plan = stage.workspace.plan(&request).unwrap();
         assert_eq!(plan.objects.len(), 10);
         c.bench_function(&format!("plan/{objects}-objects-10-changed"), |b| {
@@ -159,15 +162,47 @@ fn plans(c: &mut Criterion) {
     }
 }
 
-fn applications(c: &mut Criterion) {
+fn promotions(c: &mut Criterion) {
     let stage = std::cell::RefCell::new(Stage::new(10_000, 10));
     c.bench_function("promote/10000-objects-10-changed", |b| {
         b.iter_batched(
             || stage.borrow_mut().next_version(),
-            |()| stage.borrow().promote(),
+            |()| stage.borrow().promote(None),
             BatchSize::PerIteration,
         );
     });
+}
+
+/// The parts of a run. Two versions go to and fro, which differ in ten objects.
+fn parts(c: &mut Criterion) {
+    let stage = Stage::new(10_000, 10);
+    let steps = Arc::new(Steps::default());
+    let mut group = c.benchmark_group("apply");
+    group.sampling_mode(SamplingMode::Flat).sample_size(100).measurement_time(Duration::from_millis(1));
+    let mut to_and_fro = ["v2", "v1"].into_iter().cycle();
+    for (name, from, to) in [
+        ("10000-objects-10-changed, lease to commit", "promote.leased", "promote.committed"),
+        ("plan under the lease", "promote.leased", "promote.planned"),
+        ("gates", "promote.planned", "promote.allowed"),
+        ("journal", "promote.allowed", "promote.journaled"),
+        ("gates again", "promote.journaled", "promote.allowed-again"),
+        ("commit", "promote.allowed-again", "promote.committed"),
+        ("read back", "promote.committed", "promote.read-back"),
+        ("end", "promote.read-back", "promote.ended"),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter_custom(|runs| {
+                tracing::subscriber::with_default(Stopwatch(Arc::clone(&steps)), || {
+                    (0..runs)
+                        .map(|_| {
+                            stage.promote(to_and_fro.next());
+                            steps.between(from, to)
+                        })
+                        .sum()
+                })
+            });
+        });
+    }
 }
 
 fn configured() -> Criterion {
@@ -177,5 +212,5 @@ fn configured() -> Criterion {
         .measurement_time(Duration::from_secs(5))
 }
 
-criterion_group! { name = benches; config = configured(); targets = plans, applications }
+criterion_group! { name = benches; config = configured(); targets = plans, promotions, parts }
 criterion_main!(benches);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -115,55 +116,64 @@ pub struct PointsAt {
     pub environment: EnvironmentName,
 }
 
-/// What scanners remember between commands, kept beside the store and sealed with a key of the
-/// workspace: anything else that lies there is looked at again from the start.
-struct Memory<'w, T> {
-    workspace: &'w Workspace,
-    file: PathBuf,
-    known: BTreeMap<Digest, Vec<T>>,
-    was: usize,
+/// What was found under tree nodes, by their digests.
+type Known<T> = BTreeMap<Digest, Vec<T>>;
+
+/// What scanners remember, by scanner, as this process read or found it.
+///
+/// Between processes it is kept beside the store and sealed with a key of the workspace: anything
+/// else that lies there is looked at again from the start.
+#[derive(Default)]
+pub(crate) struct Memory {
+    finds: Mutex<BTreeMap<String, Known<Find>>>,
+    points: Mutex<BTreeMap<String, Known<PointsAt>>>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The file's content, as it is read.
+#[derive(Deserialize)]
 struct Remembered<T> {
     seal: Digest,
-    known: BTreeMap<Digest, Vec<T>>,
+    known: Known<T>,
 }
 
-impl<'w, T: Clone + Serialize + DeserializeOwned> Memory<'w, T> {
-    fn open(workspace: &'w Workspace, name: &str) -> Self {
-        let file = workspace.cache_folder().join(format!("{name}.json"));
-        let known = fs::read(&file)
-            .ok()
-            .filter(|bytes| bytes.len() <= MOST_REMEMBERED)
-            .and_then(|bytes| serde_json::from_slice::<Remembered<T>>(&bytes).ok())
-            .filter(|kept| seal(workspace, &kept.known).is_some_and(|seal| seal == kept.seal))
-            .map(|kept| kept.known)
-            .unwrap_or_default();
-        let was = known.len();
-        Self { workspace, file, known, was }
-    }
+/// The same, as it is written.
+#[derive(Serialize)]
+struct Kept<'k, T> {
+    seal: Digest,
+    known: &'k Known<T>,
+}
 
-    /// Keeps what is known now. That it cannot be kept only costs time, so nobody is stopped.
-    fn keep(self) {
-        if self.known.len() == self.was {
-            return;
-        }
-        let Some(seal) = seal(self.workspace, &self.known) else { return };
-        let kept = Remembered { seal, known: self.known };
-        let written = serde_json::to_vec(&kept).map_err(std::io::Error::other).and_then(|bytes| {
-            fs::create_dir_all(self.file.parent().unwrap_or(&self.file))?;
-            let next = self.file.with_extension("next");
+fn file(workspace: &Workspace, scanner: &str) -> PathBuf {
+    workspace.cache_folder().join(format!("{scanner}.json"))
+}
+
+fn recall<T: Serialize + DeserializeOwned>(workspace: &Workspace, scanner: &str) -> Known<T> {
+    fs::read(file(workspace, scanner))
+        .ok()
+        .filter(|bytes| bytes.len() <= MOST_REMEMBERED)
+        .and_then(|bytes| serde_json::from_slice::<Remembered<T>>(&bytes).ok())
+        .filter(|kept| seal(workspace, &kept.known).is_some_and(|seal| seal == kept.seal))
+        .map(|kept| kept.known)
+        .unwrap_or_default()
+}
+
+/// Keeps what is known now. That it cannot be kept only costs time, so nobody is stopped.
+fn keep<T: Serialize>(workspace: &Workspace, scanner: &str, known: &Known<T>) {
+    let Some(seal) = seal(workspace, known) else { return };
+    let file = file(workspace, scanner);
+    let written =
+        serde_json::to_vec(&Kept { seal, known }).map_err(std::io::Error::other).and_then(|bytes| {
+            fs::create_dir_all(file.parent().unwrap_or(&file))?;
+            let next = file.with_extension("next");
             fs::write(&next, bytes)?;
-            fs::rename(&next, &self.file)
+            fs::rename(&next, &file)
         });
-        if let Err(error) = written {
-            tracing::debug!(%error, "what scanners found could not be kept");
-        }
+    if let Err(error) = written {
+        tracing::debug!(%error, "what scanners found could not be kept");
     }
 }
 
-fn seal<T: Serialize>(workspace: &Workspace, known: &BTreeMap<Digest, Vec<T>>) -> Option<Digest> {
+fn seal<T: Serialize>(workspace: &Workspace, known: &Known<T>) -> Option<Digest> {
     let inner = Digest::of(&json::canonical_of(known).ok()?);
     Some(keyed_digest(workspace, "scan-memory", &inner))
 }
@@ -175,7 +185,7 @@ impl Workspace {
     /// When content is missing or damaged.
     pub fn finds(&self, work: &Work<'_>, content: Digest) -> Result<Vec<Find>> {
         let scanner = format!("finds-{VERSION}-{}", sluice_policy::scan::SCANNER_VERSION);
-        sweep(self, work, content, &scanner, &|object, digest| look(self, object, digest))
+        sweep(self, &self.memory.finds, work, content, &scanner, &|object, digest| look(self, object, digest))
     }
 
     /// Where the objects of a content tree still point at other environments.
@@ -193,7 +203,8 @@ impl Workspace {
         }
         let digest = json::digest(&serde_json::to_value(values)?).short();
         let wanted = EnvironmentValues::new(values.keys());
-        let found = sweep(self, work, content, &format!("points-{VERSION}-{digest}"), &|object, _| {
+        let scanner = format!("points-{VERSION}-{digest}");
+        let found = sweep(self, &self.memory.points, work, content, &scanner, &|object, _| {
             let mut content = object.content.clone();
             if object.source_kind.is_some()
                 && let Some(members) = content.as_object_mut()
@@ -235,22 +246,28 @@ fn is_own_name(object: &Object, content: &serde_json::Value, at: &Pointer) -> bo
 
 fn sweep<T: Clone + Serialize + DeserializeOwned>(
     workspace: &Workspace,
+    memory: &Mutex<BTreeMap<String, Known<T>>>,
     work: &Work<'_>,
     content: Digest,
     scanner: &str,
     look: &dyn Fn(&Object, Digest) -> Vec<T>,
 ) -> Result<Vec<T>> {
-    let mut memory: Memory<T> = Memory::open(workspace, scanner);
+    // What is known is true whether or not the sweep that found it came to its end.
+    let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = memory.entry(scanner.to_owned()).or_insert_with(|| recall(workspace, scanner));
+    let was = known.len();
     let mut found = Vec::new();
     for unit in Tree::at(content).entries(work)?.into_values() {
-        found.extend(Tree::at(unit).fold(work, &mut memory.known, &mut |_: &str, digest: &Digest| {
+        found.extend(Tree::at(unit).fold(work, known, &mut |_: &str, digest: &Digest| {
             let bytes = work.get(digest)?.ok_or(Error::ContentMissing(*digest))?;
             let object: Object = serde_json::from_slice(&bytes)
                 .map_err(|source| Error::ContentDamaged { digest: *digest, source })?;
             Ok::<_, Error>(look(&object, *digest))
         })?);
     }
-    memory.keep();
+    if known.len() > was {
+        keep(workspace, scanner, known);
+    }
     Ok(found)
 }
 

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::gates::Policies;
 use crate::keys::Keys;
 use crate::records::{Actor, Records, read, stream};
+use crate::scan::Memory;
 use crate::state::{EnvironmentState, Work};
 
 /// The configuration's file in a workspace.
@@ -99,6 +100,7 @@ pub struct Workspace {
     plugins: OnceLock<Arc<Registry>>,
     policies: OnceLock<Arc<Policies>>,
     pub(crate) sandbox: OnceLock<Sandbox>,
+    pub(crate) memory: Memory,
 }
 
 /// What `sluice init` puts into a new workspace beside its configuration.
@@ -196,6 +198,7 @@ impl Workspace {
             plugins: OnceLock::new(),
             policies: OnceLock::new(),
             sandbox: OnceLock::new(),
+            memory: Memory::default(),
         };
         workspace.adopted = workspace.read_adopted()?;
         Ok(workspace)
@@ -279,6 +282,16 @@ impl Workspace {
     /// # Errors
     /// When anything in them is wrong.
     pub fn proposed(&self) -> Result<Candidate> {
+        let (document, candidate) = self.read_files()?;
+        let read = |digest: &Digest| Ok(candidate.content.get(digest).cloned());
+        Self::check_gates(&document, &self.load_policies(&candidate.adopted, &read)?)?;
+        self.load_plugins(&candidate.adopted, &read)?;
+        Ok(candidate)
+    }
+
+    /// What the files say now: the configuration is checked, policies and plugins are as they lie
+    /// there.
+    fn read_files(&self) -> Result<(Document, Candidate)> {
         let path = self.folder.join(CONFIG_FILE);
         let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
         let document = Document::parse(&text, CONFIG_FILE)?;
@@ -316,11 +329,7 @@ impl Workspace {
             }
             plugins.insert(name.to_string(), digest);
         }
-        let adopted = Adopted { config, policies, plugins };
-        let read = |digest: &Digest| Ok(content.get(digest).cloned());
-        Self::check_gates(&document, &self.load_policies(&adopted, &read)?)?;
-        self.load_plugins(&adopted, &read)?;
-        Ok(Candidate { adopted, content })
+        Ok((document, Candidate { adopted: Adopted { config, policies, plugins }, content }))
     }
 
     /// What differs between the files and what was adopted, in words; empty when nothing does.
@@ -345,10 +354,11 @@ impl Workspace {
     /// # Errors
     /// [`Error::NotAdopted`] names what changed.
     pub fn check_adopted(&self) -> Result<()> {
-        let candidate = self.proposed()?;
-        if candidate.adopted == *self.adopted()? {
+        // What was adopted was checked then: to be the same is enough.
+        if self.read_files()?.1.adopted == *self.adopted()? {
             return Ok(());
         }
+        let candidate = self.proposed()?;
         let what = self.config_diff(&candidate).into_iter().next().unwrap_or_else(|| CONFIG_FILE.to_owned());
         Err(Error::NotAdopted { what })
     }
