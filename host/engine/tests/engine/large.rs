@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// A ToolJet 3.x export with so many components, the first `changed` of them in another state.
-pub fn export(objects: usize, changed: usize, round: usize) -> Vec<u8> {
+pub(crate) fn export(objects: usize, changed: usize, round: usize) -> Vec<u8> {
     let id = |kind: u32, n: usize| format!("{kind:08x}-0000-4000-8000-{n:012x}");
     let components: Vec<Value> = (0..objects)
         .map(|n| {
