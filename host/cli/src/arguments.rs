@@ -138,11 +138,16 @@ pub(crate) enum Command {
     Override(commands::consent::Override),
     /// Ask for an exception to one finding code; a second person signs it with `cosign`.
     Waive(commands::consent::Waive),
-    /// Sign a waiver as the second person.
+    /// Lift all refusals of one plan in an emergency; a second person signs it with `cosign`.
+    BreakGlass(commands::consent::BreakGlass),
+    /// Sign a waiver, or that glass was broken, as the second person.
     Cosign(commands::consent::Cosign),
     /// List waivers.
     #[command(subcommand, arg_required_else_help = true)]
     Waiver(commands::consent::Waiver),
+    /// List and close reviews of what an emergency let through.
+    #[command(subcommand, arg_required_else_help = true)]
+    Review(commands::review::Command),
     /// What an environment owns for data sources.
     #[command(subcommand, arg_required_else_help = true)]
     Binding(commands::binding::Command),
@@ -322,6 +327,13 @@ mod tests {
             ("sluice plan Orders --to staging --release staging", ErrorKind::ArgumentConflict),
             ("sluice plan Orders --to staging --choose db=maybe", ErrorKind::ValueValidation),
             ("sluice override x --gate g", ErrorKind::MissingRequiredArgument),
+            ("sluice break-glass x --reason r", ErrorKind::MissingRequiredArgument),
+            ("sluice review close 1", ErrorKind::MissingRequiredArgument),
+            ("sluice evidence add", ErrorKind::MissingRequiredArgument),
+            ("sluice evidence add x.xml --accept looks", ErrorKind::ArgumentConflict),
+            ("sluice evidence add --accept a --reject b", ErrorKind::ArgumentConflict),
+            ("sluice evidence add --plugin sql", ErrorKind::MissingRequiredArgument),
+            ("sluice evidence add --sign --version 1", ErrorKind::MissingRequiredArgument),
             ("sluice binding adopt staging", ErrorKind::MissingRequiredArgument),
             ("sluice binding set staging db /host", ErrorKind::ValueValidation),
             ("sluice binding set staging db host=x", ErrorKind::ValueValidation),

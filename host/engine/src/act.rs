@@ -107,6 +107,8 @@ pub enum What {
         plan: Digest,
         /// What they say to it.
         reason: Option<String>,
+        /// The change record that they name.
+        ticket: Option<String>,
     },
     /// A `soft` gate is passed over on one plan.
     Overridden {
@@ -123,6 +125,36 @@ pub enum What {
     WaiverCosigned {
         /// The waiver's number.
         number: u64,
+    },
+    /// The refusals of one plan are to be lifted in an emergency; it counts once somebody else has
+    /// signed it too, and for one hour from now.
+    BrokeGlass(BreakGlass),
+    /// An emergency act was signed by a second person.
+    BreakGlassCosigned {
+        /// The plan's digest.
+        plan: Digest,
+        /// The revision of the emergency act in the plan's stream.
+        number: u64,
+    },
+    /// A run that an emergency act let through is to be looked at.
+    ReviewOpened(Review),
+    /// It was looked at.
+    ReviewClosed {
+        /// The review's number.
+        number: u64,
+        /// What came out.
+        reason: String,
+    },
+    /// Somebody said something of a plugin.
+    PluginStated {
+        /// The statement's predicate type.
+        predicate_type: String,
+        /// The component's digest.
+        plugin: Digest,
+        /// The signed envelope's content.
+        envelope: Digest,
+        /// Who signed it.
+        issuer: String,
     },
     /// The right to write to an environment was taken.
     LeaseTaken {
@@ -152,6 +184,16 @@ pub enum What {
     },
     /// A run of a transition was refused by its gates.
     PromotionRefused {
+        /// What kind of transition.
+        transition: String,
+        /// The app.
+        app: LogicalId,
+        /// The version.
+        version: String,
+        /// Its bundle.
+        bundle: Digest,
+        /// How much it would have changed.
+        size: Size,
         /// The plan.
         plan: Digest,
         /// The decision's content.
@@ -266,6 +308,52 @@ pub struct Waiver {
     pub expires: Timestamp,
 }
 
+/// An emergency act on one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// The plan's digest.
+    pub plan: Digest,
+    /// Why.
+    pub reason: String,
+    /// Where that is discussed.
+    pub ticket: String,
+}
+
+/// A run that an emergency act let through, to be looked at by somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// Its number in the workspace, from 1.
+    pub number: u64,
+    /// The app.
+    pub app: LogicalId,
+    /// The environment that the run changes.
+    pub environment: EnvironmentName,
+    /// The run's number in it.
+    pub promotion: u64,
+    /// The plan's digest.
+    pub plan: Digest,
+    /// Who broke the glass.
+    pub by: String,
+    /// Who signed that as the second person.
+    pub cosigned: String,
+    /// Why.
+    pub reason: String,
+    /// Where that is discussed.
+    pub ticket: String,
+}
+
+/// How much a transition changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    /// How many objects are created, updated or deleted.
+    pub objects: u64,
+    /// Canonical bytes of what is created and updated.
+    pub bytes: u64,
+}
+
 /// A run of a transition that was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,6 +366,10 @@ pub struct Proposal {
     pub app: LogicalId,
     /// The version.
     pub version: String,
+    /// Its bundle.
+    pub bundle: Digest,
+    /// How much it changes.
+    pub size: Size,
     /// The environment it comes from; its own for a rollback or release.
     pub from: EnvironmentName,
     /// The plan's content.

@@ -1,4 +1,5 @@
-//! What people say about a plan: approvals, overrides and waivers.
+//! What people say about a plan: approvals, overrides and waivers. Emergencies are in
+//! [`crate::break_glass`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName};
-use sluice_policy::facts::Approval;
+use sluice_policy::facts::{self, Approval};
 use sluice_policy::gate::{FACTS_MISSING, FAULT, SILENT};
 use sluice_policy::{Override, Relief, Subject};
 
@@ -69,9 +70,19 @@ impl Workspace {
     /// Records a person's consent to a plan's digest.
     ///
     /// # Errors
-    /// When the actor is nobody in the configuration, or has approved it already.
-    pub fn approve(&self, actor: &Actor, plan: &Plan, reason: Option<String>) -> Result<u64> {
+    /// When the actor is nobody in the configuration, or has approved it already, or the ticket is
+    /// blank.
+    pub fn approve(
+        &self,
+        actor: &Actor,
+        plan: &Plan,
+        reason: Option<String>,
+        ticket: Option<String>,
+    ) -> Result<u64> {
         self.permit(actor, Wish::TakePart)?;
+        if ticket.as_ref().is_some_and(|ticket| ticket.trim().is_empty()) {
+            return Err(Error::invalid("the ticket is blank", "name one, or leave it out"));
+        }
         let stream = approvals_stream(&plan.digest);
         again(|| {
             let known = self.records().all(&stream)?;
@@ -83,7 +94,8 @@ impl Workspace {
             }
             let mut work = self.work();
             work.put_json(plan)?;
-            let what = What::Approved { plan: plan.digest, reason: reason.clone() };
+            let (reason, ticket) = (reason.clone(), ticket.clone());
+            let what = What::Approved { plan: plan.digest, reason, ticket };
             self.records().append(actor, &stream, known.len() as u64, what, &work.into_fresh())
         })
     }
@@ -101,19 +113,23 @@ impl Workspace {
                 .and_then(|name| config.people.get(&name))
                 .map(|person| person.roles.iter().map(ToString::to_string).collect())
                 .unwrap_or_default();
-            found.push(Approval { person, roles, plan: *plan, ticket: None, at: recorded.act.at });
+            let at = recorded.act.at;
+            if let What::Approved { ticket, .. } = recorded.act.what {
+                found.push(Approval { person, roles, plan: *plan, ticket, at });
+            }
         }
         Ok(found)
     }
 
-    /// Whether anybody approved a plan or passed over one of its gates.
+    /// Whether anybody approved a plan, passed over one of its gates or broke glass for it.
     ///
     /// # Errors
     /// When a record is damaged.
     pub fn has_consent(&self, plan: &Digest) -> Result<bool> {
         let records = self.records();
         Ok(records.head(&approvals_stream(plan))?.is_some()
-            || records.head(&overrides_stream(plan))?.is_some())
+            || records.head(&overrides_stream(plan))?.is_some()
+            || records.head(&crate::break_glass::stream(plan))?.is_some())
     }
 
     /// Passes over a `soft` gate on one plan, by name and with a reason.
@@ -123,7 +139,7 @@ impl Workspace {
     pub fn override_gate(&self, actor: &Actor, plan: &Plan, gate: &str, reason: &str) -> Result<u64> {
         self.permit(actor, Wish::Promote(&plan.to))?;
         require_reason(reason)?;
-        let planned = plan.gates.iter().find(|planned| planned.policy == gate);
+        let planned = plan.gates.iter().find(|planned| planned.name == gate);
         if let Some(planned) = planned.filter(|planned| planned.level != Level::Soft) {
             return Err(Error::invalid(
                 format!("gate `{gate}` is {}, and an override passes over soft gates only", planned.level),
@@ -137,7 +153,7 @@ impl Workspace {
                 help: if plan.gates.is_empty() {
                     "no gate stands before this plan, so there is nothing to pass over".to_owned()
                 } else {
-                    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.policy.as_str()).collect();
+                    let gates: Vec<&str> = plan.gates.iter().map(|gate| gate.name.as_str()).collect();
                     format!("the gates of this plan are: {}", gates.join(", "))
                 },
             });
@@ -159,6 +175,12 @@ impl Workspace {
         self.permit(actor, Wish::Promote(&request.environment))?;
         self.known_environment(&request.environment)?;
         require_reason(&request.reason)?;
+        if request.ticket.trim().is_empty() {
+            return Err(Error::invalid(
+                "a waiver needs a ticket",
+                "say with `--ticket` where the exception is discussed",
+            ));
+        }
         let now = self.records().now()?;
         let rules = self.config()?.waivers;
         let longest = now
@@ -218,10 +240,14 @@ impl Workspace {
                     .is_some_and(|policy| policy.pack().manifest().findings.contains_key(code))
         };
         let config = self.config()?;
+        let labels = config.labels_of(app);
         let rules =
             config.transitions.iter().filter(|(transition, _)| transition.environment() == environment);
-        let giving: Vec<&config::Gate> =
-            rules.flat_map(|(_, rules)| rules.for_app(app)).map(|(_, gate)| gate).filter(gives).collect();
+        let giving: Vec<&config::Gate> = rules
+            .flat_map(|(_, rules)| rules.for_app(app, &labels))
+            .map(|(_, gate)| gate)
+            .filter(gives)
+            .collect();
         let is_liftable = |gate: &&config::Gate| match gate.level {
             Level::Hard => gate.waivable,
             Level::Soft => true,
@@ -233,11 +259,11 @@ impl Workspace {
         let hard = giving.iter().find(|gate| gate.level == Level::Hard);
         let (why, help) = match (hard, giving.first()) {
             (Some(gate), _) => (
-                format!("gate `{}` is hard and not `waivable`", gate.policy),
+                format!("gate `{}` is hard and not `waivable`", gate.name),
                 "solve what the gate says; an owner of the configuration decides whether it is waivable",
             ),
             (None, Some(gate)) => {
-                (format!("gate `{}` refuses nothing, being {}", gate.policy, gate.level), "go on without one")
+                (format!("gate `{}` refuses nothing, being {}", gate.name, gate.level), "go on without one")
             }
             (None, None) => (
                 format!("no gate before `{environment}` gives it for `{app}`"),
@@ -287,6 +313,25 @@ impl Workspace {
         })
     }
 
+    /// The waivers of an app that let into a plan's target, as policies see them.
+    pub(crate) fn waiver_facts(&self, plan: &Plan) -> Result<Vec<facts::Waiver>> {
+        let is_meant = |known: &KnownWaiver| {
+            let Waiver { app, bundle, environment, .. } = &known.waiver;
+            *environment == plan.to && *app == plan.app && bundle.is_none_or(|bundle| bundle == plan.bundle)
+        };
+        let fact = |known: KnownWaiver| facts::Waiver {
+            code: known.waiver.code,
+            is_for_bundle: known.waiver.bundle.is_some(),
+            by: known.by,
+            cosigned: known.cosigned,
+            reason: known.waiver.reason,
+            ticket: known.waiver.ticket,
+            at: known.at,
+            expires: known.waiver.expires,
+        };
+        Ok(self.waivers()?.into_iter().filter(is_meant).map(fact).collect())
+    }
+
     /// All waivers, with who asked and who signed second.
     ///
     /// # Errors
@@ -313,7 +358,7 @@ impl Workspace {
         Ok(found)
     }
 
-    /// Overrides of a plan and waivers that let into its target.
+    /// Overrides of a plan, emergency acts on it, and waivers that let into its target.
     ///
     /// # Errors
     /// When a record is damaged.
@@ -347,13 +392,18 @@ impl Workspace {
                 found.push(Relief::Override(Override { id, gate, plan, by, reason, at }));
             }
         }
+        found.extend(self.emergency_reliefs(&plan.digest)?);
         Ok(found)
     }
 }
 
-fn require_reason(reason: &str) -> Result<()> {
+/// Refuses an act that says nothing of why.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(crate) fn require_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() {
-        return Err(Error::invalid("an exception needs a reason", "say why with `--reason`"));
+        return Err(Error::invalid("a reason is wanted, and none is given", "say why with `--reason`"));
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Gates before a transition: the facts that they may read, and the decision that they come to.
 
+mod credentials;
+mod past;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,15 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_model::verdict::Level;
-use sluice_model::{Digest, EnvironmentName};
+use sluice_model::{Digest, EnvironmentName, LogicalId};
 use sluice_policy::facts::{self, Facts, ReadyFacts};
 use sluice_policy::{Decided, Gate, GateSpec, Policy, Sandbox, Selector};
 
 use crate::act::What;
-use crate::config;
+use crate::config::{self, ChangeName};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TransitionKind};
-use crate::records::Actor;
+use crate::records::{Actor, Recorded};
 use crate::scan::Find;
 use crate::state::Work;
 use crate::workspace::Workspace;
@@ -30,7 +33,9 @@ const BEHIND: SignedDuration = SignedDuration::from_hours(24 * 32);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedGate {
-    /// The policy, which names the gate.
+    /// Its name: the policy's, unless the configuration gives it another.
+    pub name: String,
+    /// The policy.
     pub policy: String,
     /// Its pack's digest.
     pub pack: Digest,
@@ -40,29 +45,40 @@ pub struct PlannedGate {
     pub waivable: bool,
     /// Its parameters, where they are not the policy's own defaults.
     pub parameters: BTreeMap<String, Value>,
+    /// Which plans it is asked about. A gate for other apps or labels does not stand before the plan,
+    /// so what is left to tell is whether its changes are meant.
+    #[serde(default, skip_serializing_if = "Selector::is_everything")]
+    pub selector: Selector,
 }
 
 /// The policies that count, compiled, by name.
 pub type Policies = BTreeMap<String, Arc<Policy>>;
 
-/// The specification of a configured gate.
+/// A configured gate with its policy, as it is asked about the app with this id, or as it is checked
+/// where that is about none yet.
 ///
 /// # Errors
 /// When its policy is not there, or does not take its parameters.
-pub fn gate(configured: &config::Gate, policies: &Policies) -> Result<Gate> {
+pub fn gate(configured: &config::Gate, policies: &Policies, app: Option<&LogicalId>) -> Result<Gate> {
     let name = configured.policy.as_str();
     let policy = policies.get(name).ok_or_else(|| Error::NotFound {
         what: "policy",
         named: name.to_owned(),
         help: format!("put its pack into `policies/{name}`, or remove the gate from `sluice.toml`"),
     })?;
+    // Patterns are the configuration's; here it is known which app they name.
+    let apps = app.filter(|_| !configured.is_for_every_app()).map(ToString::to_string);
     let spec = GateSpec {
-        name: name.to_owned(),
+        name: configured.name.to_string(),
         pack: policy.pack().digest(),
         level: configured.level,
         waivable: configured.waivable,
         parameters: configured.parameters.clone().into_iter().collect(),
-        selector: Selector::default(),
+        selector: Selector {
+            apps: apps.into_iter().collect(),
+            labels: configured.labels.iter().map(ToString::to_string).collect(),
+            changes: configured.changes.iter().map(ChangeName::kind).collect(),
+        },
     };
     Ok(Gate::new(spec, policy)?)
 }
@@ -79,11 +95,13 @@ impl Workspace {
             .map(|gate| {
                 let spec = gate.spec();
                 PlannedGate {
-                    policy: spec.name.clone(),
+                    name: spec.name.clone(),
+                    policy: gate.policy().pack().manifest().name.clone(),
                     pack: spec.pack,
                     level: spec.level,
                     waivable: spec.waivable,
                     parameters: spec.parameters.clone(),
+                    selector: spec.selector.clone(),
                 }
             })
             .collect())
@@ -91,7 +109,8 @@ impl Workspace {
 
     fn gates_before(&self, plan: &Plan) -> Result<(Vec<Gate>, Option<String>)> {
         let transition = plan.configured();
-        let Some(rules) = self.config()?.rules(&transition) else {
+        let config = self.config()?;
+        let Some(rules) = config.rules(&transition) else {
             return Err(Error::invalid(
                 format!("the configuration has no transition `{transition}`"),
                 "add it to `sluice.toml` with its gates, and adopt it",
@@ -99,8 +118,8 @@ impl Workspace {
         };
         let policies = self.policies()?;
         let gates = rules
-            .for_app(&plan.app_name)
-            .map(|(_, configured)| gate(configured, &policies))
+            .for_app(&plan.app_name, &config.labels_of(&plan.app_name))
+            .map(|(_, configured)| gate(configured, &policies, Some(&plan.app)))
             .collect::<Result<Vec<_>>>()?;
         Ok((gates, rules.ungated.clone()))
     }
@@ -194,15 +213,15 @@ impl Workspace {
                 id: plan.app.clone(),
                 name: plan.app_name.clone(),
                 platform: plan.platform.clone(),
-                labels: Vec::new(),
+                labels: config.labels_of(&plan.app_name).iter().map(ToString::to_string).collect(),
             },
             scan: Some(self.scanned(&mut work, plan)?),
             evidence: Some(self.evidence_for(&mut work, plan)?),
             approvals: Some(self.approvals(&plan.digest)?),
-            waivers: None,
-            history: None,
-            plugins: None,
-            environments: Vec::new(),
+            waivers: Some(self.waiver_facts(plan)?),
+            history: Some(self.past_of(&plan.app)?),
+            plugins: Some(self.plugin_facts(&work, plan)?),
+            environments: config.environments.iter().map(|known| environment(&known.name)).collect(),
             people: config
                 .people
                 .iter()
@@ -213,22 +232,20 @@ impl Workspace {
                 .collect(),
             calendars: Some(calendars),
             time_zones: sluice_policy::calendar::time_zone_release().to_owned(),
-            plan: self.plan_facts(plan)?,
+            plan: self.plan_facts(&mut work, plan)?,
         })
     }
 
-    fn plan_facts(&self, plan: &Plan) -> Result<facts::Plan> {
-        let mut authors: Vec<String> = self
-            .records()
-            .all(&crate::version::stream(&plan.app))?
-            .into_iter()
-            .filter(
-                |recorded| matches!(&recorded.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle),
-            )
-            .map(|recorded| recorded.act.actor)
-            .collect();
+    fn plan_facts(&self, work: &mut Work<'_>, plan: &Plan) -> Result<facts::Plan> {
+        let mut cuts = self.records().all(&crate::version::stream(&plan.app))?;
+        cuts.retain(|cut| matches!(&cut.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle));
+        let mut authors: Vec<String> = cuts.iter().map(|cut| cut.act.actor.clone()).collect();
         authors.sort();
         authors.dedup();
+        // The same bundle can be cut under several names.
+        let named =
+            |cut: &&Recorded| matches!(&cut.act.what, What::VersionCut(cut) if cut.version == plan.version);
+        let cut = cuts.iter().find(named).or(cuts.first());
         Ok(facts::Plan {
             digest: plan.digest,
             bundle: plan.bundle,
@@ -243,14 +260,14 @@ impl Workspace {
                     kind: object.kind,
                     name: object.name.clone(),
                     action: object.action,
-                    bytes: None,
+                    bytes: object.bytes,
                 })
                 .collect(),
             unchanged: plan.unchanged,
-            bytes: None,
-            cut_at: None,
-            signer: None,
-            credentials: Vec::new(),
+            bytes: Some(plan.size().bytes),
+            cut_at: cut.map(|cut| cut.act.at),
+            signer: cut.map(|cut| self.signer(cut)).transpose()?.flatten(),
+            credentials: self.credentials(work, plan)?,
             sources: plan
                 .sources
                 .iter()

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sluice_model::{EnvironmentName, LogicalId};
 
-use crate::act::{Ended, What};
+use crate::act::{BreakGlass, Ended, What};
 use crate::config;
 use crate::error::Result;
 use crate::records::{LEDGER, LedgerEntry, Recorded, parse, stream};
@@ -202,8 +202,10 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
             happened.environment = Some(environment.to_string());
             format!("brought evidence {predicate_type} signed by `{issuer}`")
         }
-        What::Approved { plan, reason } => {
-            format!("approved plan {}{}", plan.short(), reason.map(|r| format!(": {r}")).unwrap_or_default())
+        What::Approved { plan, reason, ticket } => {
+            let ticket = ticket.map(|ticket| format!(" under {ticket}")).unwrap_or_default();
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("approved plan {}{ticket}{reason}", plan.short())
         }
         What::Overridden { plan, gate, reason } => {
             format!("overrode gate `{gate}` on plan {}: {reason}", plan.short())
@@ -217,6 +219,22 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
             )
         }
         What::WaiverCosigned { number } => format!("signed waiver {number} as the second person"),
+        What::BrokeGlass(BreakGlass { plan, reason, ticket }) => {
+            format!("broke glass for plan {} under {ticket}: {reason}", plan.short())
+        }
+        What::BreakGlassCosigned { plan, number } => {
+            format!("signed as the second person that glass was broken for plan {} ({number})", plan.short())
+        }
+        What::ReviewOpened(review) => {
+            happened.app = Some(review.app);
+            happened.environment = Some(review.environment.to_string());
+            let (number, promotion) = (review.number, review.promotion);
+            format!("opened review {number} of promotion {promotion}, for which `{}` broke glass", review.by)
+        }
+        What::ReviewClosed { number, reason } => format!("closed review {number}: {reason}"),
+        What::PluginStated { predicate_type, plugin, issuer, .. } => {
+            format!("brought {predicate_type} of plugin {} signed by `{issuer}`", plugin.short())
+        }
         What::LeaseTaken { .. } => "took the lease".to_owned(),
         What::LeaseReturned { .. } => "gave the lease back".to_owned(),
         What::PromotionProposed(proposal) => {
@@ -236,7 +254,8 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
             Ended::Done => format!("finished promotion {promotion}: read back and whole"),
             Ended::Undone { reason } => format!("undid promotion {promotion}: {reason}"),
         },
-        What::PromotionRefused { outcome, plan, .. } => {
+        What::PromotionRefused { app, outcome, plan, .. } => {
+            happened.app = Some(app);
             format!("was refused by the gates ({outcome}), plan content {}", plan.short())
         }
     };

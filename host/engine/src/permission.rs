@@ -24,6 +24,8 @@ pub enum Wish<'a> {
     Own(&'a EnvironmentName),
     /// Promote into, release in or roll back an environment.
     Promote(&'a EnvironmentName),
+    /// Break glass.
+    BreakGlass,
     /// Bring evidence, approve, override, waive, judge a suspicion: anybody in the configuration.
     TakePart,
 }
@@ -49,6 +51,17 @@ impl Workspace {
         };
         let (ok, act, who) = match wish {
             Wish::TakePart => (true, String::new(), String::new()),
+            Wish::BreakGlass => {
+                let role = config.break_glass.as_ref().map(|rule| rule.role.as_str());
+                (
+                    role.is_some_and(|role| config.holds(&person, role)),
+                    "break glass".to_owned(),
+                    role.map_or_else(
+                        || "nobody, as `sluice.toml` has no `[break_glass]` that names a role".to_owned(),
+                        |role| format!("people with the role `{role}`"),
+                    ),
+                )
+            }
             Wish::Build => (
                 config.holds(&person, BUILDER) || config.owns_workspace(&person),
                 "mark objects or cut versions".into(),

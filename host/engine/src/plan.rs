@@ -12,6 +12,7 @@ use sluice_model::tree::Tree;
 use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName};
 pub use sluice_policy::facts::{Action, TransitionKind};
 
+use crate::act::{Review, Size};
 use crate::config::Transition;
 use crate::error::{Error, Result};
 use crate::gates::PlannedGate;
@@ -113,6 +114,8 @@ pub struct PlannedObject {
     pub revision: Option<u64>,
     /// Its content in the target after.
     pub after: Option<Digest>,
+    /// The canonical bytes of what is created or updated.
+    pub bytes: Option<u64>,
     /// What changes in it.
     pub changes: Vec<Change>,
 }
@@ -218,6 +221,18 @@ impl Plan {
             after: object.after,
         };
         self.objects.iter().filter(changes).map(touched).collect()
+    }
+
+    /// How much it changes.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let is_change = |object: &&PlannedObject| {
+            matches!(object.action, Action::Create | Action::Update | Action::Delete)
+        };
+        Size {
+            objects: self.objects.iter().filter(is_change).count() as u64,
+            bytes: self.objects.iter().filter_map(|object| object.bytes).sum(),
+        }
     }
 
     /// The transition, in the configuration's words.
@@ -507,18 +522,20 @@ impl<'a> Draft<'a> {
         entries: &[Touched],
         skipped: &BTreeMap<LogicalId, Option<Digest>>,
     ) -> Result<()> {
-        let read = |digest: Option<Digest>| digest.map(|digest| work.object(&digest)).transpose();
+        let read = |digest: Option<Digest>| digest.map(|digest| work.object_with_size(&digest)).transpose();
         for entry in entries {
-            let before: Option<Object> = read(entry.before)?;
+            let before = read(entry.before)?;
             let left_out = skipped.get(&entry.object);
-            let after: Option<Object> = read(left_out.copied().unwrap_or(entry.after))?;
-            let (action, changes) = match (&before, &after) {
-                _ if left_out.is_some() => (Action::Skip, Vec::new()),
-                (Some(before), Some(after)) => (Action::Update, content_changes(before, after)?),
-                (None, _) => (Action::Create, Vec::new()),
-                (Some(_), None) => (Action::Delete, Vec::new()),
+            let after = read(left_out.copied().unwrap_or(entry.after))?;
+            let (action, bytes, changes) = match (&before, &after) {
+                _ if left_out.is_some() => (Action::Skip, None, Vec::new()),
+                (Some((before, _)), Some((after, size))) => {
+                    (Action::Update, Some(*size), content_changes(before, after)?)
+                }
+                (None, Some((_, size))) => (Action::Create, Some(*size), Vec::new()),
+                (_, None) => (Action::Delete, None, Vec::new()),
             };
-            let Some(shown) = after.or(before) else { continue };
+            let Some((shown, _)) = after.or(before) else { continue };
             self.plan.objects.push(PlannedObject {
                 object: entry.object.clone(),
                 unit: entry.unit.clone(),
@@ -528,6 +545,7 @@ impl<'a> Draft<'a> {
                 before: entry.before,
                 revision: target.revision_of(work, Revised::Object(&entry.object))?,
                 after: entry.after,
+                bytes,
                 changes,
             });
         }
@@ -553,6 +571,7 @@ impl<'a> Draft<'a> {
                     before: Some(digest),
                     revision: target.revision_of(work, Revised::Object(&expected.id))?,
                     after: Some(digest),
+                    bytes: None,
                     changes: Vec::new(),
                 }),
                 None => {
@@ -615,7 +634,32 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// A run that an emergency act let through is looked at before the app goes on. What it brought
+    /// can be taken back at any time.
+    fn check_reviews(&mut self) -> Result<()> {
+        if self.plan.transition == TransitionKind::Rollback {
+            return Ok(());
+        }
+        for known in self.workspace.open_reviews(&self.plan.app)? {
+            let who = known.who_closes();
+            let Review { number, environment, promotion, by, .. } = known.review;
+            self.problem(
+                "review.open",
+                format!(
+                    "`{by}` broke glass for promotion {promotion} of `{}` to `{environment}`, and review {number} of \
+                     that is open",
+                    self.plan.app_name
+                ),
+                format!("sluice review close {number} --reason \"WHAT CAME OUT\""),
+                &who,
+                None,
+            );
+        }
+        Ok(())
+    }
+
     fn finish(mut self) -> Result<Plan> {
+        self.check_reviews()?;
         self.plan.gates = self.workspace.planned_gates(&self.plan)?;
         self.plan.objects.sort_by(|a, b| (a.kind, &a.name, &a.object).cmp(&(b.kind, &b.name, &b.object)));
         self.plan.digest = sluice_model::json::digest(&self.plan.core()?);

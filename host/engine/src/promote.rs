@@ -19,6 +19,7 @@ use sluice_policy::Decision;
 use sluice_store::failpoint;
 
 use crate::act::{Ended, Proposal, What};
+use crate::break_glass::allowing_emergency;
 use crate::error::{Error, Result};
 use crate::permission::Wish;
 use crate::plan::{Plan, PlanRequest, TransitionKind, Wanted};
@@ -66,6 +67,8 @@ pub struct PromoteReport {
     pub decision: Decision,
     /// The ledger's newest checkpoint, for keeping elsewhere.
     pub checkpoint: Option<String>,
+    /// The review that is open of it, where an emergency act let it through.
+    pub review: Option<u64>,
 }
 
 /// What a resumption did about a run that had not come to its end.
@@ -148,7 +151,7 @@ impl Workspace {
         // Asked again right before the commit point: an approval withdrawn, a window closed or a
         // configuration changed since then stops it here, with nothing written.
         self.check_adopted()?;
-        let decision = match self.allowed(actor, &plan) {
+        let again = match self.allowed(actor, &plan) {
             Ok(decision) => decision,
             Err(error) => {
                 self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
@@ -156,6 +159,10 @@ impl Workspace {
             }
         };
         tracing::debug!(name: "promote.allowed-again", "the gates still allow it");
+        // Before the commit, so that none that an emergency act let through is without a review.
+        let emergency = allowing_emergency(&again).or_else(|| allowing_emergency(&decision));
+        let review = emergency.map(|act| self.open_review(actor, &plan, number, act)).transpose()?;
+        let decision = again;
         let what = What::Committed { state: Box::new(after.clone()), promotion: number };
         let stream = environment_stream(&plan.to);
         failpoint("promote.before-commit");
@@ -170,7 +177,7 @@ impl Workspace {
         failpoint("promote.read-back");
         self.end(actor, &plan.to, number, Ended::Done)?;
         tracing::debug!(name: "promote.ended", number, "is done");
-        Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()? })
+        Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()?, review })
     }
 
     /// The gates' decision, where it lets through; a refusal is kept.
@@ -186,7 +193,16 @@ impl Workspace {
             let stream = refusals_stream(&plan.to);
             let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
             let outcome = decided.decision.outcome.to_string();
-            let what = What::PromotionRefused { plan: content, decision, outcome };
+            let what = What::PromotionRefused {
+                transition: plan.transition.as_str().to_owned(),
+                app: plan.app.clone(),
+                version: plan.version.clone(),
+                bundle: plan.bundle,
+                size: plan.size(),
+                plan: content,
+                decision,
+                outcome,
+            };
             self.records().append(actor, &stream, after, what, &work.into_fresh())?;
         }
         Err(Error::Refused(Box::new(decided.decision)))
@@ -237,7 +253,7 @@ impl Workspace {
     }
 
     /// The run of an environment with this number.
-    fn journaled(&self, environment: &EnvironmentName, number: Option<u64>) -> Result<Proposal> {
+    pub(crate) fn journaled(&self, environment: &EnvironmentName, number: Option<u64>) -> Result<Proposal> {
         let stream = promotions_stream(environment);
         let number = number.unwrap_or_default();
         match self.records().at(&stream, number)?.map(|recorded| recorded.act.what) {
@@ -277,6 +293,8 @@ impl Workspace {
             transition: plan.transition.as_str().to_owned(),
             app: plan.app.clone(),
             version: plan.version.clone(),
+            bundle: plan.bundle,
+            size: plan.size(),
             from: plan.from.clone(),
             plan: kept.put_json(plan)?,
             plan_digest: plan.digest,
@@ -395,7 +413,7 @@ impl Workspace {
     }
 
     /// Whether a journaled run came to its commit point: the revision after its fence says so.
-    fn committed(&self, environment: &EnvironmentName, proposal: &Proposal) -> Result<bool> {
+    pub(crate) fn committed(&self, environment: &EnvironmentName, proposal: &Proposal) -> Result<bool> {
         let next = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
         Ok(next.is_some_and(
             |recorded| matches!(recorded.act.what, What::Committed { promotion, .. } if promotion == proposal.number),

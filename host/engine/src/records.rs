@@ -309,6 +309,27 @@ impl Records {
         }
     }
 
+    /// The newest acts of a stream, at most `limit` of them, newest first.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub fn newest(&self, name: &str, limit: usize) -> Result<Vec<Recorded>> {
+        let stream = stream(name)?;
+        let newest = self.store.range(&stream, u64::MAX, limit, Order::NewestFirst)?;
+        self.check_known(name, newest.first().map_or(0, |newest| newest.revision))?;
+        let mut next = newest.first().map_or(0, |newest| newest.revision);
+        for revision in &newest {
+            if revision.revision != next {
+                return Err(lost(name, next));
+            }
+            next -= 1;
+        }
+        if newest.len() < limit && next > 0 {
+            return Err(lost(name, next));
+        }
+        newest.iter().map(read).collect()
+    }
+
     /// Signs an act as the next revision after `after`, and appends it with its content. The
     /// ledger catches up in the same call.
     ///

@@ -11,7 +11,7 @@ use sluice_model::content;
 use sluice_model::tree::Tree;
 use sluice_model::{ConstantName, Digest, EnvironmentName, Kind, LogicalId, Pointer, SecretRef, SlotName};
 use sluice_plugin::Candidate;
-use sluice_vault::{Context, Fresh, Metadata, Sealed, Secret};
+use sluice_vault::{Context, Fingerprint, Fresh, Metadata, Sealed, Secret};
 
 use crate::act::{SettingChange, What};
 use crate::error::{Error, Result};
@@ -179,6 +179,19 @@ impl Settings {
 /// One entry of the tree of settings as it is to be.
 fn entry<T: Serialize>(key: String, value: &T) -> Result<(String, Option<Value>)> {
     Ok((key, Some(serde_json::to_value(value)?)))
+}
+
+/// The sealed bytes of what is filed.
+fn sealed(reference: &SecretRef, filed: &Filed) -> Result<Sealed> {
+    let bytes = STANDARD.decode(&filed.sealed).map_err(|_| {
+        Error::invalid(format!("what is filed for `{reference}` is damaged"), "file the secret again")
+    })?;
+    Ok(Sealed::from_bytes(&bytes)?)
+}
+
+/// The place that a value was sealed for.
+const fn context<'a>(reference: &'a SecretRef, filed: &Filed) -> Context<'a> {
+    Context { reference, environment: reference.environment(), version: filed.version }
 }
 
 /// A label of the length that the vault takes.
@@ -422,12 +435,17 @@ impl Workspace {
     /// # Errors
     /// When it was sealed for another place or with another key.
     pub(crate) fn open_sealed(&self, reference: &SecretRef, filed: &Filed) -> Result<Secret> {
-        let damaged =
-            || Error::invalid(format!("what is filed for `{reference}` is damaged"), "file the secret again");
-        let bytes = STANDARD.decode(&filed.sealed).map_err(|_| damaged())?;
-        let sealed = Sealed::from_bytes(&bytes)?;
-        let context = Context { reference, environment: reference.environment(), version: filed.version };
-        Ok(self.vault().open(&context, &sealed)?)
+        let sealed = sealed(reference, filed)?;
+        Ok(self.vault().open(&context(reference, filed), &sealed)?)
+    }
+
+    /// The fingerprint of a sealed value, by which it is known again where it is filed elsewhere.
+    ///
+    /// # Errors
+    /// As [`Workspace::open_sealed`].
+    pub(crate) fn fingerprint_of(&self, reference: &SecretRef, filed: &Filed) -> Result<Fingerprint> {
+        let sealed = sealed(reference, filed)?;
+        Ok(self.vault().fingerprint(&context(reference, filed), &sealed)?)
     }
 
     /// Removes a setting: a binding, a constant or a secret, by its key.

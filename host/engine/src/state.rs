@@ -350,6 +350,17 @@ impl<'s> Work<'s> {
         self.json(digest)
     }
 
+    /// Reads an object, with the number of its canonical bytes.
+    ///
+    /// # Errors
+    /// As [`Work::json`].
+    pub fn object_with_size(&self, digest: &Digest) -> Result<(Object, u64)> {
+        let bytes = self.get(digest)?.ok_or(Error::ContentMissing(*digest))?;
+        let object = serde_json::from_slice(&bytes)
+            .map_err(|source| Error::ContentDamaged { digest: *digest, source })?;
+        Ok((object, bytes.len() as u64))
+    }
+
     /// What a tree maps a key to, read as JSON.
     ///
     /// # Errors

@@ -476,7 +476,7 @@ impl Workspace {
         let mut errors = Vec::new();
         for (transition, rules) in &document.config.transitions {
             for (index, configured) in rules.gates.iter().enumerate() {
-                let Err(error) = crate::gates::gate(configured, policies) else { continue };
+                let Err(error) = crate::gates::gate(configured, policies, None) else { continue };
                 let message = error.to_string();
                 let named = |parameter: &&String| message.contains(&format!("`{parameter}`"));
                 let place = match configured.parameters.keys().find(named) {

@@ -123,6 +123,12 @@ impl TransitionKind {
             Self::Rollback => "rollback",
         }
     }
+
+    /// The kind that is called so.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Promotion, Self::Release, Self::Rollback].into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// What happens, from where to where. A release or rollback has the same environment twice.

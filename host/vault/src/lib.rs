@@ -22,4 +22,4 @@ mod vault;
 pub use root::{DerivedKey, KeyName, Purpose, RootKey, RootKeyError};
 pub use sealed::{Metadata, NotSealed, Sealed};
 pub use secret::{Secret, SecretTooLong};
-pub use vault::{Context, Fresh, Vault, VaultError};
+pub use vault::{Context, Fingerprint, Fresh, Vault, VaultError};

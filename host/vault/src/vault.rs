@@ -4,6 +4,8 @@ use std::fmt;
 
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use sha2::Sha256;
 use sluice_model::{Digest, EnvironmentName, SecretRef};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -128,6 +130,17 @@ pub enum VaultError {
     NotSealed(#[from] NotSealed),
 }
 
+/// Tells whether two values are the same without telling anything of either. It is not shown and not
+/// kept: whoever had it and the key could try values.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fingerprint")
+    }
+}
+
 /// Seals and opens the secrets of one workspace.
 #[derive(Debug)]
 pub struct Vault {
@@ -186,6 +199,19 @@ impl Vault {
         let mut value = Zeroizing::new(sealed.value.clone());
         decrypt(&key, &sealed.nonce, &bound, &mut value).ok_or_else(|| damaged(context))?;
         unpad(value).ok_or_else(|| damaged(context))
+    }
+
+    /// The fingerprint of a sealed value: the same for the same value, wherever it is sealed, and of no
+    /// use to whoever does not have this vault's key (HKDF-SHA256 of the value, salted with the key).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn fingerprint(&self, context: &Context<'_>, sealed: &Sealed) -> Result<Fingerprint, VaultError> {
+        let secret = self.open(context, sealed)?;
+        let mut mark = [0; 32];
+        let keyed = Hkdf::<Sha256>::new(Some(self.key.expose()), secret.expose());
+        keyed.expand(b"sluice/v1/fingerprint", &mut mark).map_err(|_| damaged(context))?;
+        Ok(Fingerprint(mark))
     }
 
     /// Takes a secret that `old` sealed over to this vault's root key. The value is checked and not sealed anew,
@@ -313,6 +339,26 @@ mod tests {
         let (reference, environment) = (reference("secret://staging/db/password"), name("staging"));
         let context = Context { reference: &reference, environment: &environment, version: 1 };
         vault.open(&context, sealed).map(|secret| secret.expose().to_vec())
+    }
+
+    #[test]
+    fn the_same_value_has_the_same_fingerprint_wherever_it_is_sealed() {
+        let vault = Vault::new(&root(1), "acme");
+        let mark = |vault: &Vault, place: &str, value: &[u8], number: u8| {
+            let (reference, environment) = (reference(&format!("secret://{place}/db")), name(place));
+            let context = Context { reference: &reference, environment: &environment, version: 1 };
+            let secret = Secret::new(value).unwrap();
+            let sealed = vault.seal(&context, &metadata(), &secret, fresh(number)).unwrap();
+            vault.fingerprint(&context, &sealed).unwrap()
+        };
+        let first = mark(&vault, "staging", b"hunter2", 1);
+        assert_eq!(mark(&vault, "production", b"hunter2", 2), first);
+        assert_ne!(mark(&vault, "production", b"hunter3", 2), first);
+        assert_ne!(mark(&vault, "production", b"", 2), first);
+        for other in [Vault::new(&root(2), "acme"), Vault::new(&root(1), "other")] {
+            assert_ne!(mark(&other, "staging", b"hunter2", 1), first);
+        }
+        assert_eq!(format!("{first:?}"), "a fingerprint");
     }
 
     #[test]

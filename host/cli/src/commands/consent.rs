@@ -1,4 +1,5 @@
-//! What people say about plans: `sluice approve`, `override`, `waive`, `cosign` and `waiver`.
+//! What people say about plans: `sluice approve`, `override`, `waive`, `break-glass`, `cosign` and
+//! `waiver`.
 
 use serde_json::{Value, json};
 use sluice_engine::consent::{KnownWaiver, WaiverRequest};
@@ -9,14 +10,14 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::moment::{self, Moment};
 use crate::page::Page;
-use crate::plan_argument::PlanArgument;
+use crate::plan_argument::{PlanArgument, TransitionArguments};
 use crate::show;
 use crate::table::Rows;
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice approve 0a1b2c3d --reason \"looked at it with the team\"\n  sluice --as bob approve Orders --to production"
+    after_help = "Examples:\n  sluice approve 0a1b2c3d --reason \"looked at it with the team\"\n  sluice --as bob approve Orders --to production --ticket CHG-1042"
 )]
 pub(crate) struct Approve {
     #[command(flatten)]
@@ -24,6 +25,9 @@ pub(crate) struct Approve {
     /// What you say to it.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// The change record under which you approve it.
+    #[arg(long)]
+    ticket: Option<String>,
 }
 
 /// What is typed.
@@ -72,10 +76,32 @@ pub(crate) struct Waive {
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  sluice --as bob cosign 1")]
+#[command(
+    after_help = "Examples:\n  sluice --as bob cosign 1\n  sluice --as bob cosign 0a1b2c3d\n  sluice --as bob cosign Orders --to production"
+)]
 pub(crate) struct Cosign {
-    /// The waiver's number, as `sluice waiver list` shows it.
-    number: u64,
+    /// The waiver's number, as `sluice waiver list` shows it; or the plan for which glass was broken:
+    /// a file, the beginning of its digest, or an app with `--to`, `--release` or `--rollback`.
+    #[arg(value_name = "NUMBER|PLAN|APP")]
+    what: String,
+    #[command(flatten)]
+    transition: TransitionArguments,
+}
+
+/// What is typed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sluice break-glass Orders --to production --reason \"orders are lost\" --ticket INC-7\n  sluice break-glass 0a1b2c3d --reason \"orders are lost\" --ticket INC-7\n\nIt is for the role that `[break_glass]` in `sluice.toml` names, counts once a second person has\nsigned it with `sluice cosign`, and holds for this plan and one hour. A secret in the clear and a\nplan's problems it does not lift. What it lets through has a review open, and the app is promoted\nno further until somebody else has closed that."
+)]
+pub(crate) struct BreakGlass {
+    #[command(flatten)]
+    plan: PlanArgument,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Where the emergency is written down.
+    #[arg(long)]
+    ticket: String,
 }
 
 /// What is typed.
@@ -90,7 +116,7 @@ pub(crate) enum Waiver {
 pub(crate) fn approve(context: &Context, arguments: Approve) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
     let plan = arguments.plan.plan(&workspace)?;
-    let number = workspace.approve(&actor, &plan, arguments.reason)?;
+    let number = workspace.approve(&actor, &plan, arguments.reason, arguments.ticket.clone())?;
     let mut page = Page::new();
     page.line(format!(
         "`{}` approved plan {}: {} {} to {}",
@@ -100,8 +126,11 @@ pub(crate) fn approve(context: &Context, arguments: Approve) -> Result<Answer, F
         plan.version,
         plan.to
     ));
-    page.line(format!("approval {number} of this plan"));
-    let data = json!({ "plan": plan.digest, "actor": actor.name, "approval": number });
+    let ticket = arguments.ticket.as_ref().map(|ticket| format!(" under {ticket}")).unwrap_or_default();
+    page.line(format!("approval {number} of this plan{ticket}"));
+    let data = json!({
+        "plan": plan.digest, "actor": actor.name, "approval": number, "ticket": arguments.ticket
+    });
     let answer = Answer::new(&data, page)?;
     Ok(if plan.problems.is_empty() {
         answer
@@ -155,16 +184,72 @@ pub(crate) fn waive(context: &Context, arguments: Waive) -> Result<Answer, Failu
     )))
 }
 
-/// Signs a waiver as the second person.
-pub(crate) fn cosign(context: &Context, arguments: &Cosign) -> Result<Answer, Failure> {
+/// Breaks glass for a plan.
+pub(crate) fn break_glass(context: &Context, arguments: &BreakGlass) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let waiver = workspace.cosign(&actor, arguments.number)?;
+    let plan = arguments.plan.plan(&workspace)?;
+    let broke = workspace.break_glass(&actor, &plan, &arguments.reason, &arguments.ticket)?;
+    let mut page = Page::new();
+    page.line(format!(
+        "`{}` broke glass for plan {}: {} {} to {}",
+        broke.by,
+        plan.digest.short(),
+        plan.app_name,
+        plan.version,
+        plan.to
+    ));
+    page.line(format!("it holds until {}", broke.until));
+    let mut answer = Answer::new(&broke, page)?.hint(format!(
+        "\nIt counts once somebody else has signed it:\n  sluice --as NAME cosign {}",
+        plan.digest.short()
+    ));
+    if !plan.problems.is_empty() {
+        let count = show::count_of(&plan.problems);
+        answer = answer.hint(format!("\nThe plan still has {count}, which no emergency lifts"));
+    }
+    Ok(answer)
+}
+
+/// Signs a waiver, or that glass was broken, as the second person.
+pub(crate) fn cosign(context: &Context, arguments: Cosign) -> Result<Answer, Failure> {
+    match waiver_number(&arguments.what) {
+        Some(number) => cosign_waiver(context, number),
+        None => {
+            let plan = PlanArgument { plan: arguments.what, transition: arguments.transition };
+            cosign_break_glass(context, &plan)
+        }
+    }
+}
+
+/// The waiver's number, where one was typed: a plan's digest is named by eight digits or more.
+fn waiver_number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.len() < 8)
+}
+
+fn cosign_waiver(context: &Context, number: u64) -> Result<Answer, Failure> {
+    let (workspace, actor) = context.open_as_actor()?;
+    let waiver = workspace.cosign(&actor, number)?;
     let mut page = Page::new();
     page.line(format!(
         "`{}` signed waiver {} of `{}` until {}",
         actor.name, waiver.number, waiver.code, waiver.expires
     ));
     Answer::new(&json!({ "waiver": waiver, "cosigned": actor.name }), page)
+}
+
+fn cosign_break_glass(context: &Context, plan: &PlanArgument) -> Result<Answer, Failure> {
+    let (workspace, actor) = context.open_as_actor()?;
+    let plan = plan.plan(&workspace)?;
+    let broke = workspace.cosign_break_glass(&actor, &plan.digest)?;
+    let mut page = Page::new();
+    page.line(format!(
+        "`{}` signed that `{}` broke glass for plan {} until {}",
+        actor.name,
+        broke.by,
+        plan.digest.short(),
+        broke.until
+    ));
+    Answer::new(&broke, page)
 }
 
 /// Lists waivers.
@@ -202,4 +287,24 @@ pub(crate) fn list(context: &Context) -> Result<Answer, Failure> {
     let mut page = Page::new();
     rows.onto(&mut page, "no waivers");
     Answer::new(&data, page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waivers_number_is_shorter_than_the_beginning_of_a_digest() {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("1234567", Some(1_234_567)),
+            ("12345678", None),
+            ("0a1b2c3d", None),
+            ("Orders", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(waiver_number(text), expected, "{text}");
+        }
+    }
 }

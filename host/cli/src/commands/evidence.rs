@@ -1,9 +1,9 @@
 //! `sluice evidence`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sluice_engine::attest::Taken;
+use sluice_engine::attest::{About, PluginWord, Taken};
 use sluice_engine::evidence::{MOST_BYTES, MaskingPredicate};
 use sluice_model::EnvironmentName;
 
@@ -11,16 +11,16 @@ use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::input;
-use crate::moment;
+use crate::moment::{self, Moment};
 use crate::page::Page;
 use crate::table::Rows;
 
 /// What is typed.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Bring a JUnit XML report, or a statement that somebody else signed (DSSE).
+    /// Bring a report, a measurement, your own word, or a statement that somebody else signed (DSSE).
     #[command(
-        after_help = "Examples:\n  sluice evidence add junit.xml --app Orders --environment development\n  sluice evidence add junit.xml --app Orders --version 1.4 --environment staging\n  sluice evidence add statement.dsse.json\n\nWho brings a report vouches for it with their key. Which of both a file is shows by its content."
+        after_help = "Examples:\n  sluice evidence add junit.xml --app Orders --environment development\n  sluice evidence add --coverage lcov.info --app Orders --environment development\n  sluice evidence add --performance page.json --app Orders --environment staging\n  sluice evidence add --accept user-acceptance --app Orders --version 1.4 --environment staging\n  sluice evidence add --plugin sql --certify-until 180d\n  sluice evidence add statement.dsse.json\n\nWho brings a report vouches for it with their key. Whether FILE is a report or a statement shows by\nits content."
     )]
     Add(Add),
     /// State how the data behind a data source were masked; you vouch for it with your key.
@@ -37,20 +37,66 @@ pub(crate) enum Command {
     },
 }
 
-/// Evidence in a file.
+/// Evidence, of one sort.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Add {
-    /// The report or statement.
-    file: PathBuf,
-    /// The app that was tested, by name or id; a signed statement says it itself.
+    #[command(flatten)]
+    what: What,
+    /// The app it is about, by name or id; a signed statement says it itself.
     #[arg(long)]
     app: Option<String>,
-    /// The version that was tested [default: the newest].
+    /// The version it is about [default: the newest]; with `--sign`, the plugin's.
     #[arg(long)]
     version: Option<String>,
-    /// The environment where it was tested.
+    /// The environment where it was tested, measured or seen.
     #[arg(long, value_name = "ENV")]
     environment: Option<EnvironmentName>,
+    /// The suite whose coverage it is [default: the report's own name].
+    #[arg(long, value_name = "NAME", requires = "coverage")]
+    suite: Option<String>,
+    /// What you say to what you accept or reject.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "coverage", "performance", "plugin"])]
+    reason: Option<String>,
+    #[command(flatten)]
+    word: Word,
+}
+
+/// What is brought.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct What {
+    /// A JUnit XML report, or a statement that somebody else signed (DSSE).
+    file: Option<PathBuf>,
+    /// A coverage report (LCOV).
+    #[arg(long, value_name = "FILE")]
+    coverage: Option<PathBuf>,
+    /// A measurement: JSON with `measure`, `samples` and `p95_ms`.
+    #[arg(long, value_name = "FILE")]
+    performance: Option<PathBuf>,
+    /// Accept the version as to this, such as `user-acceptance`.
+    #[arg(long, value_name = "SCOPE")]
+    accept: Option<String>,
+    /// Reject the version as to this.
+    #[arg(long, value_name = "SCOPE")]
+    reject: Option<String>,
+    /// Say something of this plugin of the configuration.
+    #[arg(long, value_name = "NAME", requires = "Word", conflicts_with_all = ["app", "environment"])]
+    plugin: Option<String>,
+}
+
+/// What is said of a plugin.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct Word {
+    /// You publish it.
+    #[arg(long, requires_all = ["plugin", "version"])]
+    sign: bool,
+    /// It may be used until then: a time, or how long from now.
+    #[arg(long, value_name = "TIME|DURATION", value_parser = moment::moment, requires = "plugin")]
+    certify_until: Option<Moment>,
+    /// It may not be used any more, and why.
+    #[arg(long, value_name = "REASON", requires = "plugin")]
+    revoke: Option<String>,
 }
 
 /// How data were masked.
@@ -93,23 +139,67 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Answer, Failure
 
 fn add(context: &Context, arguments: &Add) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let bytes = input::file(&arguments.file, MOST_BYTES as u64)?;
-    let name = arguments.file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    if is_json(&bytes) {
-        return taken(&workspace.add_envelope(&actor, &name, &bytes)?);
+    let What { file, coverage, performance, accept, reject, plugin } = &arguments.what;
+    if let Some(plugin) = plugin {
+        let word = arguments.word.said(arguments.version.as_deref(), context)?;
+        return taken(&[workspace.add_plugin_word(&actor, plugin, word)?]);
+    }
+    if let Some((name, bytes)) = file.as_deref().map(read).transpose()?
+        && is_json(&bytes)
+    {
+        return taken(&[workspace.add_envelope(&actor, &name, &bytes)?]);
     }
     let (Some(app), Some(environment)) = (&arguments.app, &arguments.environment) else {
         return Err(Failure::usage(
-            format!("`{name}` is a report, and it is not said of what"),
-            "add `--app APP --environment ENV`, and `--version` unless the newest was tested",
+            "it is not said of what this is evidence",
+            "add `--app APP --environment ENV`, and `--version` unless it is about the newest",
         ));
     };
     let app = workspace.app(&mut workspace.work(), app)?;
     let cut = workspace.version(&app.id, arguments.version.as_deref())?;
-    let report = workspace.add_tests(&actor, &name, &bytes, &app.id, cut.bundle, environment)?;
-    let mut answer = taken(&report)?;
+    let about = About { app: &app.id, bundle: cut.bundle, environment };
+    let found = if let Some((scope, accepted)) =
+        accept.as_ref().map(|scope| (scope, true)).or_else(|| reject.as_ref().map(|scope| (scope, false)))
+    {
+        vec![workspace.add_acceptance(&actor, scope, accepted, arguments.reason.clone(), about)?]
+    } else if let Some(file) = coverage {
+        let (name, bytes) = read(file)?;
+        workspace.add_coverage(&actor, &name, &bytes, arguments.suite.as_deref(), about)?
+    } else if let Some(file) = performance {
+        let (name, bytes) = read(file)?;
+        vec![workspace.add_performance(&actor, &name, &bytes, about)?]
+    } else {
+        let (name, bytes) = file.as_deref().map(read).transpose()?.unwrap_or_default();
+        vec![workspace.add_tests(&actor, &name, &bytes, about)?]
+    };
+    let mut answer = taken(&found)?;
     answer.page.line(format!("about   {} {}", app.name, cut.version));
     Ok(answer)
+}
+
+impl Word {
+    /// What is meant, now.
+    fn said(&self, version: Option<&str>, context: &Context) -> Result<PluginWord, Failure> {
+        match (self, version) {
+            (Self { sign: true, .. }, Some(version)) => {
+                Ok(PluginWord::Published { version: version.to_owned() })
+            }
+            (Self { certify_until: Some(until), .. }, _) => {
+                Ok(PluginWord::Certified { until: until.from(context.ambient().now()) })
+            }
+            (Self { revoke: Some(reason), .. }, _) => Ok(PluginWord::Revoked { reason: reason.clone() }),
+            _ => Err(Failure::usage(
+                "nothing is said of the plugin",
+                "add `--sign --version VERSION`, `--certify-until TIME` or `--revoke REASON`",
+            )),
+        }
+    }
+}
+
+/// A file with its name.
+fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let bytes = input::file(path, MOST_BYTES as u64)?;
+    Ok((path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), bytes))
 }
 
 /// Whether the content begins as JSON does; everything else is read as a report and judged there.
@@ -130,19 +220,29 @@ fn masking(context: &Context, arguments: Masking) -> Result<Answer, Failure> {
         tool: arguments.tool,
         masked_at: arguments.at.unwrap_or_else(|| context.ambient().now()),
     };
-    taken(&workspace.add_masking(&actor, &predicate)?)
+    taken(&[workspace.add_masking(&actor, &predicate)?])
 }
 
-fn taken(taken: &Taken) -> Result<Answer, Failure> {
+fn taken(all: &[Taken]) -> Result<Answer, Failure> {
     let mut page = Page::new();
-    page.line(format!("took evidence of type {}", taken.predicate_type));
-    page.line(format!("says    {}", taken.says));
-    page.line(format!("where   {}", taken.environment));
-    page.line(format!("signer  {}", taken.issuer));
-    if let Some(bundle) = &taken.bundle {
-        page.line(format!("bundle  {}", bundle.short()));
+    for taken in all {
+        page.line(format!("took evidence of type {}", taken.predicate_type));
+        page.line(format!("says    {}", taken.says));
+        if let Some(environment) = &taken.environment {
+            page.line(format!("where   {environment}"));
+        }
+        page.line(format!("signer  {}", taken.issuer));
+        if let Some(bundle) = &taken.bundle {
+            page.line(format!("bundle  {}", bundle.short()));
+        }
+        if let Some(plugin) = &taken.plugin {
+            page.line(format!("plugin  {}", plugin.short()));
+        }
     }
-    Answer::new(taken, page)
+    match all {
+        [one] => Answer::new(one, page),
+        several => Answer::new(&several, page),
+    }
 }
 
 fn list(context: &Context, app: Option<&str>) -> Result<Answer, Failure> {
@@ -152,7 +252,7 @@ fn list(context: &Context, app: Option<&str>) -> Result<Answer, Failure> {
         rows.row([
             one.predicate_type.clone(),
             one.about.clone(),
-            one.environment.to_string(),
+            one.environment.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             one.issuer.clone(),
             one.received_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             one.envelope.short(),

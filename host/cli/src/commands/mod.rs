@@ -16,6 +16,7 @@ pub(crate) mod ledger;
 pub(crate) mod manage;
 pub(crate) mod plan;
 pub(crate) mod promote;
+pub(crate) mod review;
 pub(crate) mod secret;
 pub(crate) mod shell;
 pub(crate) mod status;

@@ -156,7 +156,18 @@ fn answer(report: &PromoteReport) -> Result<Answer, Failure> {
         "plan": plan,
         "decision": show::decision_data(&report.decision),
         "checkpoint": report.checkpoint,
+        "review": report.review,
     });
+    if let Some(review) = report.review {
+        page.gap().styled(
+            Style::Notice,
+            format!(
+                "an emergency let it through: review {review} is open, and {} goes no further until somebody else \
+                 has closed it",
+                plan.app_name
+            ),
+        );
+    }
     let answer = Answer::new(&data, page)?
         .hint("\nKeep the checkpoint elsewhere (`sluice ledger checkpoint > FILE`): with it `sluice ledger verify` shows\nwhether anything was cut off");
     let (app, to) = (quoted(&plan.app_name), &plan.to);

@@ -51,7 +51,7 @@ pub(crate) fn decision(page: &mut Page, decision: &Decision, depth: Depth) {
         }
     }
     if !decision.not_selected.is_empty() {
-        page.gap().line(format!("not asked for this app: {}", decision.not_selected.join(", ")));
+        page.gap().line(format!("not asked about this plan: {}", decision.not_selected.join(", ")));
     }
     // What lifts nothing matters where something is to be lifted.
     let tells_reliefs = depth == Depth::Full || decision.outcome != Outcome::Allowed;
@@ -111,6 +111,9 @@ fn finding(page: &mut Page, gate: &GateDecision, found: &Finding, depth: Depth) 
     }
     if let Some(who) = &found.who {
         page.line(format!("  who:      {who}"));
+    }
+    if let Some(earliest) = &found.earliest {
+        page.line(format!("  earliest: {earliest}"));
     }
     if let Some(source) = found.source.as_ref().filter(|_| depth == Depth::Full) {
         page.line(format!("  policy:   {}/{}:{}", gate.policy, source.file, source.line));

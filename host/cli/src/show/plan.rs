@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use sluice_engine::gates::PlannedGate;
 use sluice_engine::import::Difference;
 use sluice_engine::plan::{Action, Plan, PlannedObject, Problem, TransitionKind};
+use sluice_model::ObjectKind;
 use sluice_model::diff::Change;
+use sluice_policy::Selector;
 
 use super::value::{against, in_a_line};
 use crate::page::{Page, Style, counted};
@@ -197,19 +200,54 @@ fn constants(page: &mut Page, plan: &Plan) {
 
 fn gates(page: &mut Page, plan: &Plan) {
     page.heading("GATES");
-    let mut rows = Rows::new(&["GATE", "LEVEL", "WAIVABLE", "PARAMETERS", "PACK"]);
+    let is_for_some = |gate: &PlannedGate| !gate.selector.is_everything();
+    let mut header = vec!["GATE", "LEVEL", "WAIVABLE", "PARAMETERS", "PACK"];
+    let selects = plan.gates.iter().any(is_for_some);
+    if selects {
+        header.push("FOR");
+    }
+    let mut rows = Rows::new(&header);
     for gate in &plan.gates {
         let parameters: Vec<String> =
             gate.parameters.iter().map(|(name, value)| format!("{name} = {}", in_a_line(value))).collect();
-        rows.row([
-            gate.policy.clone(),
+        let mut row = vec![
+            if gate.name == gate.policy {
+                gate.name.clone()
+            } else {
+                format!("{} ({})", gate.name, gate.policy)
+            },
             gate.level.to_string(),
             if gate.waivable { "yes" } else { "no" }.to_owned(),
             parameters.join(", "),
             gate.pack.short(),
-        ]);
+        ];
+        if selects {
+            row.push(selected(gate));
+        }
+        rows.row(row);
     }
     rows.onto(page, "  none: the transition is declared ungated");
+}
+
+/// Which plans a gate is asked about, in words.
+fn selected(gate: &PlannedGate) -> String {
+    let Selector { apps, labels, changes } = &gate.selector;
+    let changes = changes.iter().map(|change| {
+        let words = [change.action.map(Action::as_str), change.object.map(ObjectKind::as_str)];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    });
+    let mut parts = Vec::new();
+    if !apps.is_empty() {
+        parts.push("this app".to_owned());
+    }
+    if !labels.is_empty() {
+        parts.push(format!("labels {}", labels.join(", ")));
+    }
+    let changes: Vec<String> = changes.collect();
+    if !changes.is_empty() {
+        parts.push(format!("changes {}", changes.join(", ")));
+    }
+    if parts.is_empty() { "every plan".to_owned() } else { parts.join("; ") }
 }
 
 /// Shows what stands in the way.

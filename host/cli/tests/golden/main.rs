@@ -10,6 +10,8 @@ mod answers;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod mistakes;

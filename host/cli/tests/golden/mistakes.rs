@@ -10,8 +10,8 @@ use crate::story::{Act, Run};
 pub(crate) const DONE: i32 = 0;
 pub(crate) const FAILED: i32 = 1;
 pub(crate) const USAGE: i32 = 2;
-const DENIED: i32 = 3;
-const NOT_PERMITTED: i32 = 4;
+pub(crate) const DENIED: i32 = 3;
+pub(crate) const NOT_PERMITTED: i32 = 4;
 pub(crate) const PENDING: i32 = 5;
 
 /// A command as it is typed into a shell; what stands between two `'` is one word.
@@ -59,7 +59,7 @@ pub(crate) fn scene(name: &str, mut stage: Stage, acts: &[Act]) {
 /// The beginnings of the story's chapters.
 const FIRST_EXPORT: &str = "An export of ToolJet comes in";
 const FIRST_PLAN: &str = "Staging has no bindings";
-const GATES: &str = "Without evidence the gates wait";
+pub(crate) const GATES: &str = "Without evidence the gates wait";
 const TO_PRODUCTION: &str = "On to production";
 const GOES_ON: &str = "The app goes on in development";
 

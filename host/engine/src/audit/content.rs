@@ -67,7 +67,9 @@ impl Walk<'_, '_> {
                 let bundle: Bundle = self.work.json(&cut.bundle)?;
                 self.forest(bundle.content)
             }
-            What::EvidenceAdded { envelope, .. } => self.content(envelope),
+            What::EvidenceAdded { envelope, .. } | What::PluginStated { envelope, .. } => {
+                self.content(envelope)
+            }
             What::PromotionProposed(run) => {
                 [run.plan, run.decision, run.touched].iter().try_for_each(|digest| self.content(digest))
             }
@@ -79,6 +81,10 @@ impl Walk<'_, '_> {
             | What::Overridden { .. }
             | What::Waived(_)
             | What::WaiverCosigned { .. }
+            | What::BrokeGlass(_)
+            | What::BreakGlassCosigned { .. }
+            | What::ReviewOpened(_)
+            | What::ReviewClosed { .. }
             | What::PromotionEnded { .. } => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //! it, and nothing by a lease.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use sluice_model::{Digest, EnvironmentName, json};
 use sluice_policy::{Decision, Pack, Policy, ReplayError, Sandbox};
 
 use crate::act::{Act, Proposal, What};
+use crate::break_glass::allowing_emergency;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::state::{EnvironmentState, Work, touched};
@@ -23,8 +24,12 @@ use crate::state::{EnvironmentState, Work, touched};
 pub(super) fn check<'a>(work: &mut Work<'_>, acts: impl Iterator<Item = (u64, &'a Act)>) -> Result<()> {
     let empty = EnvironmentState::empty(work)?;
     let mut environments: BTreeMap<&str, Environment<'_>> = BTreeMap::new();
+    let mut reviewed: BTreeSet<(EnvironmentName, u64)> = BTreeSet::new();
     let replays = Replays::over(work);
     for (entry, act) in acts {
+        if let What::ReviewOpened(review) = &act.what {
+            reviewed.insert((review.environment.clone(), review.promotion));
+        }
         let Some(name) = act.stream.strip_prefix("env/") else { continue };
         let unwarranted = |what: String| Err(Error::Unwarranted { entry, what });
         let (name, list) = name.split_once('/').map_or((name, None), |(name, list)| (name, Some(list)));
@@ -43,7 +48,15 @@ pub(super) fn check<'a>(work: &mut Work<'_>, acts: impl Iterator<Item = (u64, &'
             }
             (None, What::Committed { state, promotion }) => {
                 let place = EnvironmentName::new(name)?;
-                if let Err(why) = environment.warrant(&replays, &place, act.revision, state, *promotion) {
+                let warrant = environment.warrant(&replays, &place, act.revision, state, *promotion);
+                let is_reviewed = reviewed.contains(&(place, *promotion));
+                let warrant = warrant.and_then(|decision| match allowing_emergency(&decision) {
+                    Some(_) if !is_reviewed => {
+                        Err("an emergency act let it through, and no review of that was opened".to_owned())
+                    }
+                    _ => Ok(()),
+                });
+                if let Err(why) = warrant {
                     return unwarranted(format!(
                         "promotion {promotion} of `{name}` was committed without a decision that allowed it: {why}"
                     ));
@@ -71,7 +84,7 @@ impl<'a> Environment<'a> {
         Self { state: empty, leased: Timestamp::UNIX_EPOCH, journaled: BTreeMap::new() }
     }
 
-    /// Looks for what allowed the commit that is revision `revision` of the environment `place`.
+    /// The decision that allowed the commit that is revision `revision` of the environment `place`.
     fn warrant(
         &self,
         replays: &Replays<'_, '_>,
@@ -79,7 +92,7 @@ impl<'a> Environment<'a> {
         revision: u64,
         state: &EnvironmentState,
         promotion: u64,
-    ) -> Result<(), String> {
+    ) -> Result<Decision, String> {
         let Some((journaled, run)) = self.journaled.get(&promotion) else {
             return Err("no run of that number was begun before it".to_owned());
         };
@@ -94,8 +107,9 @@ impl<'a> Environment<'a> {
         if plan.digest != run.plan_digest || json::digest(&plan.core().map_err(damaged)?) != plan.digest {
             return Err(format!("the plan that was kept for it is not plan {}", run.plan_digest.short()));
         }
-        let planned = (plan.transition.as_str(), &plan.app, &plan.version, &plan.from, &plan.to);
-        if planned != (run.transition.as_str(), &run.app, &run.version, &run.from, place) {
+        let planned = (plan.transition.as_str(), &plan.app, &plan.version, plan.bundle, &plan.from, &plan.to);
+        let journaled_as = (run.transition.as_str(), &run.app, &run.version, run.bundle, &run.from, place);
+        if planned != journaled_as || plan.size() != run.size {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
         }
         let mut changed = touched(replays.work, self.state.content, state.content).map_err(damaged)?;
@@ -118,13 +132,14 @@ impl<'a> Environment<'a> {
             return Err("the gates were asked about another transition".to_owned());
         }
         let gates = decision.input.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level));
-        if !gates.eq(plan.gates.iter().map(|gate| (&gate.policy, gate.pack, gate.level))) {
+        if !gates.eq(plan.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level))) {
             return Err("other gates were asked than those of the plan".to_owned());
         }
         if facts.now < self.leased || facts.now > *journaled {
             return Err(format!("the gates were asked at {}, which is not within the run", facts.now));
         }
-        replays.check(&decision)
+        replays.check(&decision)?;
+        Ok(decision)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::ticked;
 use super::names::PluginName;
 use super::transition::Transition;
-use super::workspace::{Config, Environment, External, Gate, Person, Plugin, Rules};
+use super::workspace::{Config, Environment, External, Gate, Labelled, Person, Plugin, Rules};
 
 /// How something changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -111,12 +111,14 @@ fn parts(config: &Config) -> Parts {
         people,
         environments,
         calendars,
+        apps,
         transitions,
         plugins,
         carried,
         externals,
         import_limit,
         waivers,
+        break_glass,
     } = config;
     let mut parts = Parts::new();
     let order: Vec<_> = environments.iter().map(|e| e.name.as_str()).collect();
@@ -128,6 +130,7 @@ fn parts(config: &Config) -> Parts {
         ("largest import", import_limit.to_string()),
         ("longest waiver", waivers.longest.to_string()),
     ]);
+    whole.extend(break_glass.as_ref().map(|rules| ("who breaks glass", format!("role `{}`", rules.role))));
     whole.extend(single_operator.as_ref().map(|reason| ("single operator", quoted(reason))));
     parts.insert((0, "workspace".to_owned()), whole);
     for (name, person) in people {
@@ -145,6 +148,9 @@ fn parts(config: &Config) -> Parts {
         ]);
         parts.insert((3, format!("calendar `{name}`")), settings);
     }
+    for Labelled { app, labels } in apps {
+        parts.insert((8, format!("app `{app}`")), Settings::from([("labels", names(labels))]));
+    }
     for (transition, rules) in transitions {
         of_transition(&mut parts, transition, rules);
     }
@@ -156,7 +162,7 @@ fn parts(config: &Config) -> Parts {
     }
     for external in externals {
         let subject = format!("external `{}` of app `{}`", external.object, external.app);
-        parts.insert((8, subject), of_external(external));
+        parts.insert((9, subject), of_external(external));
     }
     parts
 }
@@ -180,14 +186,23 @@ fn of_transition(parts: &mut Parts, transition: &Transition, rules: &Rules) {
     let settings = ungated.iter().map(|reason| ("ungated", quoted(reason))).collect();
     parts.insert((4, format!("transition `{transition}`")), settings);
     for gate in gates {
-        let Gate { policy, level, waivable, apps, parameters } = gate;
-        let settings = Settings::from([
+        let Gate { name, policy, level, waivable, apps, labels, changes, parameters } = gate;
+        let mut settings = Settings::from([
+            ("policy", format!("`{policy}`")),
             ("level", level.to_string()),
             ("waivable", if *waivable { "yes" } else { "no" }.to_owned()),
             ("parameters", Value::Object(parameters.clone()).to_string()),
         ]);
-        let apps = names(apps);
-        parts.insert((5, format!("gate `{policy}` on `{transition}` for the apps {apps}")), settings);
+        if !gate.is_for_every_app() {
+            settings.insert("apps", names(apps));
+        }
+        if !labels.is_empty() {
+            settings.insert("labels", names(labels));
+        }
+        if !changes.is_empty() {
+            settings.insert("changes", names(changes));
+        }
+        parts.insert((5, format!("gate `{name}` on `{transition}`")), settings);
     }
 }
 

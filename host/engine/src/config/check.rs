@@ -13,18 +13,19 @@ use sluice_policy::calendar::{Calendar, Rule};
 
 use super::error::{ConfigError, ConfigErrors, SourceText, did_you_mean, ticked};
 use super::file::{
-    CalendarTable, EnvironmentTable, ExternalTable, File, GateTable, Located, PeriodTable, PersonTable,
-    PluginTable, TransitionTable,
+    AppTable, CalendarTable, EnvironmentTable, ExternalTable, File, GateTable, Located, PeriodTable,
+    PersonTable, PluginTable, TransitionTable,
 };
 use super::names::{
-    ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan, WorkspaceName,
+    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal, RoleName,
+    TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
 use super::read::Place;
 use super::transition::Transition;
 use super::workspace::{
-    BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, Config, Environment, External, Gate, Person, Plugin, Rules,
-    WaiverRules,
+    BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, BreakGlassRules, Config, Environment, External, Gate, Labelled,
+    Person, Plugin, Rules, WaiverRules,
 };
 
 /// The largest export that may be allowed: what is read must fit in memory several times.
@@ -47,6 +48,7 @@ pub(super) struct Check<'a> {
     /// Whether the environments stand as they must, so that what comes next is known.
     is_ordered: bool,
     calendars: BTreeSet<CalendarName>,
+    labels: BTreeSet<LabelName>,
 }
 
 impl<'a> Check<'a> {
@@ -62,6 +64,7 @@ impl<'a> Check<'a> {
             environments: Vec::new(),
             is_ordered: false,
             calendars: BTreeSet::new(),
+            labels: BTreeSet::new(),
         };
         let config = check.config(file);
         check.errors.sort_by_key(|error| (error.span.start, error.span.end));
@@ -87,6 +90,8 @@ impl<'a> Check<'a> {
         let calendars = self.calendars(&file.calendar);
         let owners = self.owners(&table.owners);
         let single_operator = self.single_operator(table.single_operator.as_ref(), &file.workspace);
+        let apps = self.apps(&file.app);
+        let break_glass = file.break_glass.as_ref().map(|table| self.role(&table.role));
         let transitions = self.transitions(&file.transition, &file.environment);
         let carried = self.carried(&table.carried);
         Some(Config {
@@ -95,12 +100,14 @@ impl<'a> Check<'a> {
             single_operator,
             environments,
             calendars,
+            apps,
             transitions,
             plugins: self.plugins(&file.plugin),
             carried,
             externals: self.externals(&file.external),
             import_limit: self.import_limit(file.limits.import.as_ref()),
             waivers: WaiverRules { longest: self.longest_waiver(file.waivers.longest.as_ref()) },
+            break_glass: break_glass.flatten().map(|role| BreakGlassRules { role }),
             roles: std::mem::take(&mut self.roles),
             people: std::mem::take(&mut self.people),
         })
@@ -396,10 +403,11 @@ impl<'a> Check<'a> {
                 let rules = transitions.entry(transition.clone()).or_default();
                 declared.entry(transition.clone()).or_insert(span);
                 for (located, gate) in &gates {
-                    if let Some(problem) = contradiction(&rules.gates, gate) {
+                    if let Some((problem, help)) = contradiction(&rules.gates, gate) {
+                        let table = located.get();
+                        let span = table.name.as_ref().unwrap_or(&table.policy).span();
                         let message = format!("{problem} on `{transition}`");
-                        let help = "let them be for different apps, or take one out";
-                        self.errors.push(self.source.error(located.get().policy.span(), message, help));
+                        self.errors.push(self.source.error(span, message, help));
                     }
                     let index = rules.gates.len();
                     rules.gates.push(gate.clone());
@@ -505,19 +513,16 @@ impl<'a> Check<'a> {
                 "take it out: it is for `hard` gates, and `soft` ones can always be waived",
             );
         }
-        let apps = table.apps.as_ref().map_or_else(
-            || BTreeSet::from([NamePattern::all()]),
-            |list| {
-                if list.get().is_empty() {
-                    self.wrong(
-                        list,
-                        "`apps` names none, so the gate is for nothing",
-                        "leave it out to mean all",
-                    );
-                }
-                list.get().iter().filter_map(|text| self.parse(text)).collect()
-            },
-        );
+        let apps = self.selected(table.apps.as_ref(), "apps");
+        let is_every_app = table.apps.is_none() || apps.iter().any(NamePattern::is_all);
+        let labels = self.selected(table.labels.as_ref(), "labels");
+        let changes = self.selected(table.changes.as_ref(), "changes");
+        self.labels_are_there(table.labels.as_ref());
+        let name = match &table.name {
+            Some(name) => self.parse::<GateName>(name),
+            // Both are of one form; what is wrong with it is told of the policy.
+            None => table.policy.get().parse().ok(),
+        };
         let mut parameters = Map::new();
         for (name, value) in &table.parameters {
             self.named_in_parameter(name, value);
@@ -526,13 +531,65 @@ impl<'a> Check<'a> {
                 None => self.wrong(value, "a number that is not finite", "write a finite number"),
             }
         }
+        let policy = self.parse::<PolicyName>(&table.policy)?;
         Some(Gate {
-            policy: self.parse::<PolicyName>(&table.policy)?,
+            name: name?,
+            policy,
             level: level?,
             waivable,
-            apps,
+            apps: if is_every_app { BTreeSet::from([NamePattern::all()]) } else { apps },
+            labels,
+            changes,
             parameters,
         })
+    }
+
+    /// One part of a gate's selector.
+    fn selected<T: FromStr<Err: Display> + Ord>(
+        &mut self,
+        list: Option<&Located<Vec<Located<String>>>>,
+        setting: &str,
+    ) -> BTreeSet<T> {
+        let Some(list) = list else { return BTreeSet::new() };
+        if list.get().is_empty() {
+            let message = format!("`{setting}` names none, so the gate is for nothing");
+            self.wrong(list, message, "leave it out to mean all");
+        }
+        list.get().iter().filter_map(|text| self.parse(text)).collect()
+    }
+
+    /// A gate for a label that no app has is for nothing, which is not what was meant.
+    fn labels_are_there(&mut self, list: Option<&Located<Vec<Located<String>>>>) {
+        for text in list.into_iter().flat_map(Located::get) {
+            let Ok(label) = text.get().parse::<LabelName>() else { continue };
+            if !self.labels.contains(&label) {
+                let help = did_you_mean(label.as_str(), self.labels.iter().map(LabelName::as_str));
+                let help = format!("{help} an `[[app]]` gives a label");
+                self.wrong(text, format!("no app has the label `{label}`"), help);
+            }
+        }
+    }
+
+    /// What is said of apps.
+    fn apps(&mut self, tables: &[Located<AppTable>]) -> Vec<Labelled> {
+        let mut apps: Vec<Labelled> = Vec::new();
+        for table in tables {
+            let AppTable { name, labels } = table.get();
+            if labels.get().is_empty() {
+                self.wrong(labels, "`labels` names none, so nothing is said of the app", "name one");
+            }
+            let given: BTreeSet<LabelName> =
+                labels.get().iter().filter_map(|text| self.parse(text)).collect();
+            self.labels.extend(given.iter().cloned());
+            let Some(app) = self.parse::<NamePattern>(name) else { continue };
+            if apps.iter().any(|other| other.app == app) {
+                let message = format!("there are two apps named `{app}`");
+                self.wrong(name, message, "put all labels into one");
+            }
+            apps.push(Labelled { app, labels: given });
+        }
+        apps.sort();
+        apps
     }
 
     fn level(&mut self, text: &Located<String>) -> Option<Level> {
@@ -575,7 +632,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Each transition has a refusing gate for every app, or says why not.
+    /// Each transition has a refusing gate for every plan, or says why not.
     fn gated(
         &mut self,
         transitions: &BTreeMap<Transition, Rules>,
@@ -587,18 +644,18 @@ impl<'a> Check<'a> {
             let (span, message, help) = match (is_gated, reasons.get(transition)) {
                 (true, Some(span)) => (
                     span,
-                    format!("`{transition}` is said to be ungated, but has a gate that stops every app"),
+                    format!("`{transition}` is said to be ungated, but has a gate that stops every plan"),
                     "take out `ungated`, or the gate",
                 ),
                 (false, None) => {
                     let Some(span) = declared.get(transition) else { continue };
                     let some = rules.gates.iter().any(|gate| gate.level.refuses());
                     let message = if some {
-                        format!("`{transition}` is ungated for apps that no `hard` or `soft` gate is for")
+                        format!("`{transition}` is ungated for plans that no `hard` or `soft` gate is for")
                     } else {
                         format!("`{transition}` is ungated: it has no `hard` or `soft` gate")
                     };
-                    (span, message, "add such a gate for every app, or say why not: `ungated = \"REASON\"`")
+                    (span, message, "add such a gate for every plan, or say why not: `ungated = \"REASON\"`")
                 }
                 _ => continue,
             };
@@ -725,25 +782,32 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Why a gate cannot stand beside others of its transition.
-fn contradiction(gates: &[Gate], gate: &Gate) -> Option<String> {
-    let twin = gates.iter().find(|other| {
-        other.policy == gate.policy
-            && other.apps.iter().any(|left| gate.apps.iter().any(|right| left.overlaps(right)))
-    })?;
-    let mut differs = Vec::new();
-    if twin.level != gate.level {
-        differs.push("level");
+/// Why a gate cannot stand beside others of its transition, and what to do.
+fn contradiction(gates: &[Gate], gate: &Gate) -> Option<(String, &'static str)> {
+    let twin = gates.iter().find(|other| other.policy == gate.policy && other.selects_as(gate));
+    if let Some(twin) = twin {
+        let mut differs = Vec::new();
+        if twin.level != gate.level {
+            differs.push("level");
+        }
+        if twin.waivable != gate.waivable {
+            differs.push("waivable");
+        }
+        if twin.parameters != gate.parameters {
+            differs.push("parameters");
+        }
+        let problem = if differs.is_empty() {
+            format!("`{}` stands twice for the same plans", gate.policy)
+        } else {
+            format!("`{}` stands twice for the same plans with different {}", gate.policy, ticked(differs))
+        };
+        return Some((problem, "let them be for different plans, or take one out"));
     }
-    if twin.waivable != gate.waivable {
-        differs.push("waivable");
-    }
-    if twin.parameters != gate.parameters {
-        differs.push("parameters");
-    }
-    (!differs.is_empty()).then(|| {
-        format!("`{}` stands twice for the same apps with different {}", gate.policy, ticked(differs))
-    })
+    let twin = gates.iter().find(|other| other.name == gate.name)?;
+    Some((
+        format!("there are two gates named `{}`", twin.name),
+        "give each a `name`; overrides and findings tell them apart by it",
+    ))
 }
 
 /// The problem and, behind its colon, what to do.

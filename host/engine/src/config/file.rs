@@ -64,6 +64,9 @@ pub(super) struct File {
     /// Named calendars, which gates refer to.
     #[serde(default)]
     pub(super) calendar: Vec<Located<CalendarTable>>,
+    /// What is said of apps, by which gates are chosen.
+    #[serde(default)]
+    pub(super) app: Vec<Located<AppTable>>,
     /// The gates of each transition.
     #[serde(default)]
     pub(super) transition: Vec<Located<TransitionTable>>,
@@ -79,6 +82,8 @@ pub(super) struct File {
     /// Rules for waivers.
     #[serde(default)]
     pub(super) waivers: WaiversTable,
+    /// Who may lift all refusals of a plan in an emergency. Left out, nobody may.
+    pub(super) break_glass: Option<BreakGlassTable>,
 }
 
 /// The workspace as a whole.
@@ -167,6 +172,18 @@ pub(super) struct PeriodTable {
     pub(super) title: Option<Located<String>>,
 }
 
+/// What is said of apps.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an app's table")]
+#[schemars(rename = "App")]
+pub(super) struct AppTable {
+    /// The apps, by name; `*` stands for any characters, `?` for one.
+    pub(super) name: Located<String>,
+    /// What they are, such as `payments`: lower-case letters, digits and single hyphens. An app has
+    /// the labels of all tables that name it.
+    pub(super) labels: Located<Vec<Located<String>>>,
+}
+
 /// The gates of one or more transitions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a transition's table")]
@@ -174,7 +191,7 @@ pub(super) struct PeriodTable {
 pub(super) struct TransitionTable {
     /// The transitions: `FROM -> TO`, `release ENVIRONMENT`, `rollback ENVIRONMENT`.
     pub(super) on: Located<Vec<Located<String>>>,
-    /// Why no `hard` or `soft` gate stands here for every app.
+    /// Why no `hard` or `soft` gate stands here for every plan.
     pub(super) ungated: Option<Located<String>>,
     /// The gates.
     #[serde(default)]
@@ -186,6 +203,10 @@ pub(super) struct TransitionTable {
 #[serde(deny_unknown_fields, expecting = "a gate's table")]
 #[schemars(rename = "Gate")]
 pub(super) struct GateTable {
+    /// The gate's name, which findings and overrides tell: lower-case letters, digits and single
+    /// hyphens. Left out, it is the policy's; a policy that stands several times on a transition needs
+    /// it.
+    pub(super) name: Option<Located<String>>,
     /// The policy's name.
     pub(super) policy: Located<String>,
     /// How strictly the gate is taken.
@@ -197,6 +218,11 @@ pub(super) struct GateTable {
     /// The apps the gate is for, by name; `*` stands for any characters, `?` for one. All, where
     /// left out.
     pub(super) apps: Option<Located<Vec<Located<String>>>>,
+    /// The labels the gate is for, of which the app has at least one. Any, where left out.
+    pub(super) labels: Option<Located<Vec<Located<String>>>>,
+    /// The kinds of change the gate is for, of which the plan has at least one: what is done, a kind of
+    /// object, or both, such as `data-source` or `delete query`. Any, where left out.
+    pub(super) changes: Option<Located<Vec<Located<String>>>>,
     /// The policy's parameters.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
@@ -264,6 +290,15 @@ pub(super) struct LimitsTable {
 pub(super) struct WaiversTable {
     /// The longest time for which a waiver holds, such as `7d`, which is the default.
     pub(super) longest: Option<Located<String>>,
+}
+
+/// Who may lift all refusals of a plan in an emergency.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table that names a role")]
+#[schemars(rename = "BreakGlass")]
+pub(super) struct BreakGlassTable {
+    /// The role that somebody needs for it; a second person signs too.
+    pub(super) role: Located<String>,
 }
 
 /// The JSON Schema (draft 2020-12) of `sluice.toml`, as published in `docs/sluice.schema.json`.

@@ -17,6 +17,7 @@ mod file;
 mod names;
 mod pattern;
 mod read;
+mod selector;
 mod template;
 mod transition;
 mod workspace;
@@ -30,15 +31,16 @@ pub use error::{ConfigError, ConfigErrors};
 pub use file::schema;
 pub use names::person;
 pub use names::{
-    BadText, ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan,
-    WorkspaceName,
+    BadText, ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal,
+    RoleName, TimeSpan, WorkspaceName,
 };
 pub use pattern::NamePattern;
 pub use read::{Document, MOST_BYTES, Place};
+pub use selector::ChangeName;
 pub use sluice_ledger::PublicKey;
 pub use template::{PutPersonError, put_person, template};
 pub use transition::Transition;
 pub use workspace::{
-    BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, Config, Environment, External, Gate, Person, Plugin, Rules,
-    WaiverRules,
+    BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, BreakGlassRules, Config, Environment, External, Gate, Labelled,
+    Person, Plugin, Rules, WaiverRules,
 };

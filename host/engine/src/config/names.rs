@@ -115,6 +115,16 @@ name!(
     "a plugin's name"
 );
 name!(
+    /// A gate's name, unique on its transition.
+    GateName,
+    "a gate's name"
+);
+name!(
+    /// What the configuration says of an app, such as `payments`.
+    LabelName,
+    "a label"
+);
+name!(
     /// A policy's name, which is that of its folder under `policies/`.
     PolicyName,
     "a policy's name"

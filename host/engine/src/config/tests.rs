@@ -112,7 +112,7 @@ fn the_template_is_complete_once_the_first_person_is_in() {
     assert_eq!(config.import_limit.bytes(), 64 << 20);
     let policies = |transition: &str| -> Vec<String> {
         let rules = config.rules(&transition.parse().unwrap()).unwrap();
-        rules.for_app("any").map(|(_, gate)| gate.policy.to_string()).collect()
+        rules.for_app("any", &BTreeSet::new()).map(|(_, gate)| gate.policy.to_string()).collect()
     };
     assert_eq!(policies("development -> staging"), ["test-evidence", "data-masking"]);
     assert_eq!(
@@ -181,9 +181,7 @@ fn adoption_shows_every_change_in_words() {
         (
             "waivable = true",
             "waivable = false",
-            vec![
-                "gate `release-window` on `staging -> production` for the apps `*` changed (waivable: yes -> no)",
-            ],
+            vec!["gate `release-window` on `staging -> production` changed (waivable: yes -> no)"],
         ),
         ("carried = []", "carried = [\"tooljet/slack\"]", vec!["carried kind `tooljet/slack` added"]),
         (
@@ -252,6 +250,24 @@ app = "orders"
 object = "legacy*"
 reason = "is moved next year"
 bound = { staging = "m-1" }
+
+[[app]]
+name = "orders*"
+labels = ["payments"]
+
+[break_glass]
+role = "release-manager"
+
+[[transition]]
+on = ["staging -> production"]
+
+[[transition.gate]]
+name = "payments"
+policy = "approvals"
+level = "hard"
+labels = ["payments"]
+changes = ["delete query", "data-source"]
+parameters = { roles = { approver = 2 } }
 "#;
 
 fn leaves(value: &serde_json::Value, at: String) -> Vec<String> {
@@ -287,18 +303,38 @@ fn other_than(value: &serde_json::Value) -> Option<serde_json::Value> {
 }
 
 #[test]
-fn a_gate_is_asked_once_for_an_app_that_two_patterns_name() {
+fn a_gate_is_for_the_apps_and_labels_that_it_says() {
     let text = ready().replacen(
         "policy = \"data-masking\"\nlevel = \"hard\"",
-        "policy = \"data-masking\"\nlevel = \"hard\"\napps = [\"a*\"]\n\n[[transition.gate]]\npolicy = \"data-masking\"\nlevel = \"hard\"\napps = [\"*b\"]",
+        "policy = \"data-masking\"\nlevel = \"hard\"\napps = [\"a*\", \"x\"]\n\n[[transition.gate]]\nname = \"strict\"\npolicy = \"data-masking\"\nlevel = \"warn\"\nlabels = [\"payments\", \"health\"]\n\n[[transition.gate]]\nname = \"both\"\npolicy = \"data-masking\"\nlevel = \"soft\"\napps = [\"a*\"]\nlabels = [\"health\"]\nchanges = [\"delete\"]",
         1,
-    );
+    ) + r#"
+[[app]]
+name = "a*"
+labels = ["payments"]
+
+[[app]]
+name = "*b"
+labels = ["health", "public"]
+"#;
     let config = parse(&text);
     let rules = config.rules(&"development -> staging".parse().unwrap()).unwrap();
-    for (app, expected) in [("ab", vec![0, 1]), ("b", vec![0, 2]), ("a", vec![0, 1]), ("c", vec![0])] {
-        let found: Vec<usize> = rules.for_app(app).map(|(index, _)| index).collect();
+    for (app, labels, expected) in [
+        ("ab", "health payments public", vec![0, 1, 2, 3]),
+        ("a", "payments", vec![0, 1, 2]),
+        ("b", "health public", vec![0, 2]),
+        ("c", "", vec![0]),
+        ("x", "", vec![0, 1]),
+    ] {
+        let known = config.labels_of(app);
+        assert_eq!(known.iter().map(LabelName::as_str).collect::<Vec<_>>().join(" "), labels, "{app}");
+        let found: Vec<usize> = rules.for_app(app, &known).map(|(index, _)| index).collect();
         assert_eq!(found, expected, "{app}");
     }
+    let names: Vec<&str> = rules.gates.iter().map(|gate| gate.name.as_str()).collect();
+    assert_eq!(names, ["test-evidence", "data-masking", "strict", "both"]);
+    // A gate that leaves plans out stops not all of them.
+    assert_eq!(rules.gates.iter().map(Gate::stops_all).collect::<Vec<_>>(), [true, false, false, false]);
 }
 
 #[test]

@@ -10,9 +10,11 @@ use sluice_model::{Digest, EnvironmentName, Kind, json};
 use sluice_policy::calendar::Calendar;
 
 use super::names::{
-    ByteSize, CalendarName, PersonName, PluginName, PolicyName, Principal, RoleName, TimeSpan, WorkspaceName,
+    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal, RoleName,
+    TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
+use super::selector::ChangeName;
 use super::transition::Transition;
 
 /// Roles that every workspace has.
@@ -41,6 +43,8 @@ pub struct Config {
     pub environments: Vec<Environment>,
     /// The calendars, by name.
     pub calendars: BTreeMap<CalendarName, Calendar>,
+    /// What is said of apps, in order.
+    pub apps: Vec<Labelled>,
     /// What stands before each transition. A transition that is not here does not take place.
     pub transitions: BTreeMap<Transition, Rules>,
     /// The plugins, by name.
@@ -53,6 +57,8 @@ pub struct Config {
     pub import_limit: ByteSize,
     /// Rules for waivers.
     pub waivers: WaiverRules,
+    /// Who may break glass, if anybody may.
+    pub break_glass: Option<BreakGlassRules>,
 }
 
 /// A person who acts in the workspace.
@@ -87,28 +93,31 @@ impl Environment {
     }
 }
 
+/// What is said of the apps that a pattern names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labelled {
+    /// The apps.
+    pub app: NamePattern,
+    /// What they are. Never empty.
+    pub labels: BTreeSet<LabelName>,
+}
+
 /// What stands before a transition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
-    /// Why no refusing gate stands here for every app.
+    /// Why no refusing gate stands here for every plan.
     pub ungated: Option<String>,
-    /// The gates, in the order of the file.
+    /// The gates, in the order of the file; each name once.
     pub gates: Vec<Gate>,
 }
 
 impl Rules {
-    /// The gates for `app`, each once, with their index in [`Rules::gates`].
-    pub fn for_app(&self, app: &str) -> impl Iterator<Item = (usize, &Gate)> {
-        let mut seen: Vec<&PolicyName> = Vec::new();
-        self.gates.iter().enumerate().filter(move |(_, gate)| {
-            // The same policy twice for one app has the same settings, or the file was refused.
-            let first = gate.is_for(app) && !seen.contains(&&gate.policy);
-            if first {
-                seen.push(&gate.policy);
-            }
-            first
-        })
+    /// The gates for the app of this name with these labels, with their index in [`Rules::gates`].
+    /// Whether a plan has the changes that a gate is for is another matter.
+    pub fn for_app(&self, app: &str, labels: &BTreeSet<LabelName>) -> impl Iterator<Item = (usize, &Gate)> {
+        self.gates.iter().enumerate().filter(move |(_, gate)| gate.is_for(app, labels))
     }
 }
 
@@ -116,6 +125,8 @@ impl Rules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
+    /// Its name: the policy's, where it has none of its own.
+    pub name: GateName,
     /// The policy.
     pub policy: PolicyName,
     /// How strictly it is taken.
@@ -124,21 +135,38 @@ pub struct Gate {
     pub waivable: bool,
     /// The apps it is for: those that any of these matches. Never empty.
     pub apps: BTreeSet<NamePattern>,
+    /// The labels it is for, of which an app has at least one; empty for any.
+    pub labels: BTreeSet<LabelName>,
+    /// The kinds of change it is for, of which a plan has at least one; empty for any.
+    pub changes: BTreeSet<ChangeName>,
     /// The policy's parameters; what is left out is the policy's own default.
     pub parameters: Map<String, Value>,
 }
 
 impl Gate {
-    /// Whether the gate is for the app of this name.
+    /// Whether the gate is for the app of this name with these labels.
     #[must_use]
-    pub fn is_for(&self, app: &str) -> bool {
-        self.apps.iter().any(|pattern| pattern.matches(app))
+    pub fn is_for(&self, app: &str, labels: &BTreeSet<LabelName>) -> bool {
+        let by_label = self.labels.is_empty() || !self.labels.is_disjoint(labels);
+        by_label && self.apps.iter().any(|pattern| pattern.matches(app))
     }
 
-    /// Whether it is for every app, and can refuse.
+    /// Whether no app is left out by its name.
+    #[must_use]
+    pub fn is_for_every_app(&self) -> bool {
+        self.apps.iter().any(NamePattern::is_all)
+    }
+
+    /// Whether it is for the same plans as the other.
+    #[must_use]
+    pub fn selects_as(&self, other: &Self) -> bool {
+        (&self.apps, &self.labels, &self.changes) == (&other.apps, &other.labels, &other.changes)
+    }
+
+    /// Whether it is for every plan, and can refuse.
     #[must_use]
     pub fn stops_all(&self) -> bool {
-        self.level.refuses() && self.apps.iter().any(NamePattern::is_all)
+        self.level.refuses() && self.is_for_every_app() && self.labels.is_empty() && self.changes.is_empty()
     }
 }
 
@@ -173,6 +201,14 @@ pub struct External {
 pub struct WaiverRules {
     /// The longest time for which a waiver holds.
     pub longest: TimeSpan,
+}
+
+/// Who may break glass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlassRules {
+    /// The role that somebody needs for it.
+    pub role: RoleName,
 }
 
 impl Config {
@@ -226,6 +262,13 @@ impl Config {
     #[must_use]
     pub fn rules(&self, transition: &Transition) -> Option<&Rules> {
         self.transitions.get(transition)
+    }
+
+    /// What is said of the app of this name.
+    #[must_use]
+    pub fn labels_of(&self, app: &str) -> BTreeSet<LabelName> {
+        let naming = self.apps.iter().filter(|known| known.app.matches(app));
+        naming.flat_map(|known| known.labels.iter().cloned()).collect()
     }
 
     /// The person whose key this is.

@@ -6,13 +6,27 @@
 //!
 //! ## API
 //! - [`TestReport::read`]: JUnit XML, bounded before it is parsed.
-//! - [`TestsPredicate`], [`MaskingPredicate`]: `to_predicate` and `from_predicate` are the members
-//!   of an in-toto statement; [`bundle_subject`], [`data_subject`] are what it is about.
+//! - [`CoverageReport::read`]: LCOV; [`Measurement::read`]: JSON.
+//! - [`TestsPredicate`], [`MaskingPredicate`], [`CoveragePredicate`], [`AcceptancePredicate`],
+//!   [`PerformancePredicate`], [`PluginPredicate`]: `to_predicate` and `from_predicate` are the members
+//!   of an in-toto statement; [`bundle_subject`], [`data_subject`], [`plugin_subject`] are what it
+//!   is about.
 
 mod junit;
+mod lcov;
+mod measure;
+mod plugin;
 mod predicate;
 
 pub use junit::{FailedTest, MOST_BYTES, MOST_NESTED, MOST_NODES, MOST_SHOWN, ReportError, TestReport};
+pub use lcov::{Counted, CoverageError, CoverageReport};
+pub use measure::{
+    ACCEPTANCE_PREDICATE, AcceptancePredicate, COVERAGE_PREDICATE, CoveragePredicate, Measurement,
+    PERFORMANCE_PREDICATE, PerformancePredicate,
+};
+pub use plugin::{
+    CERTIFICATION_PREDICATE, Certification, PluginPredicate, RELEASE_PREDICATE, Release, plugin_subject,
+};
 pub use predicate::{
     MASKING_PREDICATE, MaskingPredicate, PredicateError, TESTS_PREDICATE, TestsPredicate, bundle_subject,
     data_subject,

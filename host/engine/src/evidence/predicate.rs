@@ -206,15 +206,15 @@ pub fn data_subject(environment: &EnvironmentName, source: &LogicalId) -> Subjec
     Subject { digest: Digest::of(name.as_bytes()), name }
 }
 
-fn members<T: Serialize>(predicate: &T) -> Map<String, Value> {
+pub(super) fn members<T: Serialize>(predicate: &T) -> Map<String, Value> {
     match serde_json::to_value(predicate) {
         Ok(Value::Object(members)) => members,
-        // Both predicates are structs of texts and numbers, which always are objects.
+        // Predicates are structs of texts and numbers, which always are objects.
         _ => Map::new(),
     }
 }
 
-fn read<T: DeserializeOwned>(
+pub(super) fn read<T: DeserializeOwned>(
     predicate: &Map<String, Value>,
     predicate_type: &'static str,
 ) -> Result<T, PredicateError> {
@@ -222,7 +222,7 @@ fn read<T: DeserializeOwned>(
         .map_err(|error| PredicateError::Shape { predicate_type, what: error.to_string() })
 }
 
-fn check_text(member: &'static str, text: &str) -> Result<(), PredicateError> {
+pub(super) fn check_text(member: &'static str, text: &str) -> Result<(), PredicateError> {
     if text.trim().is_empty() {
         return Err(PredicateError::Member { member, problem: "is empty" });
     }

@@ -125,6 +125,7 @@ impl Draft<'_> {
                         action: Action::Match,
                         before: entry.before,
                         after: entry.before,
+                        bytes: None,
                         changes: Vec::new(),
                     });
                 }

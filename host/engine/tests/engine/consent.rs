@@ -1,15 +1,109 @@
-//! Waivers: asked for where they can lift something, and nowhere else.
+//! Waivers: asked for where they can lift something, and used nowhere else.
 
 use jiff::SignedDuration;
-use sluice_engine::Error;
-use sluice_engine::act::Waiver;
+use sluice_engine::act::{Waiver, What};
 use sluice_engine::ambient::Ambient as _;
-use sluice_engine::consent::WaiverRequest;
+use sluice_engine::consent::{WAIVERS, WaiverRequest};
+use sluice_engine::plan::Plan;
+use sluice_engine::{Actor, Error};
+use sluice_ledger::key::KeyPair;
+use sluice_model::LogicalId;
+use sluice_model::verdict::Outcome;
+use zeroize::Zeroizing;
 
-use crate::stage::{Stage, environment};
+use crate::stage::{Stage, ada, environment};
+
+/// What is in the way of promoting the newest version to production but for an open window.
+fn closed() -> (Stage, Actor, Plan) {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["approver"], "");
+    stage.promote("Orders", "staging").unwrap();
+    stage.test("Orders", "staging", "production");
+    // An evening, when the window is closed.
+    stage.hand.set("2026-06-01T20:00:00Z");
+    let plan = stage.plan("Orders", "production");
+    stage.workspace.approve(&ben, &plan, None, None).unwrap();
+    (stage, ben, plan)
+}
+
+fn asked(stage: &Stage, plan: &Plan) -> (Outcome, Vec<String>) {
+    let decision = stage.workspace.decide(plan, None).unwrap().decision;
+    (decision.outcome, decision.not_applied.into_iter().map(|not| not.reason).collect())
+}
+
+#[test]
+fn a_waiver_counts_for_its_app_its_environment_its_time_and_with_two_people() {
+    let (stage, ben, plan) = closed();
+    assert_eq!(asked(&stage, &plan), (Outcome::Denied, vec![]));
+    let waiver = waive(&stage, "window.closed", "production").unwrap();
+    // By its author alone.
+    assert_eq!(asked(&stage, &plan), (Outcome::Denied, vec!["nobody but `ada` has signed it".into()]));
+    let own = stage.workspace.cosign(&stage.ada, waiver.number).unwrap_err();
+    assert!(matches!(own, Error::NotPermitted { .. }), "{own}");
+    // A signature under the author's own name, put there past the command, is none.
+    let records = stage.workspace.records();
+    let forged = What::WaiverCosigned { number: waiver.number };
+    records.append(&stage.ada, WAIVERS, 1, forged, &Default::default()).unwrap();
+    assert_eq!(asked(&stage, &plan).0, Outcome::Denied);
+    // Nor one under another's name by a key that is not theirs.
+    let pretender = Actor { name: "ben".into(), key: ada().key };
+    let forged = What::WaiverCosigned { number: waiver.number };
+    records.append(&pretender, WAIVERS, 2, forged, &Default::default()).unwrap();
+    assert_eq!(asked(&stage, &plan).0, Outcome::Denied);
+    stage.workspace.cosign(&ben, waiver.number).unwrap();
+    assert_eq!(asked(&stage, &plan), (Outcome::Allowed, vec![]));
+
+    // Into another environment it is no act at all, and for another code or app none that counts.
+    let staging = stage.plan("Orders", "staging");
+    let reliefs = stage.workspace.reliefs(&staging).unwrap();
+    assert!(reliefs.is_empty(), "{reliefs:?}");
+    let mut of_other = plan.clone();
+    of_other.app = LogicalId::new("tooljet:another").unwrap();
+    let (outcome, not_applied) = asked(&stage, &of_other);
+    assert_eq!(outcome, Outcome::Denied);
+    assert!(not_applied[0].starts_with("it is for another app"), "{not_applied:?}");
+    // Later.
+    stage.hand.set("2026-06-01T22:30:00Z");
+    let (outcome, not_applied) = asked(&stage, &plan);
+    assert_eq!(outcome, Outcome::Denied);
+    assert!(not_applied[0].starts_with("it expired at"), "{not_applied:?}");
+    assert!(matches!(stage.promote("Orders", "production"), Err(Error::Refused(_))));
+}
+
+#[test]
+fn a_waiver_for_a_bundle_or_another_code_lifts_nothing_else() {
+    let (stage, ben, plan) = closed();
+    let older = stage.workspace.versions(&plan.app).unwrap()[0].bundle;
+    let mut request = request(&stage, "window.closed", "production");
+    request.bundle = Some(older);
+    stage.workspace.waive(&stage.ada, &request).unwrap();
+    waive(&stage, "window.frozen", "production").unwrap();
+    for number in [1, 2] {
+        stage.workspace.cosign(&ben, number).unwrap();
+    }
+    let (outcome, not_applied) = asked(&stage, &plan);
+    assert_eq!(outcome, Outcome::Denied);
+    assert!(not_applied[0].starts_with("it is for another bundle"), "{not_applied:?}");
+    assert_eq!(not_applied[1], "no gate refuses by `window.frozen`");
+    // Whoever signed it and left the configuration has signed nothing.
+    request.bundle = Some(plan.bundle);
+    stage.workspace.waive(&stage.ada, &request).unwrap();
+    stage.workspace.cosign(&ben, 3).unwrap();
+    assert_eq!(asked(&stage, &plan).0, Outcome::Allowed);
+    let mut stage = stage;
+    let other = KeyPair::from_seed(&Zeroizing::new([97; 32])).public().to_string();
+    stage.configure(|text| text.replace(&ben.key.public().to_string(), &other));
+    let (outcome, not_applied) = asked(&stage, &plan);
+    assert_ne!(outcome, Outcome::Allowed);
+    assert!(not_applied.iter().any(|reason| reason == "nobody but `ada` has signed it"), "{not_applied:?}");
+}
 
 fn waive(stage: &Stage, code: &str, to: &str) -> Result<Waiver, Error> {
-    let request = WaiverRequest {
+    stage.workspace.waive(&stage.ada, &request(stage, code, to))
+}
+
+fn request(stage: &Stage, code: &str, to: &str) -> WaiverRequest {
+    WaiverRequest {
         code: code.into(),
         app: "Orders".into(),
         bundle: None,
@@ -17,8 +111,7 @@ fn waive(stage: &Stage, code: &str, to: &str) -> Result<Waiver, Error> {
         reason: "it cannot wait".into(),
         ticket: "OPS-1".into(),
         expires: stage.hand.now() + SignedDuration::from_hours(1),
-    };
-    stage.workspace.waive(&stage.ada, &request)
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Evidence that does not show what it should: refused when it is brought, or by the gate.
 
-use sluice_engine::attest::Taken;
+use sluice_engine::attest::{About, Taken};
 use sluice_engine::evidence::{
     MaskingPredicate, TESTS_PREDICATE, TestReport, TestsPredicate, bundle_subject,
 };
@@ -11,6 +11,7 @@ use sluice_ledger::statement::{Statement, Subject};
 use sluice_model::verdict::Verdict;
 use sluice_model::{Digest, LogicalId};
 use sluice_platform::InputFile;
+use sluice_policy::facts::{Acceptance, Coverage, Payload, Performance};
 use zeroize::Zeroizing;
 
 use crate::stage::{Stage, environment, put, sample};
@@ -62,7 +63,8 @@ fn refusal(stage: &Stage) -> (Verdict, String) {
 fn bring_report(stage: &Stage, report: &str) -> Result<Taken, Error> {
     let plan = stage.plan("Orders", "staging");
     let from = environment("development");
-    stage.workspace.add_tests(&stage.ada, "junit.xml", report.as_bytes(), &plan.app, plan.bundle, &from)
+    let about = About { app: &plan.app, bundle: plan.bundle, environment: &from };
+    stage.workspace.add_tests(&stage.ada, "junit.xml", report.as_bytes(), about)
 }
 
 #[test]
@@ -201,4 +203,60 @@ fn evidence_of_a_key_that_left_the_configuration_no_longer_counts() {
     assert!(matches!(error, Error::NotPermitted { .. }), "{error}");
     stage.ada = renewed;
     assert_eq!(refusal(&stage), (Verdict::Undecided, "tests.issuer-unknown".into()));
+}
+
+#[test]
+fn coverage_acceptance_and_performance_are_taken_and_told() {
+    let stage = untested(64);
+    let plan = stage.plan("Orders", "staging");
+    let from = environment("development");
+    let about = About { app: &plan.app, bundle: plan.bundle, environment: &from };
+    let lcov = b"TN:orders\nSF:a.js\nLF:3\nLH:2\nBRF:2\nBRH:2\nend_of_record\n";
+    let taken = stage.workspace.add_coverage(&stage.ada, "lcov.info", lcov, None, about).unwrap();
+    let says: Vec<&str> = taken.iter().map(|taken| taken.says.as_str()).collect();
+    assert_eq!(says, ["2 of 2 by branch (100.00 %)", "2 of 3 by line (66.66 %)"]);
+    let scope = "user-acceptance";
+    stage.workspace.add_acceptance(&stage.ada, scope, false, Some("slow".into()), about).unwrap();
+    let taken = stage.workspace.add_acceptance(&stage.ada, scope, true, None, about).unwrap();
+    assert_eq!((taken.says.as_str(), taken.issuer.as_str()), ("accepted as to `user-acceptance`", "ada"));
+    let page = br#"{"measure": "page", "samples": 9, "p95_ms": 120, "measured_at": "2026-06-01T12:30:00Z"}"#;
+    stage.workspace.add_performance(&stage.ada, "page.json", page, about).unwrap();
+
+    let facts = stage.workspace.facts(&plan, "2026-06-01T14:00:00Z".parse().unwrap(), true).unwrap();
+    let evidence = facts.evidence.unwrap();
+    assert!(evidence.iter().all(|one| one.issuer.name.as_deref() == Some("ada") && one.environment == from));
+    let payloads: Vec<&Payload> = evidence.iter().map(|one| &one.payload).collect();
+    let coverage = |unit: &str, total, covered| {
+        Payload::Coverage(Coverage { suite: "orders".into(), unit: unit.into(), total, covered })
+    };
+    let accepted = |accepted| Payload::Acceptance(Acceptance { scope: scope.into(), accepted });
+    assert_eq!(
+        payloads,
+        [
+            &coverage("branch", 2, 2),
+            &coverage("line", 3, 2),
+            &accepted(false),
+            &accepted(true),
+            &Payload::Performance(Performance { measure: "page".into(), samples: 9, p95_ms: 120 }),
+        ]
+    );
+    assert_eq!(evidence[4].claimed_at, "2026-06-01T12:30:00Z".parse().unwrap());
+
+    let entries = stage.workspace.history(None, None).unwrap().len();
+    let elsewhere = environment("production");
+    let there = About { environment: &elsewhere, ..about };
+    let ahead = br#"{"measure": "page", "samples": 9, "p95_ms": 1, "measured_at": "2999-01-01T00:00:00Z"}"#;
+    let workspace = &stage.workspace;
+    for (error, expected) in [
+        (workspace.add_coverage(&stage.ada, "x", b"", None, about).map(drop), "counts neither lines nor"),
+        (workspace.add_coverage(&stage.ada, "x", lcov, None, there).map(drop), "stands in `production`"),
+        (workspace.add_acceptance(&stage.ada, " ", true, None, about).map(drop), "`scope` of the predicate"),
+        (workspace.add_acceptance(&stage.ada, scope, true, None, there).map(drop), "stands in `production`"),
+        (workspace.add_performance(&stage.ada, "x", ahead, about).map(drop), "which is after now"),
+        (workspace.add_performance(&stage.ada, "x", b"{}", about).map(drop), "missing field `measure`"),
+    ] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} / {expected}");
+    }
+    assert_eq!(workspace.history(None, None).unwrap().len(), entries);
 }

@@ -1,43 +1,28 @@
 //! What gates are told of a plan.
 
-use sluice_engine::plan::PlanRequest;
-use sluice_engine::promote::PromoteRequest;
-use sluice_engine::{Actor, Error};
-use sluice_ledger::key::KeyPair;
+use sluice_engine::Error;
 use sluice_model::verdict::Verdict;
-use zeroize::Zeroizing;
 
 use crate::model::{PLUGINS, ungated};
-use crate::stage::{Stage, furnishing, put, sample};
+use crate::stage::{Stage, furnishing, sample};
 
 #[test]
 fn who_carries_a_plan_out_does_not_approve_it() {
     let mut stage = Stage::promoted();
-    let ben = Actor { name: "ben".into(), key: KeyPair::from_seed(&Zeroizing::new([8; 32])) };
-    put(&stage.place(), &ben, &["approver", "release-manager"]);
-    let file = stage.place().join("sluice.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("single_operator")).collect();
-    std::fs::write(&file, text.join("\n")).unwrap();
-    let candidate = stage.workspace.proposed().unwrap();
-    stage.workspace.adopt(&stage.ada, candidate).unwrap();
+    let ben = stage.with_ben(&["approver", "release-manager"], "");
 
     stage.test("Orders", "staging", "production");
     let plan = stage.plan("Orders", "production");
-    stage.workspace.approve(&ben, &plan, None).unwrap();
+    stage.workspace.approve(&ben, &plan, None, None).unwrap();
     assert!(stage.workspace.decide(&plan, None).unwrap().decision.is_allowed());
-    let promote = |actor: &Actor| {
-        let plan: PlanRequest = stage.request("Orders", "production");
-        stage
-            .workspace
-            .promote(actor, &PromoteRequest { plan, digest: None, wait: std::time::Duration::ZERO })
+    let Error::Refused(decision) = stage.promote_as(&ben, "Orders", "production").unwrap_err() else {
+        panic!()
     };
-    let Error::Refused(decision) = promote(&ben).unwrap_err() else { panic!() };
     assert_eq!(decision.input.facts.plan.authors, ["ada", "ben"]);
     let gate = decision.gates.iter().find(|gate| gate.verdict != Verdict::Pass).unwrap();
     assert_eq!(gate.gate, "approvals");
     assert!(gate.findings[0].message.contains("1 by the plan's own authors do not count"), "{gate:?}");
-    promote(&stage.ada).unwrap();
+    stage.promote("Orders", "production").unwrap();
 }
 
 #[test]
@@ -63,4 +48,82 @@ fn a_value_that_is_left_over_is_of_one_environment() {
         assert_eq!(left, [("orders-db.dev.example.com", "development")], "to {to}");
         stage.promote("Orders", to).unwrap();
     }
+}
+
+#[test]
+fn a_gate_is_asked_about_the_plans_that_its_selector_means() {
+    let mut stage = Stage::promoted();
+    let before = stage.plan("Orders", "staging");
+    stage.configure(|text| {
+        text + r#"
+[[app]]
+name = "Ord*"
+labels = ["payments"]
+
+[[app]]
+name = "Toys"
+labels = ["toys"]
+
+[[transition]]
+on = ["development -> staging"]
+
+[[transition.gate]]
+name = "approvals-of-payments"
+policy = "approvals"
+level = "hard"
+labels = ["payments"]
+parameters = { roles = { approver = 1 } }
+
+[[transition.gate]]
+name = "approvals-of-toys"
+policy = "approvals"
+level = "hard"
+labels = ["toys"]
+parameters = { roles = { approver = 1 } }
+
+[[transition.gate]]
+name = "approvals-of-deletions"
+policy = "approvals"
+level = "hard"
+apps = ["Orders"]
+changes = ["delete data-source"]
+parameters = { roles = { approver = 1 } }
+"#
+    });
+    let plan = stage.plan("Orders", "staging");
+    assert_ne!(plan.digest, before.digest);
+    let gates: Vec<(&str, &str)> =
+        plan.gates.iter().map(|gate| (gate.name.as_str(), gate.policy.as_str())).collect();
+    assert_eq!(
+        gates,
+        [
+            ("test-evidence", "test-evidence"),
+            ("data-masking", "data-masking"),
+            ("approvals-of-payments", "approvals"),
+            ("approvals-of-deletions", "approvals"),
+        ]
+    );
+    assert_eq!(plan.gates[2].selector.labels, ["payments"]);
+    assert_eq!(plan.gates[3].selector.apps, [plan.app.to_string()]);
+    let Error::Refused(decision) = stage.promote("Orders", "staging").unwrap_err() else { panic!() };
+    assert_eq!(decision.input.facts.app.labels, ["payments"]);
+    assert_eq!(decision.not_selected, ["approvals-of-deletions"]);
+    let refusing: Vec<&str> = decision
+        .gates
+        .iter()
+        .filter(|gate| gate.verdict != Verdict::Pass)
+        .map(|gate| gate.gate.as_str())
+        .collect();
+    assert_eq!(refusing, ["approvals-of-payments"]);
+
+    // What is approved is the plan with its gates, so another selector is another plan.
+    stage.workspace.approve(&stage.ada, &plan, None, Some("CHG-7".into())).unwrap();
+    let facts = stage.workspace.facts(&plan, "2026-06-01T13:00:00Z".parse().unwrap(), true).unwrap();
+    assert_eq!(facts.approvals.unwrap()[0].ticket.as_deref(), Some("CHG-7"));
+    stage.configure(|text| text.replace("changes = [\"delete data-source\"]", "changes = [\"delete\"]"));
+    assert_ne!(stage.plan("Orders", "staging").digest, plan.digest);
+    stage.configure(|text| text.replace("changes = [\"delete\"]", "changes = [\"delete data-source\"]"));
+    assert_eq!(stage.plan("Orders", "staging").digest, plan.digest);
+    stage.promote("Orders", "staging").unwrap();
+    sluice_engine::audit::audit(&stage.store(), None, None).unwrap();
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use sluice_engine::Error;
+use sluice_engine::attest::About;
 use sluice_engine::audit::audit;
 use sluice_engine::import::ImportRequest;
 use sluice_model::verdict::Verdict;
@@ -145,7 +146,8 @@ fn evidence_that_shows_nothing_opens_nothing() {
     let add = |name: &str, bundle| {
         let file = sample(name);
         let from = environment("development");
-        stage.workspace.add_tests(&stage.ada, &file.name, &file.bytes, &plan.app, bundle, &from)
+        let about = About { app: &plan.app, bundle, environment: &from };
+        stage.workspace.add_tests(&stage.ada, &file.name, &file.bytes, about)
     };
     let error = add("junit-entities.xml", plan.bundle).unwrap_err();
     assert!(error.to_string().contains("junit-entities.xml"), "{error}");

@@ -209,6 +209,8 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
         transition: plan.transition.as_str().to_owned(),
         app: plan.app.clone(),
         version: plan.version.clone(),
+        bundle: plan.bundle,
+        size: plan.size(),
         from: plan.from.clone(),
         plan: Digest::of(b""),
         plan_digest: plan.digest,
@@ -238,7 +240,7 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
 #[test]
 fn a_commit_that_no_decision_allowed_is_named() {
     type Forge = fn(&mut Run);
-    let ways: [(&str, Forge, Option<&str>); 12] = [
+    let ways: [(&str, Forge, Option<&str>); 13] = [
         ("as the engine would", |_| {}, None),
         ("never begun", |run| run.is_journaled = false, Some("no run of that number was begun before it")),
         ("of another number", |run| run.promotion = 1, Some("the run of that number writes revision")),
@@ -275,6 +277,11 @@ fn a_commit_that_no_decision_allowed_is_named() {
             |run| run.proposal.transition = "release".into(),
             Some("the run is not the transition of plan"),
         ),
+        (
+            "smaller than it is",
+            |run| run.proposal.size.bytes = 0,
+            Some("the run is not the transition of plan"),
+        ),
     ];
     for (name, forge, expected) in ways {
         let stage = Stage::copied(70);
@@ -292,6 +299,20 @@ fn a_commit_that_no_decision_allowed_is_named() {
             (result, _) => panic!("{name}: {result:?}"),
         }
     }
+}
+
+#[test]
+fn a_commit_by_an_emergency_that_nobody_is_to_review_is_named() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["approver"], "[break_glass]\nrole = \"release-manager\"");
+    stage.configure(|text| text.replacen("min_executed = 1", "min_executed = 10_000", 1));
+    let plan = stage.plan("Orders", "staging");
+    stage.workspace.break_glass(&stage.ada, &plan, "orders are lost", "INC-7").unwrap();
+    stage.workspace.cosign_break_glass(&ben, &plan.digest).unwrap();
+    let commit = write_run(&stage, |_| {});
+    let Err(Error::Unwarranted { entry, what }) = audit(&stage.store(), None, None) else { panic!() };
+    assert_eq!(entry, commit, "{what}");
+    assert!(what.contains("no review of that was opened"), "{what}");
 }
 
 fn change_facts(run: &mut Run, change: fn(&mut Facts)) {

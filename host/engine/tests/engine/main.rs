@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(unreachable_pub, reason = "the stage is for all modules")]
 
+mod break_glass;
 mod canary;
 mod choices;
 mod consent;
@@ -10,6 +11,7 @@ mod corpus;
 mod crash;
 mod damage;
 mod evidence;
+mod facts;
 mod gates;
 mod holders;
 mod hostile;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_engine::ambient::Ambient;
+use sluice_engine::attest::About;
 use sluice_engine::config::{self, RoleName};
 use sluice_engine::import::{ImportReport, ImportRequest};
 use sluice_engine::plan::{Plan, PlanRequest, Wanted};
@@ -192,6 +193,32 @@ impl Stage {
         Self { folder: nothing, hand, workspace, ada: ada() }
     }
 
+    /// A second person with these roles comes in, and this text into the configuration.
+    pub fn with_ben(&mut self, roles: &[&str], more: &str) -> Actor {
+        let ben = Actor { name: "ben".into(), key: KeyPair::from_seed(&Zeroizing::new([8; 32])) };
+        put(&self.place(), &ben, roles);
+        self.configure(|text| {
+            let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("single_operator")).collect();
+            format!("{}\n{more}\n", lines.join("\n"))
+        });
+        ben
+    }
+
+    /// Changes the configuration, and adopts it.
+    pub fn configure(&mut self, change: impl FnOnce(String) -> String) {
+        let file = self.place().join("sluice.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(text)).unwrap();
+        let candidate = self.workspace.proposed().unwrap();
+        self.workspace.adopt(&self.ada, candidate).unwrap();
+    }
+
+    /// Carries out the newest promotion of an app as somebody else.
+    pub fn promote_as(&self, actor: &Actor, app: &str, to: &str) -> Result<PromoteReport, Error> {
+        let plan = self.request(app, to);
+        self.workspace.promote(actor, &PromoteRequest { plan, digest: None, wait: Duration::ZERO })
+    }
+
     pub fn manage(&self, app: &str) {
         let request = ManageRequest { objects: vec![app.into()], with_dependencies: true, on: true };
         self.workspace.manage(&self.ada, &request).unwrap();
@@ -244,9 +271,8 @@ impl Stage {
     pub fn test(&self, app: &str, from: &str, to: &str) {
         let plan = self.plan(app, to);
         let junit = sample("junit-pass.xml");
-        self.workspace
-            .add_tests(&self.ada, &junit.name, &junit.bytes, &plan.app, plan.bundle, &environment(from))
-            .unwrap();
+        let about = About { app: &plan.app, bundle: plan.bundle, environment: &environment(from) };
+        self.workspace.add_tests(&self.ada, &junit.name, &junit.bytes, about).unwrap();
     }
 
     pub fn store(&self) -> PathBuf {

@@ -68,7 +68,7 @@ fn from_development_to_production_and_back() {
     assert_eq!(plan.problems, []);
     let decision = refused(stage.promote("Orders", "production").unwrap_err());
     assert_eq!(refusing(&decision), [("approvals", Verdict::Undecided)]);
-    stage.workspace.approve(&stage.ada, &plan, None).unwrap();
+    stage.workspace.approve(&stage.ada, &plan, None, None).unwrap();
     // A Saturday, and the Monday after it.
     stage.hand.set("2026-06-06T12:00:00Z");
     let decision = refused(stage.promote("Orders", "production").unwrap_err());

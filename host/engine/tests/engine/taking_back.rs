@@ -224,7 +224,7 @@ fn an_approval_counts_for_one_promotion() {
     let stage = Stage::promoted();
     stage.test("Orders", "staging", "production");
     let approved = stage.plan("Orders", "production");
-    stage.workspace.approve(&stage.ada, &approved, None).unwrap();
+    stage.workspace.approve(&stage.ada, &approved, None, None).unwrap();
     let done = stage.promote("Orders", "production").unwrap();
     assert_eq!(done.plan.digest, approved.digest);
     stage.carry_out(stage.rollback("Orders", "production")).unwrap();
@@ -238,7 +238,7 @@ fn an_approval_counts_for_one_promotion() {
     assert_ne!(again.digest, approved.digest);
     assert_ne!(again.baseline().unwrap(), approved.baseline().unwrap());
     assert_eq!(pending(stage.promote("Orders", "production").unwrap_err()), ["approvals"]);
-    stage.workspace.approve(&stage.ada, &again, None).unwrap();
+    stage.workspace.approve(&stage.ada, &again, None, None).unwrap();
     stage.promote("Orders", "production").unwrap();
 }
 

@@ -1,0 +1,169 @@
+//! What is said of plugins: who publishes them, who certifies and who revokes them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sluice_ledger::statement::{Envelope, Statement, Subject};
+use sluice_model::Digest;
+use sluice_model::tree::Blobs as _;
+use sluice_policy::facts;
+
+use super::{Signed, Taken};
+use crate::act::What;
+use crate::error::{Error, Result};
+use crate::evidence::{Certification, PluginPredicate, Release, plugin_subject};
+use crate::permission::Wish;
+use crate::plan::Plan;
+use crate::records::{Actor, again};
+use crate::state::Work;
+use crate::workspace::Workspace;
+
+pub(super) fn stream(plugin: &Digest) -> String {
+    format!("evidence/plugin/{}", plugin.hex())
+}
+
+/// What somebody says of a plugin of the configuration.
+#[derive(Debug, Clone)]
+pub enum PluginWord {
+    /// They publish it, as this version.
+    Published {
+        /// The version.
+        version: String,
+    },
+    /// It may be used until then.
+    Certified {
+        /// The first moment at which it no longer is.
+        until: Timestamp,
+    },
+    /// It may not be used any more.
+    Revoked {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Workspace {
+    /// Takes the actor's word on a plugin, as it was adopted.
+    ///
+    /// # Errors
+    /// When no plugin is called so, or the word says nothing.
+    pub fn add_plugin_word(&self, actor: &Actor, plugin: &str, word: PluginWord) -> Result<Taken> {
+        self.permit(actor, Wish::TakePart)?;
+        let plugins = &self.adopted()?.plugins;
+        let component = *plugins.get(plugin).ok_or_else(|| Error::NotFound {
+            what: "plugin",
+            named: plugin.to_owned(),
+            help: crate::config::did_you_mean(plugin, plugins.keys().map(String::as_str)),
+        })?;
+        let said_at = self.records().now()?;
+        let predicate = match word {
+            PluginWord::Published { version } => PluginPredicate::Release(Release { version, said_at }),
+            PluginWord::Certified { until } => {
+                PluginPredicate::Certification(Certification { until: Some(until), revoked: None, said_at })
+            }
+            PluginWord::Revoked { reason } => {
+                PluginPredicate::Certification(Certification { until: None, revoked: Some(reason), said_at })
+            }
+        };
+        let statement = Statement {
+            subject: vec![plugin_subject(plugin, component)],
+            predicate_type: predicate.predicate_type().to_owned(),
+            predicate: predicate.to_predicate(),
+        };
+        self.keep(actor, plugin, &statement.sign(&actor.key))
+    }
+
+    /// Keeps a statement about a plugin.
+    pub(super) fn keep_of_plugin(
+        &self,
+        actor: &Actor,
+        file: &str,
+        envelope: &Envelope,
+        signed: &Signed,
+        subject: &Subject,
+        predicate: &PluginPredicate,
+    ) -> Result<Taken> {
+        let bad = |what: String| Error::BadEvidence { file: file.to_owned(), what };
+        let plugin = subject.digest;
+        if !self.adopted()?.plugins.values().any(|known| *known == plugin) {
+            return Err(bad(format!("it is about {plugin}, which is no plugin of this workspace")));
+        }
+        super::refuse_future(predicate.said_at(), self.records().now()?).map_err(bad)?;
+        let predicate_type = predicate.predicate_type().to_owned();
+        let name = stream(&plugin);
+        again(|| {
+            let mut work = self.work();
+            let what = What::PluginStated {
+                predicate_type: predicate_type.clone(),
+                plugin,
+                envelope: work.put(envelope.to_json())?,
+                issuer: signed.issuer.clone(),
+            };
+            let after = self.records().head(&name)?.map_or(0, |head| head.revision);
+            self.records().append(actor, &name, after, what, &work.into_fresh())
+        })?;
+        Ok(Taken {
+            predicate_type,
+            bundle: None,
+            plugin: Some(plugin),
+            environment: None,
+            issuer: signed.issuer.clone(),
+            says: predicate.says(),
+        })
+    }
+
+    /// The plugins that rendered a plan's data sources, with what people who are in the configuration
+    /// say of them. Signatures are checked again. Of several statements the latest said counts, so
+    /// that bringing an old one again brings nothing back.
+    pub(crate) fn plugin_facts(&self, work: &Work<'_>, plan: &Plan) -> Result<Vec<facts::Plugin>> {
+        let used: BTreeSet<Digest> = plan.sources.iter().filter_map(|source| source.plugin).collect();
+        let keys = self.people_keys()?;
+        let mut found = Vec::new();
+        for digest in used {
+            let name = self.adopted()?.plugins.iter().find(|(_, known)| **known == digest);
+            let mut plugin = facts::Plugin {
+                digest,
+                name: name.map(|(name, _)| name.clone()).unwrap_or_default(),
+                version: String::new(),
+                publisher: None,
+                certified_by: None,
+                certified_until: None,
+                is_revoked: false,
+            };
+            let mut said: Vec<(PluginPredicate, String)> = Vec::new();
+            for recorded in self.records().all(&stream(&digest))? {
+                let What::PluginStated { envelope, .. } = recorded.act.what else { continue };
+                let bytes = work.get(&envelope)?.ok_or(Error::ContentMissing(envelope))?;
+                // Of whom nobody knows any more, nothing counts.
+                let Ok(signed) = Envelope::parse(&bytes)?.verify(&keys) else { continue };
+                let issuer = signed.signers.first().and_then(|key| self.name_of(key));
+                let Statement { predicate_type, predicate, subject } = &signed.statement;
+                let is_meant = subject.iter().all(|subject| subject.digest == digest);
+                let read = PluginPredicate::from_predicate(predicate_type, predicate).ok().flatten();
+                said.extend(read.filter(|_| is_meant).zip(issuer));
+            }
+            // Of two at one moment, what revokes is the later.
+            said.sort_by_key(|(predicate, _)| (predicate.said_at(), revokes(predicate)));
+            for (predicate, issuer) in said {
+                match predicate {
+                    PluginPredicate::Release(release) => {
+                        plugin.version = release.version;
+                        plugin.publisher = Some(issuer);
+                    }
+                    PluginPredicate::Certification(Certification { until: Some(until), .. }) => {
+                        plugin.certified_by = Some(issuer);
+                        plugin.certified_until = Some(until);
+                        plugin.is_revoked = false;
+                    }
+                    PluginPredicate::Certification(_) => plugin.is_revoked = true,
+                }
+            }
+            found.push(plugin);
+        }
+        Ok(found)
+    }
+}
+
+const fn revokes(predicate: &PluginPredicate) -> bool {
+    matches!(predicate, PluginPredicate::Certification(Certification { until: None, .. }))
+}

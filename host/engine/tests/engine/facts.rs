@@ -1,0 +1,253 @@
+//! What gates are told beside the plan: history, credentials, plugins, waivers, sizes.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sluice_engine::Error;
+use sluice_engine::ambient::Ambient as _;
+use sluice_engine::attest::PluginWord;
+use sluice_engine::evidence::{Certification, PluginPredicate, plugin_subject};
+use sluice_engine::plan::Plan;
+use sluice_ledger::key::KeyPair;
+use sluice_ledger::statement::Statement;
+use sluice_policy::Relief;
+use sluice_policy::facts::{Facts, PastOutcome, Plugin};
+use zeroize::Zeroizing;
+
+use crate::model::{PLUGINS, ungated};
+use crate::stage::{NOT_A_SECRET, Stage, environment, furnishing};
+
+fn facts(stage: &Stage, plan: &Plan) -> Facts {
+    let facts = stage.workspace.facts(plan, stage.hand.now(), true).unwrap();
+    // Whole, they are what a decision is made from years later.
+    assert_eq!(Facts::read(&facts.canonical().unwrap()).unwrap(), facts);
+    facts
+}
+
+#[test]
+fn history_tells_how_each_transition_of_the_app_ended() {
+    let stage = Stage::promoted();
+    let staging = environment("staging");
+    stage.promote("Orders", "staging").unwrap();
+    let two = stage.plan("Orders", "production");
+    // Nothing was tested in staging.
+    assert!(matches!(stage.promote("Orders", "production"), Err(Error::Refused(_))));
+    stage.carry_out(stage.rollback("Orders", "staging")).unwrap();
+    let plan = stage.plan("Orders", "staging");
+    let facts = facts(&stage, &plan);
+    let history = facts.history.unwrap();
+    let told: Vec<(&str, &str, &str, PastOutcome)> = history
+        .iter()
+        .map(|past| (past.kind.as_str(), past.environment.as_str(), past.version.as_str(), past.outcome))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("promotion", "staging", "1.0", PastOutcome::Done),
+            ("promotion", "staging", "2.0", PastOutcome::RolledBack),
+            ("promotion", "production", "2.0", PastOutcome::Refused),
+            ("rollback", "staging", "1.0", PastOutcome::Done),
+        ]
+    );
+    assert!(history.iter().all(|past| past.by == "ada" && past.at < facts.now));
+    assert!(history.windows(2).all(|pair| pair[0].at < pair[1].at));
+    assert_eq!(history[2].bundle, two.bundle);
+    // The second promotion of it does what the first one did.
+    assert_eq!(history[1].bundle, plan.bundle);
+    assert_eq!((history[1].objects, history[1].bytes), (plan.size().objects, Some(plan.size().bytes)));
+    assert_eq!(history[0].environment, staging);
+    assert!(history[0].objects > history[1].objects, "{history:?}");
+
+    // Sizes are those of the canonical bytes.
+    let work = stage.workspace.work();
+    let mut sum = 0;
+    for change in &facts.plan.changes {
+        let planned = plan.objects.iter().find(|planned| planned.object == change.object).unwrap();
+        let bytes =
+            planned.after.map(|digest| work.object(&digest).unwrap().canonical().unwrap().len() as u64);
+        let is_written = matches!(change.action.as_str(), "create" | "update");
+        assert_eq!(change.bytes, bytes.filter(|_| is_written), "{change:?}");
+        sum += change.bytes.unwrap_or_default();
+    }
+    assert!(sum > 0);
+    assert_eq!(facts.plan.bytes, Some(sum));
+    let names: Vec<&str> = facts.environments.iter().map(|known| known.name.as_str()).collect();
+    assert_eq!(names, ["development", "staging", "production"]);
+}
+
+#[test]
+fn a_run_that_failed_is_told_and_one_that_goes_on_is_not() {
+    let stage = ungated(&furnishing(), &PLUGINS);
+    stage.import("development", &["tooljet/orders.json"]).unwrap();
+    stage.manage("Orders");
+    stage.dismiss_suspicions();
+    stage.cut("1.0");
+    stage.furnish("Orders", &["staging"]);
+    let plan = stage.plan("Orders", "staging");
+    assert_eq!(facts(&stage, &plan).history, Some(Vec::new()));
+    stage.promote("Orders", "staging").unwrap();
+    let release = stage.release("Orders", None, "staging");
+    stage.carry_out(release).unwrap();
+    let history = facts(&stage, &plan).history.unwrap();
+    let told: Vec<(&str, u64, Option<u64>)> =
+        history.iter().map(|past| (past.kind.as_str(), past.objects, past.bytes)).collect();
+    assert_eq!(told, [("promotion", plan.size().objects, Some(plan.size().bytes)), ("release", 0, Some(0))]);
+}
+
+#[test]
+fn who_cut_the_version_is_told_while_they_are_in_the_configuration() {
+    let mut stage = Stage::promoted();
+    let plan = stage.plan("Orders", "staging");
+    let told = facts(&stage, &plan).plan;
+    let cut =
+        stage.workspace.records().all(&sluice_engine::version::stream(&plan.app)).unwrap().pop().unwrap();
+    assert_eq!((told.signer.as_deref(), told.cut_at), (Some("ada"), Some(cut.act.at)));
+    let renewed = KeyPair::from_seed(&Zeroizing::new([99; 32]));
+    let key = renewed.public().to_string();
+    stage.configure(|text| text.replace(&stage_key(), &key));
+    let told = facts(&stage, &plan).plan;
+    assert_eq!((told.signer, told.cut_at), (None, Some(cut.act.at)));
+}
+
+fn stage_key() -> String {
+    crate::stage::ada().key.public().to_string()
+}
+
+#[test]
+fn credentials_tell_their_age_and_who_shares_them_and_nothing_of_the_value() {
+    let stage = Stage::promoted();
+    let plan = stage.plan("Orders", "staging");
+    let told = facts(&stage, &plan).plan.credentials;
+    let slots: Vec<&str> = told.iter().map(|credential| credential.reference.as_str()).collect();
+    assert!(slots.len() >= 3 && slots.iter().all(|reference| reference.starts_with("secret://staging/")));
+    // The stage files the same text everywhere.
+    assert!(told.iter().all(|credential| credential.shared_with == ["production"]), "{told:?}");
+    let changed: Timestamp = "2026-06-01T15:00:00Z".parse().unwrap();
+    stage.hand.set("2026-06-01T15:00:00Z");
+    stage.set_secret(slots[0], "of-staging-alone");
+    let told = facts(&stage, &plan);
+    let first = &told.plan.credentials[0];
+    assert!(first.shared_with.is_empty(), "{first:?}");
+    assert!(first.set_at.unwrap() >= changed && told.plan.credentials[1].set_at.unwrap() < changed);
+    // The same value at another place of production is shared with it all the same.
+    stage.set_secret("secret://production/elsewhere/altogether", "of-staging-alone");
+    let told = facts(&stage, &plan);
+    assert_eq!(told.plan.credentials[0].shared_with, ["production"]);
+    let text = String::from_utf8(told.canonical().unwrap()).unwrap();
+    assert!(!text.contains("of-staging-alone") && !text.contains(NOT_A_SECRET));
+}
+
+fn plugin(stage: &Stage, plan: &Plan, name: &str) -> Plugin {
+    facts(stage, plan).plugins.unwrap().into_iter().find(|plugin| plugin.name == name).unwrap()
+}
+
+#[test]
+fn plugins_are_what_their_publisher_and_certifiers_say() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["auditor"], "");
+    let plan = stage.plan("Orders", "staging");
+    let used: BTreeSet<_> = plan.sources.iter().filter_map(|source| source.plugin).collect();
+    let told: BTreeSet<_> =
+        facts(&stage, &plan).plugins.unwrap().iter().map(|plugin| plugin.digest).collect();
+    assert_eq!(told, used);
+    let nothing = plugin(&stage, &plan, "sql");
+    assert_eq!((nothing.publisher, nothing.certified_until, nothing.is_revoked), (None, None, false));
+
+    let published = PluginWord::Published { version: "1.2.0".into() };
+    stage.workspace.add_plugin_word(&stage.ada, "sql", published).unwrap();
+    let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
+    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    let told = plugin(&stage, &plan, "sql");
+    assert_eq!((told.publisher.as_deref(), told.version.as_str()), (Some("ada"), "1.2.0"));
+    assert_eq!((told.certified_by.as_deref(), told.certified_until), (Some("ben"), Some(until)));
+    assert_eq!(plugin(&stage, &plan, "http").publisher, None);
+
+    let early = stage.hand.now();
+    stage
+        .workspace
+        .add_plugin_word(&stage.ada, "sql", PluginWord::Revoked { reason: "a hole".into() })
+        .unwrap();
+    assert!(plugin(&stage, &plan, "sql").is_revoked);
+    // An older statement that is brought again brings nothing back.
+    let digest = plugin(&stage, &plan, "sql").digest;
+    let statement = |certification: Certification| {
+        let predicate = PluginPredicate::Certification(certification);
+        Statement {
+            subject: vec![plugin_subject("sql", digest)],
+            predicate_type: predicate.predicate_type().to_owned(),
+            predicate: predicate.to_predicate(),
+        }
+    };
+    let old = statement(Certification { until: Some(until), revoked: None, said_at: early });
+    stage.workspace.add_envelope(&ben, "old.json", &old.sign(&ben.key).to_json()).unwrap();
+    assert!(plugin(&stage, &plan, "sql").is_revoked);
+    let until = until + SignedDuration::from_hours(1);
+    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    let told = plugin(&stage, &plan, "sql");
+    assert_eq!((told.is_revoked, told.certified_until), (false, Some(until)));
+
+    let entries = stage.workspace.history(None, None).unwrap().len();
+    let now = stage.hand.now();
+    let ahead = now + SignedDuration::from_hours(1);
+    let by = |key: &KeyPair, statement: Statement| {
+        stage.workspace.add_envelope(&ben, "x.json", &statement.sign(key).to_json()).unwrap_err().to_string()
+    };
+    let stranger = KeyPair::from_seed(&Zeroizing::new([98; 32]));
+    let certified = Certification { until: Some(until), revoked: None, said_at: now };
+    let mut of_other = statement(certified.clone());
+    of_other.subject = vec![plugin_subject("sql", sluice_model::Digest::of(b"another"))];
+    for (told, expected) in [
+        (by(&stranger, statement(certified.clone())), "nobody who is known"),
+        (by(&ben.key, of_other), "which is no plugin of this workspace"),
+        (
+            by(&ben.key, statement(Certification { said_at: ahead, ..certified.clone() })),
+            "which is after now",
+        ),
+        (by(&ben.key, statement(Certification { until: None, ..certified })), "not both or neither"),
+    ] {
+        assert!(told.contains(expected), "{told} / {expected}");
+    }
+    let error = stage
+        .workspace
+        .add_plugin_word(&ben, "sqll", PluginWord::Revoked { reason: "x".into() })
+        .unwrap_err();
+    assert!(format!("{error} {:?}", error.help()).contains("did you mean `sql`?"), "{error}");
+    assert_eq!(stage.workspace.history(None, None).unwrap().len(), entries);
+    // Whoever left says nothing any more.
+    stage.configure(|text| text.replace(&ben.key.public().to_string(), &stranger.public().to_string()));
+    let told = plugin(&stage, &plan, "sql");
+    assert_eq!((told.certified_by, told.is_revoked), (None, true));
+}
+
+#[test]
+fn waivers_are_told_as_they_are_also_where_they_do_not_hold() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["approver"], "");
+    stage.promote("Orders", "staging").unwrap();
+    let plan = stage.plan("Orders", "production");
+    let older = stage.workspace.versions(&plan.app).unwrap()[0].bundle;
+    for bundle in [None, Some(plan.bundle), Some(older)] {
+        let request = sluice_engine::consent::WaiverRequest {
+            code: "window.closed".into(),
+            app: "Orders".into(),
+            bundle,
+            environment: environment("production"),
+            reason: "it cannot wait".into(),
+            ticket: "OPS-1".into(),
+            expires: stage.hand.now() + SignedDuration::from_hours(1),
+        };
+        stage.workspace.waive(&stage.ada, &request).unwrap();
+    }
+    stage.workspace.cosign(&ben, 1).unwrap();
+    let told = |plan: &Plan| -> Vec<(bool, Option<String>)> {
+        let waivers = facts(&stage, plan).waivers.unwrap();
+        waivers.into_iter().map(|waiver| (waiver.is_for_bundle, waiver.cosigned)).collect()
+    };
+    assert_eq!(told(&plan), [(false, Some("ben".into())), (true, None)]);
+    assert_eq!(told(&stage.plan("Orders", "staging")), []);
+    // After they have expired they are told all the same, and lift nothing.
+    stage.hand.set("2026-06-03T10:00:00Z");
+    assert_eq!(told(&plan).len(), 2);
+    let reliefs = stage.workspace.reliefs(&plan).unwrap();
+    assert_eq!(reliefs.iter().filter(|relief| matches!(relief, Relief::Waiver(_))).count(), 3);
+}
