@@ -3,9 +3,11 @@
 use serde::Serialize;
 use serde_json::Value;
 use sluice_engine::Class;
+use sluice_policy::Decision;
 
 use crate::failure::Failure;
 use crate::page::Page;
+use crate::report::Subject;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub(crate) struct Answer {
     pub(crate) page: Page,
     /// What to do next; talk for people.
     pub(crate) hints: Vec<String>,
+    /// What reports for CI systems are made of, where a decision was asked for.
+    pub(crate) decided: Option<Box<(Subject, Decision)>>,
     /// How the command ends.
     pub(crate) exit: Exit,
 }
@@ -78,12 +82,24 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer that is done.
     pub(crate) fn new(data: &(impl Serialize + ?Sized), page: Page) -> Result<Self, Failure> {
-        Ok(Self { data: serde_json::to_value(data)?, page, hints: Vec::new(), exit: Exit::Done })
+        Ok(Self {
+            data: serde_json::to_value(data)?,
+            page,
+            hints: Vec::new(),
+            decided: None,
+            exit: Exit::Done,
+        })
     }
 
     /// With something to do next.
     pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
         self.hints.push(text.into());
+        self
+    }
+
+    /// With what reports are made of.
+    pub(crate) fn decided(mut self, subject: Subject, decision: Decision) -> Self {
+        self.decided = Some(Box::new((subject, decision)));
         self
     }
 

@@ -8,6 +8,7 @@ use sluice_engine::config::PersonName;
 
 use crate::commands;
 use crate::moment;
+use crate::report::Form;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -79,6 +80,27 @@ pub(crate) enum Output {
     Table,
     /// One JSON document.
     Json,
+    /// JUnit XML; of `check` and `why`, as are those that follow.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// GitHub's workflow commands, which become annotations.
+    Github,
+    /// Markdown.
+    Markdown,
+}
+
+impl Output {
+    /// The form of report, where it is one.
+    pub(crate) const fn report(self) -> Option<Form> {
+        match self {
+            Self::Table | Self::Json => None,
+            Self::Junit => Some(Form::Junit),
+            Self::Sarif => Some(Form::Sarif),
+            Self::Github => Some(Form::Github),
+            Self::Markdown => Some(Form::Markdown),
+        }
+    }
 }
 
 /// When to colour.
@@ -160,6 +182,9 @@ pub(crate) enum Command {
     /// Bring and list evidence.
     #[command(subcommand, arg_required_else_help = true)]
     Evidence(commands::evidence::Command),
+    /// Write, test and look into policies.
+    #[command(subcommand, arg_required_else_help = true)]
+    Policy(commands::policy::Command),
     /// Promote a version to the next environment.
     Promote(commands::promote::Promote),
     /// Give a version to the end users of an environment.

@@ -71,6 +71,12 @@ impl Context {
         self.ambient.as_ref()
     }
 
+    /// Time as it passes, for the limits of policies.
+    pub(crate) fn stopwatch(&self) -> sluice_policy::Stopwatch {
+        let ambient = Arc::clone(&self.ambient);
+        Arc::new(move || ambient.elapsed())
+    }
+
     /// For how long to wait for somebody else's lease.
     pub(crate) fn wait(&self) -> Duration {
         self.global.wait.unwrap_or_default()

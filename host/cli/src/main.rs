@@ -17,6 +17,7 @@ mod input;
 mod moment;
 mod page;
 mod plan_argument;
+mod report;
 mod run;
 mod show;
 mod table;

@@ -14,6 +14,7 @@ use crate::commands as c;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style};
+use crate::report;
 
 /// Runs a command.
 pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
@@ -23,11 +24,24 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
     };
     let Arguments { global, command } = parsed;
     trace(&global);
-    let outcome = Context::new(global.clone()).and_then(|context| dispatch(&context, command));
+    let outcome = fits(&global, &command)
+        .and_then(|()| Context::new(global.clone()))
+        .and_then(|context| dispatch(&context, command));
     match outcome {
         Ok(answer) => tell(&answer, &global),
         Err(failure) => fail(&failure, &global),
     }
+}
+
+/// Refuses a form of report for a command that makes no decision, before anything is done.
+fn fits(global: &Global, command: &Command) -> Result<(), Failure> {
+    if global.output.report().is_some() && !matches!(command, Command::Check(_) | Command::Why(_)) {
+        return Err(Failure::usage(
+            "only `sluice check` and `sluice why` are told as a report for CI systems",
+            "use `--output json` for programs",
+        ));
+    }
+    Ok(())
 }
 
 fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
@@ -53,6 +67,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Constant(command) => c::constant::run(context, command),
         Command::Secret(command) => c::secret::run(context, command),
         Command::Evidence(command) => c::evidence::run(context, command),
+        Command::Policy(command) => c::policy::run(context, &command),
         Command::Promote(arguments) => c::promote::promote(context, &arguments),
         Command::Release(arguments) => c::promote::release(context, arguments),
         Command::Rollback(arguments) => c::promote::rollback(context, arguments),
@@ -96,6 +111,12 @@ fn tell(answer: &Answer, global: &Global) -> ExitCode {
             let color = global.color.on(std::io::stdout().is_terminal(), no_color());
             write_out(&answer.page.render(color))
         }
+        form => {
+            let report = form.report().zip(answer.decided.as_deref());
+            write_out(&report.map_or_else(String::new, |(form, (subject, decision))| {
+                report::write(form, subject, decision)
+            }))
+        }
     };
     if global.output == Output::Table && !answer.hints.is_empty() {
         let color = global.color.on(std::io::stderr().is_terminal(), no_color());
@@ -112,7 +133,7 @@ fn fail(failure: &Failure, global: &Global) -> ExitCode {
     let color = global.color.on(std::io::stderr().is_terminal(), no_color());
     let text = match global.output {
         Output::Json => document(&failure.json()),
-        Output::Table => failure.text(color),
+        _ => failure.text(color),
     };
     write_err(&text);
     ExitCode::from(failure.exit().code())

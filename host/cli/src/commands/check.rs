@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::moment;
 use crate::page::{Page, Style};
 use crate::plan_argument::PlanArgument;
+use crate::report::Subject;
 use crate::show::{self, Depth};
 
 pub(crate) const EXAMPLES_OF_CHECK: &str = "\
@@ -90,7 +91,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         "problems": plan.problems,
         "unadopted": unadopted,
     });
-    let answer = Answer::new(&data, page)?.exit(exit);
+    let subject = Subject {
+        title: format!("plan {} of {} {} to {}", plan.digest.short(), plan.app_name, plan.version, plan.to),
+        problems: plan.problems.clone(),
+    };
+    let answer = Answer::new(&data, page)?.decided(subject, decision.clone()).exit(exit);
     Ok(if exit == Exit::Done || depth == Depth::Full {
         answer
     } else {
