@@ -18,7 +18,7 @@ use crate::value::{self, bounded, duration, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
-pub(crate) const FUNCTIONS: [&str; 25] = [
+pub(crate) const FUNCTIONS: [&str; 28] = [
     "pass",
     "deny",
     "undecided",
@@ -28,6 +28,7 @@ pub(crate) const FUNCTIONS: [&str; 25] = [
     "where",
     "newest",
     "oldest",
+    "take",
     "values",
     "group",
     "sum",
@@ -40,14 +41,16 @@ pub(crate) const FUNCTIONS: [&str; 25] = [
     "quorum",
     "contains",
     "is_empty",
+    "keys",
     "join",
+    "split",
     "to_string",
     "starts_with",
     "ends_with",
 ];
 
 /// What each function does, for reference pages.
-pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 28] = [
     (
         "pass",
         "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so",
@@ -67,6 +70,7 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
         "where",
         "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)",
     ),
+    ("take", "`list.take(count)`: the first of the list, at most so many; a fault below 0"),
     ("newest", "`list.newest()`: the one with the lowest age; a fault on an empty list"),
     ("oldest", "`list.oldest()`: the one with the highest age; a fault on an empty list"),
     (
@@ -93,7 +97,12 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
     ),
     ("contains", "`list.contains(value)`, `text.contains(part)`, also written `value in list`"),
     ("is_empty", "`list.is_empty()`, `map.is_empty()`"),
+    ("keys", "`map.keys()`: the names of a map, in order"),
     ("join", "`list.join(\", \")`: the texts of a list as one"),
+    (
+        "split",
+        "`text.split(between)`: the parts of a text, as a list of at most 200 texts; a fault beyond, or where `between` is empty",
+    ),
     ("to_string", "`value.to_string()`: the value as text"),
     ("starts_with", "`text.starts_with(part)`"),
     ("ends_with", "`text.ends_with(part)`"),
@@ -330,11 +339,33 @@ fn helpers(engine: &mut Engine) {
                 .map_err(|_| fault("`join` is for lists of texts"))?;
             bounded(&texts.join(&between)).map_err(|problem| fault(format!("`join` {problem}")))
         })
+        .register_fn("split", |text: ImmutableString, between: ImmutableString| split(&text, &between))
+        .register_fn("keys", |map: &mut Map| {
+            map.keys().map(|name| Dynamic::from(ImmutableString::from(name.as_str()))).collect::<Array>()
+        })
         .register_get("count", |list: &mut Array| i64::try_from(list.len()).unwrap_or(i64::MAX))
         .register_fn("is_empty", |list: &mut Array| list.is_empty())
         .register_fn("is_empty", |map: &mut Map| map.is_empty())
         .register_iterator::<Array>()
         .register_iterator::<std::ops::Range<i64>>();
+}
+
+/// Parts that `split` hands over, well below the sandbox's limit for lists.
+const MOST_PARTS: usize = 200;
+
+fn split(text: &str, between: &str) -> Result<Array, Fault> {
+    if between.is_empty() {
+        return Err(fault("`split` needs a text to split at"));
+    }
+    let parts: Array = text
+        .split(between)
+        .take(MOST_PARTS + 1)
+        .map(|part| Dynamic::from(ImmutableString::from(part)))
+        .collect();
+    if parts.len() > MOST_PARTS {
+        return Err(fault(format!("`split` gives more than {MOST_PARTS} parts")));
+    }
+    Ok(parts)
 }
 
 fn lists_of_facts(engine: &mut Engine, names: &[String]) {

@@ -193,6 +193,11 @@ impl<F: Fact> Rows<F> {
             .ok_or_else(|| fault(format!("there is no first {}: ask `count` before", F::NAME)))
     }
 
+    fn take(&self, count: i64) -> Result<Self, Fault> {
+        let count = usize::try_from(count).map_err(|_| fault(format!("`take` cannot take {count}")))?;
+        Ok(self.keep(self.picked.iter().take(count).collect::<Vec<_>>()))
+    }
+
     fn search(&self, field: &'static Field<F::Item>, test: Test, wanted: &Dynamic) -> Result<Self, Fault> {
         if let (Test::Order(strict::Comparison::Equal), Picked::All(count), Ok(text)) =
             (test, &self.picked, wanted.as_immutable_string_ref())
@@ -397,6 +402,10 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         rows.search(field, Test::of(&word)?, &wanted)
     };
     engine.register_fn("where", test);
+    engine.register_fn("take", move |rows: &mut Rows<F>, count: i64| {
+        rows.asked.reads.note(base);
+        rows.take(count)
+    });
     let read = move |rows: &Rows<F>, name: &str| -> Result<&'static Field<F::Item>, Fault> {
         let (at, field) = field::<F>(name)?;
         rows.asked.reads.note(base);
