@@ -14,7 +14,7 @@ use crate::parameter::Parameter;
 use crate::quorum;
 use crate::rows::{Record, Rows};
 use crate::sandbox::Cell;
-use crate::value::{self, bounded, duration, in_words, type_word};
+use crate::value::{self, bounded, duration, heap_bytes, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
@@ -130,6 +130,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
     engine.register_fn("pass", move |context: NativeCallContext<'_>, code: ImmutableString, because: Map| {
         let asked = lent.asked()?;
         only(&because, &CITES)?;
+        keep(&asked, &because)?;
         let cited = cited(&because)?;
         for name in &cited {
             let read = by_name.get(name.as_str()).is_some_and(|at| asked.reads.has(*at));
@@ -151,7 +152,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
         move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
             let asked = lent.asked()?;
             let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
-            asked.say(telling(base, &told)?)
+            asked.say(telling(&asked, base, &told)?)
         },
     );
 
@@ -171,7 +172,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
         move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString, told: Map| {
             let asked = lent.asked()?;
             let base = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
-            asked.say(telling(base, &told)?)
+            asked.say(telling(&asked, base, &told)?)
         },
     );
 
@@ -183,6 +184,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
             .get(name.as_str())
             .map(Parameter::dynamic)
             .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))
+            .and_then(|value| parameters.0.copy(heap_bytes(&value)).map(|()| value))
     });
 }
 
@@ -218,8 +220,9 @@ fn finding(
 }
 
 /// A finding with what the policy tells of it.
-fn telling(base: Finding, told: &Map) -> Result<Finding, Fault> {
+fn telling(asked: &Evaluation, base: Finding, told: &Map) -> Result<Finding, Fault> {
     only(told, &TELLS)?;
+    keep(asked, told)?;
     let earliest = match told.get("earliest").filter(|value| !value.is_unit()) {
         Some(value) => Some(
             value
@@ -237,6 +240,11 @@ fn telling(base: Finding, told: &Map) -> Result<Finding, Fault> {
         place: place(told)?,
         ..base
     })
+}
+
+/// Counts the values that a finding keeps.
+fn keep(asked: &Evaluation, told: &Map) -> Result<(), Fault> {
+    asked.copy(told.values().map(heap_bytes).sum())
 }
 
 /// A line of the policy, as findings show it.
@@ -332,12 +340,17 @@ fn helpers(engine: &mut Engine) {
             text.ends_with(part.as_str())
         })
         .register_fn("join", |list: &mut Array, between: ImmutableString| {
-            let texts: Vec<_> = list
-                .iter()
-                .map(|item| item.as_immutable_string_ref().map(|text| text.to_string()))
-                .collect::<Result<_, _>>()
-                .map_err(|_| fault("`join` is for lists of texts"))?;
-            bounded(&texts.join(&between)).map_err(|problem| fault(format!("`join` {problem}")))
+            let too_long = |problem| fault(format!("`join` {problem}"));
+            let mut joined = String::new();
+            for (at, item) in list.iter().enumerate() {
+                let text =
+                    item.as_immutable_string_ref().map_err(|_| fault("`join` is for lists of texts"))?;
+                joined.push_str(if at == 0 { "" } else { &between });
+                joined.push_str(&text);
+                // Before the next is added, so that a list of long texts is never all joined.
+                bounded(&joined).map_err(too_long)?;
+            }
+            Ok::<_, Fault>(joined)
         })
         .register_fn("split", |text: ImmutableString, between: ImmutableString| split(&text, &between))
         .register_fn("keys", |map: &mut Map| {
@@ -398,6 +411,7 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         })
         .register_fn("named", move |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
             note(calendars.asked(), &by_named);
+            calendars.look()?;
             let found =
                 calendars.items().find(|(_, calendar)| calendar.name == name.as_str()).map(|(row, _)| row);
             found.map(|row| Record::<v::CalendarFact>::new(Arc::clone(calendars.asked()), row)).ok_or_else(
@@ -412,6 +426,7 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         .register_fn("outside", move |found: &mut Rows<v::PersonalFact>, places: Array| {
             note(found.asked(), &by_outside);
             let places = allowed(&places)?;
+            found.look_times(places.len())?;
             let kept: Vec<u32> = found
                 .items()
                 .filter(|(_, datum)| {
@@ -432,6 +447,14 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
                     _ => Err(fault(format!("the role `{role}` needs a whole number of 1 or more"))),
                 })
                 .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+            let places = wanted.values().fold(0_i64, |sum, count| sum.saturating_add(*count));
+            if places > quorum::MOST_PLACES {
+                return Err(fault(format!(
+                    "`quorum` asks for {places} people, more than {}",
+                    quorum::MOST_PLACES
+                )));
+            }
+            approvals.look()?;
             let people =
                 approvals.items().map(|(_, approval)| (approval.person.as_str(), approval.roles.as_slice()));
             let filled = quorum::fill(&wanted, people);

@@ -33,6 +33,7 @@ pub mod scan;
 
 mod api;
 mod evaluation;
+mod index;
 mod names;
 mod parameter;
 mod quorum;
