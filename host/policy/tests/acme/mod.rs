@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_model::verdict::Level;
+use sluice_policy::sandbox::FACTS;
 use sluice_policy::{Facts, Gate, GateSpec, Pack, PackError, ReadyFacts, Sandbox, Selector, Stopwatch};
 
 /// A clock that stands still, where nothing hangs on time.
@@ -49,9 +50,54 @@ pub(crate) fn pack(source: &str) -> Result<Pack, PackError> {
 
 /// The same with modules.
 pub(crate) fn pack_with(source: &str, modules: &[(&str, &str)]) -> Result<Pack, PackError> {
-    let files = [("policy.toml", include_str!("policy.toml")), ("policy.rhai", source), ("README.md", "t")];
+    asking(&FACTS, source, modules)
+}
+
+/// A pack that needs these facts only.
+pub(crate) fn asking(facts: &[&str], source: &str, modules: &[(&str, &str)]) -> Result<Pack, PackError> {
+    let facts: Vec<String> = facts.iter().map(|fact| format!("{fact:?}")).collect();
+    let manifest = include_str!("policy.toml").replace("@FACTS@", &facts.join(", "));
+    let files = [("policy.toml", manifest.as_str()), ("policy.rhai", source), ("README.md", "t")];
     let files = files.iter().chain(modules);
     Pack::new("t", files.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())
+}
+
+/// A rule of `tests/rules`, with the facts that it needs.
+pub(crate) struct Rule {
+    pub(crate) name: &'static str,
+    pub(crate) facts: &'static [&'static str],
+    pub(crate) source: &'static str,
+}
+
+macro_rules! rules {
+    ($($name:literal: $($fact:literal)+;)+) => {
+        /// Small rules, each of the kind that a pack is made of.
+        pub(crate) const RULES: &[Rule] = &[$(Rule {
+            name: $name,
+            facts: &[$($fact),+],
+            source: include_str!(concat!("../rules/", $name, ".rhai")),
+        }),+];
+    };
+}
+
+rules! {
+    "deletions": "plan";
+    "sources-kept": "plan";
+    "encrypted": "plan";
+    "tested": "evidence" "transition";
+    "four-eyes": "approvals";
+    "open-now": "calendars";
+    "credentials": "plan";
+    "usual": "plan" "transition" "history";
+    "certified": "plugins";
+    "clean": "plan" "transition" "scan";
+    "next-step": "transition";
+}
+
+impl Rule {
+    pub(crate) fn pack(&self) -> Pack {
+        asking(self.facts, self.source, &[]).unwrap()
+    }
 }
 
 /// A hard gate around a pack.
