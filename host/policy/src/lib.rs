@@ -27,6 +27,7 @@ pub mod facts;
 pub mod gate;
 pub mod lint;
 pub mod pack;
+pub mod page;
 pub mod relief;
 pub mod sandbox;
 pub mod scan;

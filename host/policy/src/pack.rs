@@ -49,6 +49,12 @@ pub struct Manifest {
     pub api: u32,
     /// The facts that it reads.
     pub facts: Vec<String>,
+    /// What it does, in Markdown, for its page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// How it is attached in `sluice.toml`, for its page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub example: String,
     /// Where more is to be read, such as the regulation that it implements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
