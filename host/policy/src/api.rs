@@ -249,7 +249,7 @@ fn keep(asked: &Evaluation, told: &Map) -> Result<(), Fault> {
 
 /// A line of the policy, as findings show it.
 pub(crate) fn source_line(asked: &Evaluation, file: &str, line: usize) -> SourceLine {
-    let text = asked.policy.line(file, line).unwrap_or("").trim().chars().take(200).collect();
+    let text = asked.policy.line(file, line).unwrap_or_default().to_owned();
     SourceLine { file: file.to_owned(), line, text }
 }
 

@@ -208,7 +208,7 @@ impl Sandbox {
         } else {
             self.give_back(runner, &idle);
         }
-        Ok(Arc::new(Policy { pack, ast, modules, idle }))
+        Ok(Arc::new(Policy::new(pack, ast, modules, idle)))
     }
 
     /// Compiles the modules of a pack: functions, and nothing else.
