@@ -9,6 +9,9 @@ const SOAK_CRASHES: &str = "5000";
 /// Random cases of each property in the long campaign; tests run 256.
 const SOAK_CASES: &str = "20000";
 
+/// Random facts on which gates are compared with their reference; tests run 4,000.
+const SOAK_FACTS: &str = "100000";
+
 /// Set-up, plugins, formatting, lints, tests and documentation.
 ///
 /// # Errors
@@ -36,7 +39,7 @@ pub(crate) fn soak() -> anyhow::Result<()> {
     crashes.env("SLUICE_CRASH_RUNS", SOAK_CRASHES);
     steps.run_tests(&format!("{SOAK_CRASHES} crashes"), crashes)?;
     let mut cases = cargo::command(&["test", "--workspace"])?;
-    cases.env("PROPTEST_CASES", SOAK_CASES);
+    cases.env("PROPTEST_CASES", SOAK_CASES).env("SLUICE_DIFFERENTIAL_FACTS", SOAK_FACTS);
     steps.run_tests(&format!("tests with {SOAK_CASES} random cases"), cases)?;
     steps.finish();
     Ok(())

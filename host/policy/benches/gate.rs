@@ -37,7 +37,17 @@ fn facts(changes: usize) -> Value {
         "app": {"id": "app-1", "name": "orders", "platform": "tooljet"},
         "plan": {
             "digest": digest("a"), "bundle": digest("b"), "version": "7", "baseline": digest("c"),
-            "authors": ["ann"], "unchanged": 3, "changes": changes, "sources": [], "still_pointing_at_source": [],
+            "authors": ["ann"], "unchanged": 3, "bytes": 3_000, "cut_at": "2026-06-02T09:00:00Z", "signer": "ann",
+            "changes": changes, "still_pointing_at_source": [],
+            "sources": [{
+                "id": "source-1", "name": "orders-db", "kind": "tooljet/postgresql", "plugin": digest("e"),
+                "owned_by_target": ["/host"], "endpoints": ["db.staging.example:5432"], "tls": true,
+                "account": "orders", "privileged": false, "missing_slots": [],
+            }],
+            "credentials": [{
+                "source": "source-1", "slot": "password", "reference": "secret://staging/orders-db",
+                "set_at": "2026-05-04T10:00:00Z",
+            }],
         },
         "scan": {"scanner": "1", "secrets": [], "personal_data": []},
         "evidence": [{
@@ -50,6 +60,15 @@ fn facts(changes: usize) -> Value {
             {"person": "ben", "roles": ["qa", "ops"], "plan": digest("a"), "at": "2026-06-03T09:00:00Z"},
             {"person": "cleo", "roles": ["ops"], "plan": digest("a"), "at": "2026-06-03T09:30:00Z"},
         ],
+        "waivers": [],
+        "history": (0..20).map(|n| json!({
+            "kind": "promotion", "environment": "staging", "at": format!("2026-05-{:02}T10:30:00Z", n + 1),
+            "version": "6", "bundle": digest("9"), "by": "ann", "outcome": "done", "objects": 10, "bytes": 3_000,
+        })).collect::<Vec<_>>(),
+        "plugins": [{
+            "digest": digest("e"), "name": "sql", "version": "0.1.0", "publisher": "ben",
+            "certified_by": "cleo", "certified_until": "2026-12-01T00:00:00Z",
+        }],
         "people": [{"name": "ann", "roles": ["builder"]}, {"name": "ben", "roles": ["qa", "ops"]}, {"name": "cleo", "roles": ["ops"]}],
         "calendars": [{
             "name": "releases",
@@ -126,17 +145,26 @@ fn gates(c: &mut Criterion) {
         ("release-window", shipped("release-window"), json!({"calendar": "releases"})),
         ("approvals", shipped("approvals"), json!({"roles": {"qa": 1, "ops": 1}})),
         ("data-masking", shipped("data-masking"), json!({})),
+        ("change-control", shipped("change-control"), json!({})),
+        ("data-source-hygiene", shipped("data-source-hygiene"), json!({})),
+        ("supply-chain", shipped("supply-chain"), json!({"signer_roles": ["builder"]})),
         ("five-conditions", written(FIVE), json!({})),
     ];
-    let mut fifty = Vec::new();
-    for (name, pack, parameters) in all {
-        let gate_of = |name: &str| gate(&sandbox, name, pack.clone(), parameters.clone());
-        let one = gate_of(name);
+    for (name, pack, parameters) in &all {
+        let one = gate(&sandbox, name, pack.clone(), parameters.clone());
         let report = sandbox.evaluate(&one, &small).report;
         assert_eq!(report.verdict, sluice_model::verdict::Verdict::Pass, "{report:?}");
         c.bench_function(&format!("one gate/{name}"), |b| b.iter(|| sandbox.evaluate(&one, &small)));
-        fifty.extend((0..10).map(|n| gate_of(&format!("{name}-{n}"))));
     }
+    let fifty: Vec<_> = all
+        .iter()
+        .cycle()
+        .take(50)
+        .enumerate()
+        .map(|(n, (name, pack, parameters))| {
+            gate(&sandbox, &format!("{name}-{n}"), pack.clone(), parameters.clone())
+        })
+        .collect();
     assert!(sandbox.decide(&fifty, &small, &[], None).decision.is_allowed());
     // Each sample is one run, as many as fit into no time at all: a mean of runs would hide the slowest of a hundred.
     c.benchmark_group("decision")

@@ -14,11 +14,11 @@ use crate::parameter::Parameter;
 use crate::quorum;
 use crate::rows::{Record, Rows};
 use crate::sandbox::Cell;
-use crate::value::{self, bounded, duration, in_words, type_word};
+use crate::value::{self, bounded, duration, heap_bytes, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
-pub(crate) const FUNCTIONS: [&str; 25] = [
+pub(crate) const FUNCTIONS: [&str; 28] = [
     "pass",
     "deny",
     "undecided",
@@ -28,6 +28,7 @@ pub(crate) const FUNCTIONS: [&str; 25] = [
     "where",
     "newest",
     "oldest",
+    "take",
     "values",
     "group",
     "sum",
@@ -40,14 +41,16 @@ pub(crate) const FUNCTIONS: [&str; 25] = [
     "quorum",
     "contains",
     "is_empty",
+    "keys",
     "join",
+    "split",
     "to_string",
     "starts_with",
     "ends_with",
 ];
 
 /// What each function does, for reference pages.
-pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 28] = [
     (
         "pass",
         "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so",
@@ -67,6 +70,7 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
         "where",
         "`list.where(field, \"==\", value)`: those of the list whose field compares so; also `!=`, `<`, `<=`, `>`, `>=`, `in` (a list), `has` (the field is a list that has the value), `known` (true or false)",
     ),
+    ("take", "`list.take(count)`: the first of the list, at most so many; a fault below 0"),
     ("newest", "`list.newest()`: the one with the lowest age; a fault on an empty list"),
     ("oldest", "`list.oldest()`: the one with the highest age; a fault on an empty list"),
     (
@@ -93,7 +97,12 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 25] = [
     ),
     ("contains", "`list.contains(value)`, `text.contains(part)`, also written `value in list`"),
     ("is_empty", "`list.is_empty()`, `map.is_empty()`"),
+    ("keys", "`map.keys()`: the names of a map, in order"),
     ("join", "`list.join(\", \")`: the texts of a list as one"),
+    (
+        "split",
+        "`text.split(between)`: the parts of a text, as a list of at most 200 texts; a fault beyond, or where `between` is empty",
+    ),
     ("to_string", "`value.to_string()`: the value as text"),
     ("starts_with", "`text.starts_with(part)`"),
     ("ends_with", "`text.ends_with(part)`"),
@@ -121,6 +130,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
     engine.register_fn("pass", move |context: NativeCallContext<'_>, code: ImmutableString, because: Map| {
         let asked = lent.asked()?;
         only(&because, &CITES)?;
+        keep(&asked, &because)?;
         let cited = cited(&because)?;
         for name in &cited {
             let read = by_name.get(name.as_str()).is_some_and(|at| asked.reads.has(*at));
@@ -142,7 +152,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
         move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
             let asked = lent.asked()?;
             let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
-            asked.say(telling(base, &told)?)
+            asked.say(telling(&asked, base, &told)?)
         },
     );
 
@@ -162,7 +172,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
         move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString, told: Map| {
             let asked = lent.asked()?;
             let base = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
-            asked.say(telling(base, &told)?)
+            asked.say(telling(&asked, base, &told)?)
         },
     );
 
@@ -174,6 +184,7 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
             .get(name.as_str())
             .map(Parameter::dynamic)
             .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))
+            .and_then(|value| parameters.0.copy(heap_bytes(&value)).map(|()| value))
     });
 }
 
@@ -209,8 +220,9 @@ fn finding(
 }
 
 /// A finding with what the policy tells of it.
-fn telling(base: Finding, told: &Map) -> Result<Finding, Fault> {
+fn telling(asked: &Evaluation, base: Finding, told: &Map) -> Result<Finding, Fault> {
     only(told, &TELLS)?;
+    keep(asked, told)?;
     let earliest = match told.get("earliest").filter(|value| !value.is_unit()) {
         Some(value) => Some(
             value
@@ -230,9 +242,14 @@ fn telling(base: Finding, told: &Map) -> Result<Finding, Fault> {
     })
 }
 
+/// Counts the values that a finding keeps.
+fn keep(asked: &Evaluation, told: &Map) -> Result<(), Fault> {
+    asked.copy(told.values().map(heap_bytes).sum())
+}
+
 /// A line of the policy, as findings show it.
 pub(crate) fn source_line(asked: &Evaluation, file: &str, line: usize) -> SourceLine {
-    let text = asked.policy.line(file, line).unwrap_or("").trim().chars().take(200).collect();
+    let text = asked.policy.line(file, line).unwrap_or_default().to_owned();
     SourceLine { file: file.to_owned(), line, text }
 }
 
@@ -323,18 +340,45 @@ fn helpers(engine: &mut Engine) {
             text.ends_with(part.as_str())
         })
         .register_fn("join", |list: &mut Array, between: ImmutableString| {
-            let texts: Vec<_> = list
-                .iter()
-                .map(|item| item.as_immutable_string_ref().map(|text| text.to_string()))
-                .collect::<Result<_, _>>()
-                .map_err(|_| fault("`join` is for lists of texts"))?;
-            bounded(&texts.join(&between)).map_err(|problem| fault(format!("`join` {problem}")))
+            let too_long = |problem| fault(format!("`join` {problem}"));
+            let mut joined = String::new();
+            for (at, item) in list.iter().enumerate() {
+                let text =
+                    item.as_immutable_string_ref().map_err(|_| fault("`join` is for lists of texts"))?;
+                joined.push_str(if at == 0 { "" } else { &between });
+                joined.push_str(&text);
+                // Before the next is added, so that a list of long texts is never all joined.
+                bounded(&joined).map_err(too_long)?;
+            }
+            Ok::<_, Fault>(joined)
+        })
+        .register_fn("split", |text: ImmutableString, between: ImmutableString| split(&text, &between))
+        .register_fn("keys", |map: &mut Map| {
+            map.keys().map(|name| Dynamic::from(ImmutableString::from(name.as_str()))).collect::<Array>()
         })
         .register_get("count", |list: &mut Array| i64::try_from(list.len()).unwrap_or(i64::MAX))
         .register_fn("is_empty", |list: &mut Array| list.is_empty())
         .register_fn("is_empty", |map: &mut Map| map.is_empty())
         .register_iterator::<Array>()
         .register_iterator::<std::ops::Range<i64>>();
+}
+
+/// Parts that `split` hands over, well below the sandbox's limit for lists.
+const MOST_PARTS: usize = 200;
+
+fn split(text: &str, between: &str) -> Result<Array, Fault> {
+    if between.is_empty() {
+        return Err(fault("`split` needs a text to split at"));
+    }
+    let parts: Array = text
+        .split(between)
+        .take(MOST_PARTS + 1)
+        .map(|part| Dynamic::from(ImmutableString::from(part)))
+        .collect();
+    if parts.len() > MOST_PARTS {
+        return Err(fault(format!("`split` gives more than {MOST_PARTS} parts")));
+    }
+    Ok(parts)
 }
 
 fn lists_of_facts(engine: &mut Engine, names: &[String]) {
@@ -367,6 +411,7 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         })
         .register_fn("named", move |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
             note(calendars.asked(), &by_named);
+            calendars.look()?;
             let found =
                 calendars.items().find(|(_, calendar)| calendar.name == name.as_str()).map(|(row, _)| row);
             found.map(|row| Record::<v::CalendarFact>::new(Arc::clone(calendars.asked()), row)).ok_or_else(
@@ -381,6 +426,7 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         .register_fn("outside", move |found: &mut Rows<v::PersonalFact>, places: Array| {
             note(found.asked(), &by_outside);
             let places = allowed(&places)?;
+            found.look_times(places.len())?;
             let kept: Vec<u32> = found
                 .items()
                 .filter(|(_, datum)| {
@@ -401,6 +447,14 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
                     _ => Err(fault(format!("the role `{role}` needs a whole number of 1 or more"))),
                 })
                 .collect::<Result<BTreeMap<_, _>, Fault>>()?;
+            let places = wanted.values().fold(0_i64, |sum, count| sum.saturating_add(*count));
+            if places > quorum::MOST_PLACES {
+                return Err(fault(format!(
+                    "`quorum` asks for {places} people, more than {}",
+                    quorum::MOST_PLACES
+                )));
+            }
+            approvals.look()?;
             let people =
                 approvals.items().map(|(_, approval)| (approval.person.as_str(), approval.roles.as_slice()));
             let filled = quorum::fill(&wanted, people);

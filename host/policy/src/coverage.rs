@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rhai::debugger::DebuggerCommand;
+use rhai::debugger::{DebuggerCommand, DebuggerEvent};
 use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt, StmtBlock};
 
 use crate::pack::{Policy, SOURCE_FILE};
@@ -30,9 +30,11 @@ impl Visits {
         let visits = Arc::clone(self);
         engine.register_debugger(
             |_, debugger| debugger,
-            move |_, _, node, file, position| {
+            move |_, event, node, file, position| {
                 let file = file.unwrap_or(SOURCE_FILE);
-                if let Some((line, column)) = place(position) {
+                // What ends, such as the call behind `+=`, has begun before and is not counted twice.
+                let begins = matches!(event, DebuggerEvent::Start | DebuggerEvent::Step);
+                if let Some((line, column)) = place(position).filter(|_| begins) {
                     let mut visits = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
                     *visits.entry((file.to_owned(), line, column, node.is_stmt())).or_default() += 1;
                 }
@@ -308,6 +310,17 @@ mod tests {
             assert_eq!(ways.join(" "), taken, "{limits:?}");
             assert_eq!(file.branches.len(), 8);
         }
+    }
+
+    #[test]
+    fn an_arm_that_begins_with_an_assignment_counts_once() {
+        let source = "let n = 0;\nif params.limit > 2 { n += 1; }\n";
+        let taken = |limits: &[i64]| {
+            let branches = covered(source, limits).branches;
+            branches.into_iter().filter(|branch| branch.taken).map(|branch| branch.way).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(&[3]), [Way::Then]);
+        assert_eq!(taken(&[3, 1]), [Way::Then, Way::Else]);
     }
 
     #[test]

@@ -140,9 +140,9 @@ impl<'l> Function<'l> {
         let element = list.strip_prefix("list of ");
         match (self.name, element) {
             ("pass" | "deny" | "undecided", _) => "()".to_owned(),
-            ("where" | "outside", Some(_)) => type_name(list),
+            ("where" | "outside" | "take", Some(_)) => type_name(list),
             ("get first" | "newest" | "oldest" | "named", Some(element)) => type_name(element),
-            ("values" | "group", Some(_)) => "array".to_owned(),
+            ("values" | "group", Some(_)) | ("split", _) => "array".to_owned(),
             ("sum" | "least" | "most" | "median", Some(_)) => "int".to_owned(),
             ("quorum", _) => "map".to_owned(),
             ("duration", _) => "Duration".to_owned(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, ObjectKind, Pointer, SlotName, json};
 
 use crate::calendar::Windows;
+use crate::index::Index;
 
 /// Predicate type of an in-toto statement that says what tests of a bundle found.
 pub const TESTS_PREDICATE: &str = "https://sluice.dev/tests/v1";
@@ -712,12 +713,13 @@ impl Facts {
 pub struct ReadyFacts {
     facts: Arc<Facts>,
     digest: Digest,
-    /// Per list and field: the rows of each text. Made when a gate first asks.
-    indexes: Mutex<HashMap<(&'static str, &'static str), Arc<Index>>>,
+    /// Per list and field: where the rows of each text lie, or that they cannot be told so. Made
+    /// when a gate first asks.
+    indexes: Mutex<HashMap<ListField, Option<Arc<Index>>>>,
 }
 
-/// The rows of each text of a field, in order.
-pub(crate) type Index = HashMap<String, Arc<[u32]>>;
+/// The name of a list's facts, and of a field of theirs.
+type ListField = (&'static str, &'static str);
 
 impl ReadyFacts {
     /// Checks and digests facts.
@@ -743,12 +745,13 @@ impl ReadyFacts {
         self.digest
     }
 
-    pub(crate) fn index(
-        &self,
-        key: (&'static str, &'static str),
-        make: impl FnOnce() -> Index,
-    ) -> Arc<Index> {
-        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(indexes.entry(key).or_insert_with(|| Arc::new(make())))
+    /// What is known of an index, once somebody has made it.
+    pub(crate) fn index(&self, of: ListField) -> Option<Option<Arc<Index>>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(&of).cloned()
+    }
+
+    /// Keeps an index. Two that ask at once may both make it: they are alike.
+    pub(crate) fn keep_index(&self, of: ListField, index: Option<Arc<Index>>) {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).insert(of, index);
     }
 }

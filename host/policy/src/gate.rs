@@ -8,7 +8,6 @@ use serde_json::Value;
 use sluice_model::verdict::{Finding, Level, Verdict};
 use sluice_model::{Digest, ObjectKind};
 
-use crate::evaluation::Evaluation;
 use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
 use crate::parameter::{self, Parameter, ParameterError};
@@ -245,9 +244,7 @@ impl Sandbox {
     }
 
     fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> Asked {
-        let evaluation =
-            Evaluation::new(Arc::clone(ready), Arc::clone(&gate.policy), Arc::clone(&gate.parameters));
-        let (ended, used) = self.run(&evaluation);
+        let (evaluation, ended, used) = self.run(&gate.policy, &gate.parameters, ready);
         let mut findings = evaluation.take_said();
         let mut transient = false;
         match ended {

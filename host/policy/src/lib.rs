@@ -27,12 +27,14 @@ pub mod facts;
 pub mod gate;
 pub mod lint;
 pub mod pack;
+pub mod page;
 pub mod relief;
 pub mod sandbox;
 pub mod scan;
 
 mod api;
 mod evaluation;
+mod index;
 mod names;
 mod parameter;
 mod quorum;

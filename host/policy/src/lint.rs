@@ -475,6 +475,7 @@ impl<'p> Reader<'p> {
                 }
                 Shape::List(of, known, false)
             }
+            "take" => Shape::List(of, known, false),
             "newest" | "oldest" | "named" => {
                 if call.name != "named" && self.members.may_be_missing(of, "age").is_none() {
                     return self.unknown(of, "age", position, found);
@@ -614,6 +615,7 @@ mod tests {
             "for s in plan.sources { if s.tls.is_missing() { } else if s.tls == false { } }",
             "let p = plan.sources.where(\"tls\", \"known\", true).where(\"tls\", \"==\", false); if p.first.tls == true { }",
             "for c in plan.changes.where(\"kind\", \"==\", \"page\") { let n = c.name; }",
+            "for c in plan.changes.take(20) { let n = c.name; }",
             "let r = evidence.where(\"kind\", \"==\", \"tests\").newest(); let a = r.age > duration(\"1d\");",
             "let x = #{a: 1}; let y = x.anything;",
             "fn own(plan) { 1 } let y = params.limit;",

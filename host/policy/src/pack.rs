@@ -49,6 +49,12 @@ pub struct Manifest {
     pub api: u32,
     /// The facts that it reads.
     pub facts: Vec<String>,
+    /// What it does, in Markdown, for its page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// How it is attached in `sluice.toml`, for its page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub example: String,
     /// Where more is to be read, such as the regulation that it implements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
@@ -122,6 +128,8 @@ pub struct Policy {
     pub(crate) modules: Modules,
     /// Engines that know these modules, and so serve no other policy.
     pub(crate) idle: Idle,
+    /// The lines of the sources as findings show them, by file: each finding asks for one.
+    shown: BTreeMap<String, Vec<String>>,
 }
 
 impl std::fmt::Debug for Policy {
@@ -137,9 +145,15 @@ impl Policy {
         &self.pack
     }
 
-    /// A line of a file of the pack, from 1.
+    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, idle: Idle) -> Self {
+        let sources = pack.files.iter().filter(|(file, _)| file.ends_with(".rhai"));
+        let shown = sources.map(|(file, text)| (file.clone(), text.lines().map(shown).collect())).collect();
+        Self { pack, ast, modules, idle, shown }
+    }
+
+    /// A line of a source as findings show it, from 1.
     pub(crate) fn line(&self, file: &str, line: usize) -> Option<&str> {
-        self.pack.files.get(file)?.lines().nth(line.checked_sub(1)?)
+        self.shown.get(file)?.get(line.checked_sub(1)?).map(String::as_str)
     }
 }
 
@@ -273,6 +287,13 @@ impl Pack {
     ) -> PackError {
         PackError { at: Place { file: format!("{}/{file}", self.place), position }, problem: problem.into() }
     }
+}
+
+/// Characters of a line that findings show.
+const MOST_SHOWN: usize = 200;
+
+fn shown(line: &str) -> String {
+    line.trim().chars().take(MOST_SHOWN).collect()
 }
 
 fn collect(

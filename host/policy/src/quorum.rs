@@ -11,8 +11,9 @@ pub(crate) struct Filled {
     pub(crate) missing: Vec<String>,
 }
 
-/// Places that are filled at most; more approvals than this are never asked for.
-const MOST_PLACES: i64 = 100;
+/// Places that are filled at most; more approvals than this are never asked for, and the search
+/// takes stack for each.
+pub(crate) const MOST_PLACES: i64 = 100;
 
 /// Fills as many places as distinct people can: each person takes one place, of one of their
 /// roles. Whether all can be filled is a matching in a bipartite graph, found by augmenting

@@ -1,6 +1,7 @@
 //! Facts in the hands of a script: records with getters, and lists that are searched in Rust.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use jiff::SignedDuration;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
 use crate::evaluation::{Evaluation, Fault, fault};
-use crate::facts::Index;
+use crate::index::{Index, Run};
 use crate::strict;
-use crate::value::type_word;
+use crate::value::{heap_bytes, type_word};
 use crate::vocabulary::{Cell, Fact, Field};
 
 /// One fact.
@@ -31,6 +32,8 @@ pub(crate) struct Rows<F: Fact> {
 enum Picked {
     All(u32),
     Some(Arc<[u32]>),
+    /// The rows of one text, which lie together in the index of the field.
+    Run(Arc<Index>, Run),
 }
 
 impl<F: Fact> Clone for Record<F> {
@@ -50,6 +53,7 @@ impl Picked {
         match self {
             Self::All(count) => *count as usize,
             Self::Some(rows) => rows.len(),
+            Self::Run(index, run) => index.rows(run).len(),
         }
     }
 
@@ -57,6 +61,7 @@ impl Picked {
         match self {
             Self::All(count) => u32::try_from(at).ok().filter(|at| at < count),
             Self::Some(rows) => rows.get(at).copied(),
+            Self::Run(index, run) => index.rows(run).get(at).copied(),
         }
     }
 
@@ -74,6 +79,13 @@ impl<F: Fact> Record<F> {
         &self.asked
     }
 
+    /// The value of a field, as a script gets it.
+    fn get(&self, field: &Field<F::Item>) -> Result<Dynamic, Fault> {
+        let value = dynamic(self.read(field)?)?;
+        self.asked.copy(heap_bytes(&value))?;
+        Ok(value)
+    }
+
     fn read(&self, field: &Field<F::Item>) -> Result<Cell<'_>, Fault> {
         let facts = self.asked.ready.facts();
         match F::item(facts, self.index as usize).map(|item| (field.get)(item, facts)) {
@@ -84,8 +96,20 @@ impl<F: Fact> Record<F> {
     }
 }
 
+/// Bytes of the texts of one cell that are handed over: more is no value that a rule compares, and
+/// facts may hold a text of any size.
+const MOST_CELL_BYTES: usize = 32 << 10;
+
 /// The value that a script gets for a cell.
 fn dynamic(cell: Cell<'_>) -> Result<Dynamic, Fault> {
+    let bytes = match &cell {
+        Cell::Text(text) => text.len(),
+        Cell::Texts(texts) => texts.iter().map(String::len).sum(),
+        _ => 0,
+    };
+    if bytes > MOST_CELL_BYTES {
+        return Err(fault(format!("holds {bytes} bytes of text, more than {MOST_CELL_BYTES}")));
+    }
     Ok(match cell {
         Cell::Missing => Dynamic::UNIT,
         Cell::Text(text) => ImmutableString::from(text.as_ref()).into(),
@@ -182,6 +206,16 @@ impl<F: Fact> Rows<F> {
         self.with(rows.into())
     }
 
+    /// Counts the rows before all of them are looked at.
+    pub(crate) fn look(&self) -> Result<(), Fault> {
+        self.look_times(1)
+    }
+
+    /// Likewise, where each is looked at so many times.
+    pub(crate) fn look_times(&self, times: usize) -> Result<(), Fault> {
+        self.asked.look_at(self.picked.len().saturating_mul(times))
+    }
+
     fn count(&self) -> i64 {
         i64::try_from(self.picked.len()).unwrap_or(i64::MAX)
     }
@@ -193,45 +227,66 @@ impl<F: Fact> Rows<F> {
             .ok_or_else(|| fault(format!("there is no first {}: ask `count` before", F::NAME)))
     }
 
+    fn take(&self, count: i64) -> Result<Self, Fault> {
+        let count = usize::try_from(count).map_err(|_| fault(format!("`take` cannot take {count}")))?;
+        Ok(self.keep(self.picked.iter().take(count).collect::<Vec<_>>()))
+    }
+
     fn search(&self, field: &'static Field<F::Item>, test: Test, wanted: &Dynamic) -> Result<Self, Fault> {
         if let (Test::Order(strict::Comparison::Equal), Picked::All(count), Ok(text)) =
             (test, &self.picked, wanted.as_immutable_string_ref())
             && *count > INDEXED_FROM
-            && let Some(index) = self.index(field)
+            && let Some(index) = self.index(field)?
         {
-            let found = index.get(text.as_str()).cloned();
-            return Ok(self.with(found.unwrap_or_else(|| Arc::from([]))));
+            let run = index.run(&text, |row| self.text(field, row));
+            return Ok(Self {
+                asked: Arc::clone(&self.asked),
+                picked: Picked::Run(index, run),
+                fact: PhantomData,
+            });
         }
         let facts = self.asked.ready.facts();
+        let listed = wanted.as_array_ref().ok().filter(|_| matches!(test, Test::In));
+        // A list of texts is looked up, any other is gone through for each row.
+        let texts: Option<BTreeSet<String>> = listed.as_ref().and_then(|list| {
+            let text = |item: &Dynamic| item.as_immutable_string_ref().ok().map(|text| text.to_string());
+            list.iter().map(text).collect()
+        });
+        self.look_times(listed.as_ref().filter(|_| texts.is_none()).map_or(1, |list| list.len().max(1)))?;
         let mut found = Vec::new();
         for row in self.picked.iter() {
             let item =
                 F::item(facts, row as usize).ok_or_else(|| fault(format!("there is no such {}", F::NAME)))?;
-            if test.holds((field.get)(item, facts), wanted)? {
+            let holds = match ((field.get)(item, facts), &texts) {
+                (Cell::Text(text), Some(texts)) => texts.contains(text.as_ref()),
+                (cell, _) => test.holds(cell, wanted)?,
+            };
+            if holds {
                 found.push(row);
             }
         }
         Ok(self.with(found.into()))
     }
 
-    /// The rows of each text of a field, or `None` where some row has none: those are compared
-    /// one by one, so that they fault.
-    fn index(&self, field: &'static Field<F::Item>) -> Option<Arc<Index>> {
+    fn text(&self, field: &'static Field<F::Item>, row: u32) -> Option<Cow<'_, str>> {
         let facts = self.asked.ready.facts();
-        let index = self.asked.ready.index((F::NAME, field.name), || {
-            let mut rows: HashMap<String, Vec<u32>> = HashMap::new();
-            for (row, item) in self.items() {
-                let Cell::Text(text) = (field.get)(item, facts) else { return Index::new() };
-                match rows.get_mut(text.as_ref()) {
-                    Some(rows) => rows.push(row),
-                    None => {
-                        rows.insert(text.into_owned(), vec![row]);
-                    }
-                }
-            }
-            rows.into_iter().map(|(text, rows)| (text, rows.into())).collect()
-        });
-        (!index.is_empty()).then_some(index)
+        match (field.get)(F::item(facts, row as usize)?, facts) {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Where the rows of each text of a field lie, or `None` where some row has none: those are
+    /// compared one by one, so that they fault.
+    fn index(&self, field: &'static Field<F::Item>) -> Result<Option<Arc<Index>>, Fault> {
+        let key = (F::NAME, field.name);
+        if let Some(made) = self.asked.ready.index(key) {
+            return Ok(made);
+        }
+        self.look()?;
+        let made = Index::of(self.picked.len(), |row| self.text(field, row)).map(Arc::new);
+        self.asked.ready.keep_index(key, made.clone());
+        Ok(made)
     }
 
     /// The one whose age comes first by `better`.
@@ -241,6 +296,7 @@ impl<F: Fact> Rows<F> {
         superlative: &str,
         better: fn(SignedDuration, SignedDuration) -> bool,
     ) -> Result<Record<F>, Fault> {
+        self.look()?;
         let mut best: Option<(u32, SignedDuration)> = None;
         let facts = self.asked.ready.facts();
         for (row, item) in self.items() {
@@ -259,6 +315,7 @@ impl<F: Fact> Rows<F> {
 
     /// The integers of a field.
     fn integers(&self, field: &'static Field<F::Item>) -> Result<Vec<i64>, Fault> {
+        self.look()?;
         let facts = self.asked.ready.facts();
         self.items()
             .map(|(_, item)| match (field.get)(item, facts) {
@@ -273,12 +330,13 @@ impl<F: Fact> Rows<F> {
 
     /// The rows of each text or integer of a field.
     fn group(&self, field: &'static Field<F::Item>) -> Result<Dynamic, Fault> {
+        self.look()?;
         let facts = self.asked.ready.facts();
-        let mut texts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut texts: BTreeMap<Cow<'_, str>, Vec<u32>> = BTreeMap::new();
         let mut numbers: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         for (row, item) in self.items() {
             match (field.get)(item, facts) {
-                Cell::Text(text) => texts.entry(text.into_owned()).or_default().push(row),
+                Cell::Text(text) => texts.entry(text).or_default().push(row),
                 Cell::Integer(number) => numbers.entry(number).or_default().push(row),
                 Cell::Fault(reason) => return Err(fault(reason)),
                 _ => {
@@ -296,7 +354,9 @@ impl<F: Fact> Rows<F> {
                 )));
             }
         }
-        let texts = texts.into_iter().map(|(text, rows)| (Dynamic::from(ImmutableString::from(text)), rows));
+        self.hand_over(texts.keys().map(|text| text.len()))?;
+        let texts =
+            texts.into_iter().map(|(text, rows)| (Dynamic::from(ImmutableString::from(text.as_ref())), rows));
         let numbers = numbers
             .into_iter()
             .map(|(number, rows)| (Dynamic::from_int(i64::try_from(number).unwrap_or(i64::MAX)), rows));
@@ -313,7 +373,8 @@ impl<F: Fact> Rows<F> {
 
     fn values(&self, field: &'static Field<F::Item>) -> Result<Dynamic, Fault> {
         let facts = self.asked.ready.facts();
-        let mut seen = Vec::new();
+        self.look()?;
+        let mut seen: BTreeSet<Cow<'_, str>> = BTreeSet::new();
         for (_, item) in self.items() {
             let Cell::Text(text) = (field.get)(item, facts) else {
                 return Err(fault(format!(
@@ -322,17 +383,31 @@ impl<F: Fact> Rows<F> {
                     F::NAME
                 )));
             };
-            seen.push(text.into_owned());
+            seen.insert(text);
+            if seen.len() > MOST_LISTED {
+                return Err(fault(format!(
+                    "`{}` has more than {MOST_LISTED} values: narrow it by `where`",
+                    field.name
+                )));
+            }
         }
-        seen.sort();
-        seen.dedup();
-        if seen.len() > MOST_LISTED {
+        self.hand_over(seen.iter().map(|text| text.len()))?;
+        Ok(seen
+            .into_iter()
+            .map(|text| Dynamic::from(ImmutableString::from(text.as_ref())))
+            .collect::<Vec<_>>()
+            .into())
+    }
+
+    /// Counts texts of these lengths before a script gets them.
+    fn hand_over(&self, lengths: impl Iterator<Item = usize>) -> Result<(), Fault> {
+        let bytes: usize = lengths.sum();
+        if bytes > MOST_CELL_BYTES {
             return Err(fault(format!(
-                "`{}` has more than {MOST_LISTED} values: narrow it by `where`",
-                field.name
+                "a list of {bytes} bytes of text is more than {MOST_CELL_BYTES}: narrow it by `where`"
             )));
         }
-        Ok(seen.into_iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect::<Vec<_>>().into())
+        self.asked.copy(bytes as u64)
     }
 }
 
@@ -377,7 +452,7 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         engine.register_get(field.name, move |record: &mut Record<F>| -> Result<Dynamic, Fault> {
             record.asked.reads.note(base);
             record.asked.reads.note(base + 1 + at);
-            dynamic(record.read(field)?)
+            record.get(field)
         });
     }
 
@@ -397,6 +472,10 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         rows.search(field, Test::of(&word)?, &wanted)
     };
     engine.register_fn("where", test);
+    engine.register_fn("take", move |rows: &mut Rows<F>, count: i64| {
+        rows.asked.reads.note(base);
+        rows.take(count)
+    });
     let read = move |rows: &Rows<F>, name: &str| -> Result<&'static Field<F::Item>, Fault> {
         let (at, field) = field::<F>(name)?;
         rows.asked.reads.note(base);

@@ -13,9 +13,12 @@ use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Position, 
 
 use crate::coverage::{Coverage, Visits};
 use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
+use crate::facts::ReadyFacts;
 use crate::names::{self, Modules};
 use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
+use crate::parameter::Parameter;
 use crate::rows::{self, Record, Rows};
+use crate::value::heap_bytes;
 use crate::vocabulary as v;
 use crate::{api, strict};
 
@@ -205,7 +208,7 @@ impl Sandbox {
         } else {
             self.give_back(runner, &idle);
         }
-        Ok(Arc::new(Policy { pack, ast, modules, idle }))
+        Ok(Arc::new(Policy::new(pack, ast, modules, idle)))
     }
 
     /// Compiles the modules of a pack: functions, and nothing else.
@@ -232,13 +235,19 @@ impl Sandbox {
     }
 
     /// Asks a policy once.
-    pub(crate) fn run(&self, asked: &Arc<Evaluation>) -> (Ended, Used) {
-        let policy = Arc::clone(&asked.policy);
+    pub(crate) fn run(
+        &self,
+        policy: &Arc<Policy>,
+        parameters: &Arc<BTreeMap<String, Parameter>>,
+        ready: &Arc<ReadyFacts>,
+    ) -> (Arc<Evaluation>, Ended, Used) {
         let idle = if policy.modules.is_empty() { &self.idle } else { &policy.idle };
         let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let runner = waiting.unwrap_or_else(|| self.runner_with(&policy.modules));
+        let was_long = Arc::clone(&runner.cell.was_long);
+        let asked = Evaluation::new(Arc::clone(ready), Arc::clone(policy), Arc::clone(parameters), was_long);
         let begun = (self.stopwatch)();
-        runner.cell.begin(Arc::clone(asked), begun.saturating_add(self.limits.time));
+        runner.cell.begin(Arc::clone(&asked), begun.saturating_add(self.limits.time));
         let mut scope = Scope::new();
         let ended =
             catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
@@ -252,6 +261,7 @@ impl Sandbox {
             Err(panic) => {
                 drop(panic as Box<dyn Any>);
                 return (
+                    asked,
                     Ended::Broke {
                         reason: "the policy broke the engine that runs it: report this as a bug of Sluice"
                             .to_owned(),
@@ -274,7 +284,7 @@ impl Sandbox {
             }
         };
         self.give_back(runner, idle);
-        (ended, used)
+        (asked, ended, used)
     }
 
     /// Lends an engine as every policy gets it.
@@ -352,6 +362,8 @@ pub(crate) struct Cell {
     deadline: AtomicU64,
     overrun: AtomicBool,
     operations: AtomicU64,
+    /// Whether the last step may have taken long.
+    was_long: Arc<AtomicBool>,
 }
 
 impl Cell {
@@ -360,6 +372,7 @@ impl Cell {
         self.deadline.store(nanos(deadline), Ordering::Relaxed);
         self.overrun.store(false, Ordering::Relaxed);
         self.operations.store(0, Ordering::Relaxed);
+        self.was_long.store(false, Ordering::Relaxed);
     }
 
     fn end(&self) {
@@ -439,16 +452,29 @@ fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, 
     let (watched, clock) = (Arc::clone(cell), Arc::clone(stopwatch));
     engine.on_progress(move |operations| {
         watched.operations.store(operations, Ordering::Relaxed);
-        if operations % STEPS_BETWEEN_LOOKS == 0 && nanos(clock()) > watched.deadline.load(Ordering::Relaxed)
-        {
-            watched.overrun.store(true, Ordering::Relaxed);
-            return Some(Dynamic::UNIT);
+        let looks = operations % STEPS_BETWEEN_LOOKS == 0 || watched.was_long.load(Ordering::Relaxed);
+        if looks {
+            watched.was_long.store(false, Ordering::Relaxed);
+            if nanos(clock()) > watched.deadline.load(Ordering::Relaxed) {
+                watched.overrun.store(true, Ordering::Relaxed);
+                return Some(Dynamic::UNIT);
+            }
         }
         None
     });
 
     let lent = Arc::clone(cell);
-    engine.on_var(move |name, _, _| fact(name, &lent));
+    engine.on_var(move |name, _, context| match fact(name, &lent)? {
+        Some(fact) => Ok(Some(fact)),
+        None => {
+            // Reading a variable copies it.
+            let bytes = context.scope().get(name).map_or(0, heap_bytes);
+            if bytes > 0 {
+                lent.asked()?.copy(bytes)?;
+            }
+            Ok(None)
+        }
+    });
 
     strict::register(&mut engine);
     let mut names = Vec::new();
@@ -539,8 +565,8 @@ fn explain(error: &EvalAltResult, file: &str, limits: &Limits) -> (String, Strin
             };
         }
         E::ErrorRuntime(reason, _) => match reason.as_immutable_string_ref() {
-            Ok(reason) => reason.to_string(),
-            Err(_) => "the policy throws".to_owned(),
+            Ok(reason) if !reason.trim().is_empty() => reason.to_string(),
+            _ => "the policy throws".to_owned(),
         },
         E::ErrorFunctionNotFound(signature, _) => format!("there is no function {}", in_words(signature)),
         E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),

@@ -62,6 +62,23 @@ pub(crate) fn type_word(value: &Dynamic) -> &'static str {
     }
 }
 
+/// Bytes that a value takes besides its own place, about; a map of one entry takes as much as one
+/// of ten.
+pub(crate) fn heap_bytes(value: &Dynamic) -> u64 {
+    const PLACE: u64 = 16;
+    const NODE: u64 = 512;
+    if let Ok(text) = value.as_immutable_string_ref() {
+        text.len() as u64
+    } else if let Ok(list) = value.as_array_ref() {
+        list.iter().map(|item| PLACE + heap_bytes(item)).sum()
+    } else if let Ok(map) = value.as_map_ref() {
+        let nodes = (map.len() as u64).div_ceil(6) * NODE;
+        nodes + map.values().map(heap_bytes).sum::<u64>()
+    } else {
+        0
+    }
+}
+
 /// The JSON of a value that a script put into a finding.
 ///
 /// # Errors

@@ -154,8 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn the_four_packs_are_in_the_binary_with_their_tests() {
-        for pack in ["approvals", "data-masking", "release-window", "test-evidence"] {
+    fn all_packs_are_in_the_binary_with_their_tests() {
+        for pack in [
+            "approvals",
+            "change-control",
+            "data-masking",
+            "data-source-hygiene",
+            "release-window",
+            "supply-chain",
+            "test-evidence",
+        ] {
             for file in ["policy.toml", "policy.rhai", "README.md", "tests/cases.toml"] {
                 let path = format!("{pack}/{file}");
                 assert!(POLICIES.iter().any(|(name, bytes)| *name == path && !bytes.is_empty()), "{path}");

@@ -35,6 +35,13 @@ fn lists_are_searched_grouped_and_summed() {
         ("environments.where(\"order\", \">\", transition.to.order).first.name", "\"production\""),
         ("waivers.where(\"holds\", \"==\", true).values(\"code\")", "[\"window.closed\"]"),
         ("plan.age", "\"1d 1h\""),
+        ("history.take(2).values(\"version\")", "[\"5\"]"),
+        ("history.where(\"by\", \"==\", \"ann\").take(9).count", "2"),
+        ("history.take(0).count", "0"),
+        ("#{b: 1, a: 2}.keys()", "[\"a\",\"b\"]"),
+        ("#{}.keys()", "[]"),
+        ("\"a:b:\".split(\":\")", "[\"a\",\"b\",\"\"]"),
+        ("\"\".split(\"::\")", "[\"\"]"),
         ("\"payments\" in app.labels", "true"),
     ] {
         assert_eq!(actual(expression), value, "{expression}");
@@ -50,7 +57,11 @@ fn what_a_list_cannot_answer_faults() {
         ("history.group(\"age\")", "`group` is for texts and integers"),
         ("history.median(\"weight\")", "has no `weight`"),
         ("plan.changes.newest().name", "a change has no `age`"),
+        ("plan.changes.take(-1).count", "`take` cannot take -1"),
+        ("\"a\".split(\"\")", "`split` needs a text to split at"),
     ] {
         assert!(actual(expression).contains(reason), "{expression}: {}", actual(expression));
     }
+    let parts = format!("\"{}\".split(\",\")", ",".repeat(200));
+    assert!(actual(&parts).contains("`split` gives more than 200 parts"), "{}", actual(&parts));
 }

@@ -1,0 +1,90 @@
+//! Decisions that were stored replay to the same bytes, and old policies keep their meaning.
+//!
+//! What they are compared with was made once, and no flag makes it again: see `tests/decisions`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what is read wrongly should stop the test with its file"
+)]
+
+mod acme;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sluice_model::verdict::Outcome;
+use sluice_policy::{Decision, Pack, Sandbox};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/decisions").join(name)
+}
+
+/// What lies in a folder, in order.
+fn within(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn stored_decisions_replay_byte_for_byte() {
+    let sandbox = Sandbox::new(acme::still());
+    let packs: BTreeMap<_, _> = within(&folder("packs"))
+        .into_iter()
+        .map(|path| {
+            let pack = Pack::from_blob(&path.display().to_string(), &fs::read(&path).unwrap()).unwrap();
+            let digest = pack.digest();
+            assert_eq!(pack.blob().unwrap(), fs::read(&path).unwrap(), "{}", path.display());
+            (digest, sandbox.compile(pack).unwrap_or_else(|error| panic!("{error}")))
+        })
+        .collect();
+    let mut outcomes = BTreeSet::new();
+    let stored: Vec<_> = within(&folder(""))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .collect();
+    for path in &stored {
+        let bytes = fs::read(path).unwrap();
+        let decision: Decision = serde_json::from_slice(&bytes).unwrap();
+        let again = sandbox.replay(&decision.input, |digest| packs.get(digest).cloned());
+        let again = again.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(again.replayable, "{}", path.display());
+        let again = again.decision.canonical().unwrap();
+        assert!(
+            again == bytes,
+            "{} comes out otherwise:\n{}\nwas\n{}",
+            path.display(),
+            String::from_utf8_lossy(&again),
+            String::from_utf8_lossy(&bytes)
+        );
+        outcomes.insert(decision.outcome);
+    }
+    assert!(stored.len() >= 12, "none was taken away");
+    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
+    assert!(outcomes.contains(&Outcome::Fault));
+}
+
+#[test]
+fn old_policies_keep_their_meaning() {
+    let sandbox = Sandbox::new(acme::still());
+    let facts: Value = serde_json::from_slice(&fs::read(folder("policies/facts.json")).unwrap()).unwrap();
+    let ready = acme::ready(facts);
+    let folders: Vec<_> = within(&folder("policies")).into_iter().filter(|path| path.is_dir()).collect();
+    assert!(folders.len() >= 12, "none was taken away");
+    for path in folders {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let file = |file: &str| (file.to_owned(), fs::read(path.join(file)).unwrap());
+        let files = ["policy.toml", "policy.rhai", "README.md"].map(file);
+        let pack = Pack::new(name, files.into_iter().collect()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(pack.manifest().api, 1);
+        let gate =
+            acme::gate(&sandbox, pack, name, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        let report = serde_json::to_string_pretty(&sandbox.evaluate(&gate, &ready).report).unwrap();
+        let expected = fs::read_to_string(path.join("report.json")).unwrap();
+        assert_eq!(report.trim_end(), expected.trim_end(), "{name}");
+    }
+}
