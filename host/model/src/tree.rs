@@ -209,7 +209,7 @@ impl Tree {
     ) -> Result<Self, TreeError<B::Error>> {
         // The last change of a key counts.
         let changes: BTreeMap<&str, Option<Digest>> = changes.into_iter().collect();
-        let root = rebuild(blobs, Some(self.root), changes.into_iter().collect(), 0)?;
+        let (root, _) = rebuild(blobs, Some(self.root), changes.into_iter().collect(), 0)?;
         match root {
             Some(root) => Ok(Self { root }),
             None => Self::empty(blobs),
@@ -308,28 +308,32 @@ fn collect<B: Blobs>(
     Ok(())
 }
 
-/// The subtree `at`, `depth` digits down, with `changes`; `None` when nothing is left.
+/// The subtree `at`, `depth` digits down, with `changes`, `None` when nothing is left; and how many
+/// entries it has more than before. Only what is on the way to a change is read.
 fn rebuild<B: Blobs>(
     blobs: &mut B,
     at: Option<Digest>,
     changes: Changes<'_>,
     depth: usize,
-) -> Result<Option<Digest>, TreeError<B::Error>> {
+) -> Result<(Option<Digest>, i64), TreeError<B::Error>> {
     if changes.is_empty() {
-        return Ok(at);
+        return Ok((at, 0));
     }
     let node = at.map(|at| get(blobs, at)).transpose()?.unwrap_or(Node::Leaf(BTreeMap::new()));
-    let mut children = match node {
+    let (before, mut children) = match node {
         Node::Leaf(mut entries) => {
+            let mut more = 0;
             for (key, digest) in changes {
+                let (there, stays) = (entries.contains_key(key), digest.is_some());
+                more += i64::from(stays) - i64::from(there);
                 match digest {
                     Some(digest) => entries.insert(key.to_owned(), digest),
                     None => entries.remove(key),
                 };
             }
-            return leaf_or_branch(blobs, entries, depth);
+            return Ok((leaf_or_branch(blobs, entries, depth)?, more));
         }
-        Node::Branch { children, .. } => children,
+        Node::Branch { count, children } => (count, children),
     };
     let mut by_child: Vec<Changes<'_>> = vec![Vec::new(); FAN_OUT];
     for change in changes {
@@ -337,21 +341,21 @@ fn rebuild<B: Blobs>(
             of_child.push(change);
         }
     }
+    let mut more = 0;
     for (child, changes) in children.iter_mut().zip(by_child) {
-        *child = rebuild(blobs, *child, changes, depth + 1)?;
+        let (after, of_child) = rebuild(blobs, *child, changes, depth + 1)?;
+        *child = after;
+        more += of_child;
     }
-    let mut total = 0;
-    for child in children.iter().flatten() {
-        total += count(&get(blobs, *child)?);
-    }
+    let total = before.saturating_add_signed(more);
     if total <= LEAF_MOST as u64 {
         let mut entries = BTreeMap::new();
         for child in children.into_iter().flatten() {
             collect(blobs, child, &mut entries)?;
         }
-        return leaf_or_branch(blobs, entries, depth);
+        return Ok((leaf_or_branch(blobs, entries, depth)?, more));
     }
-    put(blobs, &Node::Branch { count: total, children }).map(Some)
+    Ok((Some(put(blobs, &Node::Branch { count: total, children })?), more))
 }
 
 fn leaf_or_branch<B: Blobs>(
@@ -474,6 +478,37 @@ mod tests {
         let changed = tree.with(&mut blobs, [("object-7", Some(Digest::of(b"y")))]).unwrap();
         assert!(blobs.len() - before <= 5, "one change wrote {} nodes", blobs.len() - before);
         assert_eq!(tree.diff(&changed, &blobs).unwrap().len(), 1);
+    }
+
+    /// Counts what is read.
+    struct Counted(MemoryBlobs, std::cell::Cell<usize>);
+
+    impl Blobs for Counted {
+        type Error = std::convert::Infallible;
+
+        fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Self::Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.get(digest)
+        }
+
+        fn put(&mut self, bytes: Vec<u8>) -> Result<Digest, Self::Error> {
+            self.0.put(bytes)
+        }
+    }
+
+    #[test]
+    fn a_change_reads_only_what_is_on_the_way_to_it() {
+        let mut blobs = MemoryBlobs::new();
+        let map: Model = (0..20_000).map(|n| (format!("object-{n}"), Digest::of(b"x"))).collect();
+        let tree = build(&mut blobs, &map);
+        let mut blobs = Counted(blobs, std::cell::Cell::new(0));
+        for (key, digest) in
+            [("object-7", Some(Digest::of(b"y"))), ("object-8", None), ("more", Some(Digest::of(b"")))]
+        {
+            blobs.1.set(0);
+            tree.with(&mut blobs, [(key, digest)]).unwrap();
+            assert!(blobs.1.get() <= 5, "{key}: {} nodes were read", blobs.1.get());
+        }
     }
 
     #[test]
