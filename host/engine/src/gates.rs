@@ -23,6 +23,9 @@ use crate::scan::Find;
 use crate::state::Work;
 use crate::workspace::Workspace;
 
+pub(crate) use credentials::Fingerprints;
+pub(crate) use past::Lists;
+
 /// How far ahead calendars are expanded: a window further away than that is no plan.
 const HORIZON: SignedDuration = SignedDuration::from_hours(24 * 92);
 

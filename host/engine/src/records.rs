@@ -309,25 +309,26 @@ impl Records {
         }
     }
 
-    /// The newest acts of a stream, at most `limit` of them, newest first.
+    /// The newest acts of a stream that come after revision `after`, at most `limit` of them, oldest
+    /// first.
     ///
     /// # Errors
-    /// When the store fails or a record is damaged.
-    pub fn newest(&self, name: &str, limit: usize) -> Result<Vec<Recorded>> {
+    /// When the store fails or a record is damaged or lost.
+    pub fn newest(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Recorded>> {
         let stream = stream(name)?;
-        let newest = self.store.range(&stream, u64::MAX, limit, Order::NewestFirst)?;
-        self.check_known(name, newest.first().map_or(0, |newest| newest.revision))?;
-        let mut next = newest.first().map_or(0, |newest| newest.revision);
-        for revision in &newest {
-            if revision.revision != next {
-                return Err(lost(name, next));
-            }
-            next -= 1;
+        let newest = self.store.head(&stream)?.map_or(0, |head| head.revision);
+        self.check_known(name, newest)?;
+        let first = after.max(newest.saturating_sub(limit as u64)) + 1;
+        if newest < first {
+            return Ok(Vec::new());
         }
-        if newest.len() < limit && next > 0 {
-            return Err(lost(name, next));
+        let wanted = first..=newest;
+        let found = self.store.range(&stream, first, limit, Order::OldestFirst)?;
+        let mut numbers = found.iter().map(|revision| revision.revision);
+        if let Some(gone) = wanted.clone().find(|number| numbers.next() != Some(*number)) {
+            return Err(lost(name, gone));
         }
-        newest.iter().map(read).collect()
+        found.iter().map(read).collect()
     }
 
     /// Signs an act as the next revision after `after`, and appends it with its content. The

@@ -20,7 +20,7 @@ use crate::act::{Act, What};
 use crate::ambient::Ambient;
 use crate::config::{self, Config, ConfigErrors, Document, Place};
 use crate::error::{Error, Result};
-use crate::gates::Policies;
+use crate::gates::{Fingerprints, Lists, Policies};
 use crate::keys::Keys;
 use crate::records::{Actor, Records, read, stream};
 use crate::scan::Memory;
@@ -101,6 +101,8 @@ pub struct Workspace {
     policies: OnceLock<Arc<Policies>>,
     pub(crate) sandbox: OnceLock<Sandbox>,
     pub(crate) memory: Memory,
+    pub(crate) lists: Lists,
+    pub(crate) fingerprints: Fingerprints,
 }
 
 /// What `sluice init` puts into a new workspace beside its configuration.
@@ -199,6 +201,8 @@ impl Workspace {
             policies: OnceLock::new(),
             sandbox: OnceLock::new(),
             memory: Memory::default(),
+            lists: Lists::default(),
+            fingerprints: Fingerprints::default(),
         };
         workspace.adopted = workspace.read_adopted()?;
         Ok(workspace)

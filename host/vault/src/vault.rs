@@ -130,8 +130,8 @@ pub enum VaultError {
     NotSealed(#[from] NotSealed),
 }
 
-/// Tells whether two values are the same without telling anything of either. It is not shown and not
-/// kept: whoever had it and the key could try values.
+/// Tells whether two values are the same without telling anything of either. It is not shown and
+/// not stored: whoever had it and the key could try values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice_engine::Error;
+use sluice_engine::act::{Proposal, What};
 use sluice_engine::ambient::Ambient as _;
 use sluice_engine::attest::PluginWord;
 use sluice_engine::evidence::{Certification, PluginPredicate, plugin_subject};
@@ -86,12 +87,31 @@ fn a_run_that_failed_is_told_and_one_that_goes_on_is_not() {
     let plan = stage.plan("Orders", "staging");
     assert_eq!(facts(&stage, &plan).history, Some(Vec::new()));
     stage.promote("Orders", "staging").unwrap();
-    let release = stage.release("Orders", None, "staging");
-    stage.carry_out(release).unwrap();
-    let history = facts(&stage, &plan).history.unwrap();
-    let told: Vec<(&str, u64, Option<u64>)> =
-        history.iter().map(|past| (past.kind.as_str(), past.objects, past.bytes)).collect();
-    assert_eq!(told, [("promotion", plan.size().objects, Some(plan.size().bytes)), ("release", 0, Some(0))]);
+    stage.carry_out(stage.release("Orders", None, "staging")).unwrap();
+    let told = || {
+        let history = facts(&stage, &plan).history.unwrap();
+        history.into_iter().map(|past| (past.kind.as_str(), past.outcome, past.objects, past.bytes)).collect()
+    };
+    let size = plan.size();
+    let mut expected = vec![
+        ("promotion", PastOutcome::Done, size.objects, Some(size.bytes)),
+        ("release", PastOutcome::Done, 0, Some(0)),
+    ];
+    let before: Vec<_> = told();
+    assert_eq!(before, expected);
+
+    // One that was begun and went no further, as after a crash.
+    let records = stage.workspace.records();
+    let promotions = sluice_engine::promote::promotions_stream(&plan.to);
+    let What::PromotionProposed(first) = records.at(&promotions, 1).unwrap().unwrap().act.what else {
+        panic!()
+    };
+    let begun = What::PromotionProposed(Proposal { number: 3, fence: 99, ..first });
+    records.append(&stage.ada, &promotions, 2, begun, &Default::default()).unwrap();
+    assert_eq!(told(), expected);
+    stage.workspace.resume(&stage.ada).unwrap();
+    expected.push(("promotion", PastOutcome::Failed, size.objects, Some(size.bytes)));
+    assert_eq!(told(), expected);
 }
 
 #[test]
@@ -250,4 +270,37 @@ fn waivers_are_told_as_they_are_also_where_they_do_not_hold() {
     assert_eq!(told(&plan).len(), 2);
     let reliefs = stage.workspace.reliefs(&plan).unwrap();
     assert_eq!(reliefs.iter().filter(|relief| matches!(relief, Relief::Waiver(_))).count(), 3);
+}
+
+#[test]
+fn what_others_did_meanwhile_is_told_too() {
+    let stage = Stage::promoted();
+    let plan = stage.plan("Orders", "staging");
+    let told = |stage: &Stage| {
+        let history = facts(stage, &plan).history.unwrap();
+        history.into_iter().map(|past| (past.version, past.outcome)).collect::<Vec<_>>()
+    };
+    let one = ("1.0".to_owned(), PastOutcome::Done);
+    assert_eq!(told(&stage), std::slice::from_ref(&one));
+    let first = &facts(&stage, &plan).plan.credentials[0];
+    assert_eq!(first.shared_with, ["production"]);
+    let (reference, elsewhere) = (first.reference.clone(), first.reference.replace("staging", "production"));
+    // Another process, which began later and has a clock of its own.
+    let other = Stage::beside(stage.folder.path(), 5, "2026-06-01T14:00:00Z");
+    other.promote("Orders", "staging").unwrap();
+    other.set_secret(&elsewhere, "of-production-alone");
+    stage.hand.set("2026-06-01T15:00:00Z");
+    assert_eq!(told(&stage), [one, ("2.0".to_owned(), PastOutcome::Done)]);
+    let credentials = facts(&stage, &plan).plan.credentials;
+    let same = credentials.iter().find(|credential| credential.reference == reference).unwrap();
+    // The text that the stage files everywhere is still at other places of production.
+    assert_eq!(same.shared_with, ["production"]);
+    other.set_secret(&reference, "of-production-alone-");
+    let credentials = facts(&stage, &plan).plan.credentials;
+    let same = credentials.iter().find(|credential| credential.reference == reference).unwrap();
+    assert!(same.shared_with.is_empty());
+    other.set_secret(&elsewhere, "of-production-alone-");
+    let credentials = facts(&stage, &plan).plan.credentials;
+    let same = credentials.iter().find(|credential| credential.reference == reference).unwrap();
+    assert_eq!(same.shared_with, ["production"]);
 }
