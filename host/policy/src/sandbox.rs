@@ -596,7 +596,11 @@ fn explain(error: &EvalAltResult, file: &str, limits: &Limits) -> (String, Strin
             Ok(reason) if !reason.trim().is_empty() => reason.to_string(),
             _ => "the policy throws".to_owned(),
         },
-        E::ErrorFunctionNotFound(signature, _) => format!("there is no function {}", in_words(signature)),
+        E::ErrorFunctionNotFound(signature, _) => {
+            // The name is the policy's own word; what follows are types.
+            let (name, types) = signature.split_at(signature.find(" (").unwrap_or(signature.len()));
+            format!("there is no function {name}{}", in_words(types))
+        }
         E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),
         E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => {
             format!("there is no such member: {}", in_words(text))
