@@ -9,6 +9,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod peers;
 mod plugins;
 mod setup;
 mod steps;
@@ -25,7 +26,8 @@ usage: cargo xtask COMMAND
   test           set-up, plugins, formatting, lints, all tests, documentation
   demo           play the story on the samples and leave a workspace in target/demo
   soak           long campaigns: 5,000 crashes, many more random cases
-  bench          run the benchmarks and write docs/benchmarks.md";
+  bench          run the benchmarks and write docs/benchmarks.md
+  bench-peers    gates beside OPA, where that is installed, into docs/benchmarks.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["soak"] => test::soak(),
         ["bench"] => bench::run(),
+        ["bench-peers"] => peers::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

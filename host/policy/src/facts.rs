@@ -3,14 +3,14 @@
 //! Everything a gate reads is in here, so that a decision replays from it years later. Nothing in
 //! here is asked for while a gate runs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, ObjectKind, Pointer, SlotName, json};
 
 use crate::calendar::Windows;
+use crate::evaluation::MOST_NAMES;
 use crate::index::Index;
 
 /// Predicate type of an in-toto statement that says what tests of a bundle found.
@@ -713,13 +713,10 @@ impl Facts {
 pub struct ReadyFacts {
     facts: Arc<Facts>,
     digest: Digest,
-    /// Per list and field: where the rows of each text lie, or that they cannot be told so. Made
-    /// when a gate first asks.
-    indexes: Mutex<HashMap<ListField, Option<Arc<Index>>>>,
+    /// By the number of a name: where the rows of each text of that field lie, or that they cannot
+    /// be told so. Made when a gate first asks; gates that ask at the same time share no lock.
+    indexes: Box<[OnceLock<Option<Index>>]>,
 }
-
-/// The name of a list's facts, and of a field of theirs.
-type ListField = (&'static str, &'static str);
 
 impl ReadyFacts {
     /// Checks and digests facts.
@@ -730,7 +727,8 @@ impl ReadyFacts {
         let facts = facts.into();
         facts.check_clock()?;
         let digest = facts.digest()?;
-        Ok(Arc::new(Self { facts, digest, indexes: Mutex::default() }))
+        let indexes = std::iter::repeat_with(OnceLock::new).take(MOST_NAMES).collect();
+        Ok(Arc::new(Self { facts, digest, indexes }))
     }
 
     /// The facts.
@@ -745,13 +743,8 @@ impl ReadyFacts {
         self.digest
     }
 
-    /// What is known of an index, once somebody has made it.
-    pub(crate) fn index(&self, of: ListField) -> Option<Option<Arc<Index>>> {
-        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(&of).cloned()
-    }
-
-    /// Keeps an index. Two that ask at once may both make it: they are alike.
-    pub(crate) fn keep_index(&self, of: ListField, index: Option<Arc<Index>>) {
-        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).insert(of, index);
+    /// The place of the index of the name of this number.
+    pub(crate) fn index(&self, name: usize) -> Option<&OnceLock<Option<Index>>> {
+        self.indexes.get(name)
     }
 }

@@ -24,7 +24,8 @@ impl Index {
         for row in 0..u32::try_from(count).ok()? {
             sorted.push((hash(&text(row)?), row));
         }
-        sorted.sort_unstable();
+        // Stable, so that rows stay in order, and quick where few texts are many rows'.
+        sorted.sort_by_key(|(hash, _)| *hash);
         for pair in sorted.windows(2) {
             if let [(a, first), (b, second)] = pair
                 && a == b

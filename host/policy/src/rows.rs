@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::SignedDuration;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
 use crate::evaluation::{Evaluation, Fault, fault};
+use crate::facts::ReadyFacts;
 use crate::index::{Index, Run};
 use crate::strict;
 use crate::value::{heap_bytes, type_word};
@@ -32,8 +33,8 @@ pub(crate) struct Rows<F: Fact> {
 enum Picked {
     All(u32),
     Some(Arc<[u32]>),
-    /// The rows of one text, which lie together in the index of the field.
-    Run(Arc<Index>, Run),
+    /// The rows of one text, which lie together in the index of the name of this number.
+    Run(usize, Run),
 }
 
 impl<F: Fact> Clone for Record<F> {
@@ -49,25 +50,35 @@ impl<F: Fact> Clone for Rows<F> {
 }
 
 impl Picked {
-    fn len(&self) -> usize {
+    fn len(&self, ready: &ReadyFacts) -> usize {
         match self {
             Self::All(count) => *count as usize,
             Self::Some(rows) => rows.len(),
-            Self::Run(index, run) => index.rows(run).len(),
+            Self::Run(name, run) => run_of(ready, *name, run).len(),
         }
     }
 
-    fn get(&self, at: usize) -> Option<u32> {
+    fn get(&self, ready: &ReadyFacts, at: usize) -> Option<u32> {
         match self {
             Self::All(count) => u32::try_from(at).ok().filter(|at| at < count),
             Self::Some(rows) => rows.get(at).copied(),
-            Self::Run(index, run) => index.rows(run).get(at).copied(),
+            Self::Run(name, run) => run_of(ready, *name, run).get(at).copied(),
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.len()).filter_map(|at| self.get(at))
+    fn iter<'r>(&'r self, ready: &'r ReadyFacts) -> impl Iterator<Item = u32> + 'r {
+        let (all, listed) = match self {
+            Self::All(count) => (0..*count, [].as_slice()),
+            Self::Some(rows) => (0..0, &**rows),
+            Self::Run(name, run) => (0..0, run_of(ready, *name, run)),
+        };
+        all.chain(listed.iter().copied())
     }
+}
+
+/// The rows of a run; the index was there when the run was found in it.
+fn run_of<'f>(ready: &'f ReadyFacts, name: usize, run: &Run) -> &'f [u32] {
+    ready.index(name).and_then(OnceLock::get).and_then(Option::as_ref).map_or(&[], |index| index.rows(run))
 }
 
 impl<F: Fact> Record<F> {
@@ -199,7 +210,7 @@ impl<F: Fact> Rows<F> {
 
     pub(crate) fn items(&self) -> impl Iterator<Item = (u32, &F::Item)> + '_ {
         let facts = self.asked.ready.facts();
-        self.picked.iter().filter_map(move |row| Some((row, F::item(facts, row as usize)?)))
+        self.picked.iter(&self.asked.ready).filter_map(move |row| Some((row, F::item(facts, row as usize)?)))
     }
 
     pub(crate) fn keep(&self, rows: impl FromIterator<u32> + Into<Arc<[u32]>>) -> Self {
@@ -213,35 +224,40 @@ impl<F: Fact> Rows<F> {
 
     /// Likewise, where each is looked at so many times.
     pub(crate) fn look_times(&self, times: usize) -> Result<(), Fault> {
-        self.asked.look_at(self.picked.len().saturating_mul(times))
+        self.asked.look_at(self.picked.len(&self.asked.ready).saturating_mul(times))
     }
 
     fn count(&self) -> i64 {
-        i64::try_from(self.picked.len()).unwrap_or(i64::MAX)
+        i64::try_from(self.picked.len(&self.asked.ready)).unwrap_or(i64::MAX)
     }
 
     fn first(&self) -> Result<Record<F>, Fault> {
         self.picked
-            .get(0)
+            .get(&self.asked.ready, 0)
             .map(|row| Record::new(Arc::clone(&self.asked), row))
             .ok_or_else(|| fault(format!("there is no first {}: ask `count` before", F::NAME)))
     }
 
     fn take(&self, count: i64) -> Result<Self, Fault> {
         let count = usize::try_from(count).map_err(|_| fault(format!("`take` cannot take {count}")))?;
-        Ok(self.keep(self.picked.iter().take(count).collect::<Vec<_>>()))
+        Ok(self.keep(self.picked.iter(&self.asked.ready).take(count).collect::<Vec<_>>()))
     }
 
-    fn search(&self, field: &'static Field<F::Item>, test: Test, wanted: &Dynamic) -> Result<Self, Fault> {
+    fn search(
+        &self,
+        (name, field): (usize, &'static Field<F::Item>),
+        test: Test,
+        wanted: &Dynamic,
+    ) -> Result<Self, Fault> {
         if let (Test::Order(strict::Comparison::Equal), Picked::All(count), Ok(text)) =
             (test, &self.picked, wanted.as_immutable_string_ref())
             && *count > INDEXED_FROM
-            && let Some(index) = self.index(field)?
+            && let Some(index) = self.index(name, field)?
         {
             let run = index.run(&text, |row| self.text(field, row));
             return Ok(Self {
                 asked: Arc::clone(&self.asked),
-                picked: Picked::Run(index, run),
+                picked: Picked::Run(name, run),
                 fact: PhantomData,
             });
         }
@@ -254,7 +270,7 @@ impl<F: Fact> Rows<F> {
         });
         self.look_times(listed.as_ref().filter(|_| texts.is_none()).map_or(1, |list| list.len().max(1)))?;
         let mut found = Vec::new();
-        for row in self.picked.iter() {
+        for row in self.picked.iter(&self.asked.ready) {
             let item =
                 F::item(facts, row as usize).ok_or_else(|| fault(format!("there is no such {}", F::NAME)))?;
             let holds = match ((field.get)(item, facts), &texts) {
@@ -278,15 +294,13 @@ impl<F: Fact> Rows<F> {
 
     /// Where the rows of each text of a field lie, or `None` where some row has none: those are
     /// compared one by one, so that they fault.
-    fn index(&self, field: &'static Field<F::Item>) -> Result<Option<Arc<Index>>, Fault> {
-        let key = (F::NAME, field.name);
-        if let Some(made) = self.asked.ready.index(key) {
-            return Ok(made);
+    fn index(&self, name: usize, field: &'static Field<F::Item>) -> Result<Option<&Index>, Fault> {
+        let ready = &self.asked.ready;
+        let Some(slot) = ready.index(name) else { return Ok(None) };
+        if slot.get().is_none() {
+            self.look()?;
         }
-        self.look()?;
-        let made = Index::of(self.picked.len(), |row| self.text(field, row)).map(Arc::new);
-        self.asked.ready.keep_index(key, made.clone());
-        Ok(made)
+        Ok(slot.get_or_init(|| Index::of(self.picked.len(ready), |row| self.text(field, row))).as_ref())
     }
 
     /// The one whose age comes first by `better`.
@@ -425,8 +439,8 @@ impl<F: Fact> IntoIterator for Rows<F> {
     type IntoIter = Box<dyn Iterator<Item = Record<F>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        Box::new((0..self.picked.len()).filter_map(move |at| {
-            let row = self.picked.get(at)?;
+        Box::new((0..self.picked.len(&self.asked.ready)).filter_map(move |at| {
+            let row = self.picked.get(&self.asked.ready, at)?;
             Some(Record::new(Arc::clone(&self.asked), row))
         }))
     }
@@ -469,7 +483,7 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         let (at, field) = field::<F>(&name)?;
         rows.asked.reads.note(base);
         rows.asked.reads.note(base + 1 + at);
-        rows.search(field, Test::of(&word)?, &wanted)
+        rows.search((base + 1 + at, field), Test::of(&word)?, &wanted)
     };
     engine.register_fn("where", test);
     engine.register_fn("take", move |rows: &mut Rows<F>, count: i64| {

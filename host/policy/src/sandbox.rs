@@ -5,8 +5,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope};
@@ -103,8 +103,42 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Engines that wait for the next evaluation.
-pub(crate) type Idle = Mutex<Vec<Runner>>;
+/// Engines that wait for the next evaluation. Threads that ask at the same time take from shelves
+/// of their own, so that no engine wanders from one processor's cache to another's.
+#[derive(Default)]
+pub(crate) struct Idle([Shelf; SHELVES]);
+
+/// A lock that lies in no cache line with another.
+#[derive(Default)]
+#[repr(align(64))]
+struct Shelf(Mutex<Vec<Runner>>);
+
+/// As many threads have a shelf alone; more share.
+const SHELVES: usize = 8;
+
+thread_local! {
+    static SHELF: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+impl Idle {
+    fn shelf(&self) -> Option<MutexGuard<'_, Vec<Runner>>> {
+        let shelf = self.0.get(SHELF.with(|shelf| shelf % SHELVES))?;
+        Some(shelf.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take(&self) -> Option<Runner> {
+        self.shelf()?.pop()
+    }
+
+    fn give_back(&self, runner: Runner) {
+        if let Some(mut shelf) = self.shelf() {
+            shelf.push(runner);
+        }
+    }
+}
 
 /// A place in the sources of a policy.
 #[derive(Debug)]
@@ -169,10 +203,10 @@ impl Sandbox {
         visits: Option<Arc<Visits>>,
     ) -> Self {
         let mut sandbox =
-            Self { limits, stopwatch, names: Arc::from([]), idle: Mutex::default(), extend, visits };
+            Self { limits, stopwatch, names: Arc::from([]), idle: Idle::default(), extend, visits };
         let (runner, names) = sandbox.runner();
         sandbox.names = names.into();
-        sandbox.give_back(runner, &sandbox.idle);
+        sandbox.idle.give_back(runner);
         sandbox
     }
 
@@ -204,9 +238,9 @@ impl Sandbox {
         names::check(&pack, SOURCE_FILE, &ast, &modules)?;
         let idle = Idle::default();
         if modules.is_empty() {
-            self.give_back(runner, &self.idle);
+            self.idle.give_back(runner);
         } else {
-            self.give_back(runner, &idle);
+            idle.give_back(runner);
         }
         Ok(Arc::new(Policy::new(pack, ast, modules, idle)))
     }
@@ -218,7 +252,7 @@ impl Sandbox {
             if let Some(problem) = names::module_problem(name) {
                 return Err(pack.error(file, None, problem));
             }
-            let runner = self.take(&self.idle);
+            let runner = self.take();
             let ast = parse(&runner.engine, &Scope::new(), pack, file, source)?;
             if let Some(statement) = ast.statements().first() {
                 let place = line_column(statement.position());
@@ -228,7 +262,7 @@ impl Sandbox {
             let mut module = Module::eval_ast_as_new(Scope::new(), &ast, &runner.engine)
                 .map_err(|error| pack.error(file, line_column(error.position()), error.to_string()))?;
             module.set_id(file);
-            self.give_back(runner, &self.idle);
+            self.idle.give_back(runner);
             modules.insert(name.to_owned(), (Arc::new(module), ast));
         }
         Ok(modules)
@@ -242,8 +276,7 @@ impl Sandbox {
         ready: &Arc<ReadyFacts>,
     ) -> (Arc<Evaluation>, Ended, Used) {
         let idle = if policy.modules.is_empty() { &self.idle } else { &policy.idle };
-        let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let runner = waiting.unwrap_or_else(|| self.runner_with(&policy.modules));
+        let runner = idle.take().unwrap_or_else(|| self.runner_with(&policy.modules));
         let was_long = Arc::clone(&runner.cell.was_long);
         let asked = Evaluation::new(Arc::clone(ready), Arc::clone(policy), Arc::clone(parameters), was_long);
         let begun = (self.stopwatch)();
@@ -283,31 +316,26 @@ impl Sandbox {
                 Ended::Broke { reason, place, transient: false }
             }
         };
-        self.give_back(runner, idle);
+        idle.give_back(runner);
         (asked, ended, used)
     }
 
     /// Lends an engine as every policy gets it.
     pub(crate) fn with_engine<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
-        let runner = self.take(&self.idle);
+        let runner = self.take();
         let value = read(&runner.engine);
-        self.give_back(runner, &self.idle);
+        self.idle.give_back(runner);
         value
     }
 
-    fn take(&self, idle: &Idle) -> Runner {
-        let runner = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        runner.unwrap_or_else(|| self.runner().0)
-    }
-
-    fn give_back(&self, runner: Runner, idle: &Idle) {
-        idle.lock().unwrap_or_else(PoisonError::into_inner).push(runner);
+    fn take(&self) -> Runner {
+        self.idle.take().unwrap_or_else(|| self.runner().0)
     }
 
     /// An engine that knows these modules: any idle one where there are none.
     fn runner_with(&self, modules: &Modules) -> Runner {
         if modules.is_empty() {
-            return self.take(&self.idle);
+            return self.take();
         }
         let mut runner = self.runner().0;
         for (name, (module, _)) in modules {
@@ -568,7 +596,11 @@ fn explain(error: &EvalAltResult, file: &str, limits: &Limits) -> (String, Strin
             Ok(reason) if !reason.trim().is_empty() => reason.to_string(),
             _ => "the policy throws".to_owned(),
         },
-        E::ErrorFunctionNotFound(signature, _) => format!("there is no function {}", in_words(signature)),
+        E::ErrorFunctionNotFound(signature, _) => {
+            // The name is the policy's own word; what follows are types.
+            let (name, types) = signature.split_at(signature.find(" (").unwrap_or(signature.len()));
+            format!("there is no function {name}{}", in_words(types))
+        }
         E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),
         E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => {
             format!("there is no such member: {}", in_words(text))

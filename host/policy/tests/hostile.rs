@@ -262,6 +262,7 @@ const NAMES: &[(&str, Wanted)] = &[
     ("let a = [1]; let b = a; a[0] = b; b[0] = a; if a.count != 1 { throw 1; }", Says(Verdict::Undecided)),
     ("let x = \"a\".contains(1);", Fault("")),
     ("let x = plan.to_string();", Fault("there is no function")),
+    ("let x = \"a\".to_string();", Fault("there is no function to_string (text)")),
     ("let x = `${plan}`; let y = `${evidence} ${params} ${now}`; throw x;", Fault("")),
     ("let x = [plan, evidence, params]; deny(\"t.no\", \"x\", #{actual: x});", Fault("cite a value")),
     ("pass(\"t.ok\", #{fact: [\"plan.version\", [\"plan\"]]});", Fault("must cite a fact")),

@@ -24,13 +24,17 @@ pub(crate) fn facts() -> Value {
 /// Facts with so many changes of a few kinds.
 pub(crate) fn facts_with_changes(count: usize) -> Value {
     let kinds = ["query", "component", "page", "event", "data-source"];
-    let actions = ["update", "create", "delete"];
+    let action = |n: usize| match n {
+        _ if n % 1_000 == 7 => "delete",
+        _ if n.is_multiple_of(3) => "create",
+        _ => "update",
+    };
     let mut facts = facts();
     facts["plan"]["changes"] = (0..count)
         .map(|n| {
             json!({
                 "object": format!("object-{n}"), "kind": kinds[n % kinds.len()],
-                "name": format!("name {n}"), "action": actions[n % actions.len()],
+                "name": format!("name {n}"), "action": action(n),
             })
         })
         .collect();
