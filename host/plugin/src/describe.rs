@@ -117,9 +117,9 @@ impl KindDescription {
         self.options.get(index)
     }
 
-    /// Whether the environment decides what a leaf holds.
-    pub(crate) fn is_owned(&self, leaf: &str) -> bool {
-        self.option(leaf).is_none_or(|option| option.across_environments != Sameness::MustMatch)
+    /// Who decides what a leaf holds: the environment, where nobody describes it.
+    pub(crate) fn sameness(&self, leaf: &str) -> Sameness {
+        self.option(leaf).map_or(Sameness::MayDiffer, |option| option.across_environments)
     }
 
     /// Whether a secret is the whole of the option at this pointer.
@@ -283,30 +283,30 @@ mod tests {
 
     #[test]
     fn the_longest_pointer_decides_and_then_the_one_without_a_star() {
-        use contract::Sameness::{MayDiffer, MustMatch};
+        use contract::Sameness::{MayDiffer, MustDiffer, MustMatch};
         let options = vec![
             wire_option("/*/encrypted", MustMatch),
-            wire_option("/host", MayDiffer),
+            wire_option("/host", MustDiffer),
             wire_option("/ssl", MustMatch),
             wire_option("/ssl/ca", MayDiffer),
             wire_option("/both/encrypted", MayDiffer),
             wire_option("/a~1b", MustMatch),
         ];
         let [kind] = check(vec![wire(vec![], options)]).unwrap().try_into().unwrap();
-        for (leaf, owned) in [
-            ("/host/value", true),
-            ("/host", true),
-            ("/hostname", true),
-            ("/host/encrypted", false),
-            ("/ssl", false),
-            ("/ssl/mode/x", false),
-            ("/ssl/ca/0", true),
-            ("/both/encrypted", true),
-            ("/a~1b/0", false),
-            ("/other", true),
-            ("", true),
+        for (leaf, expected) in [
+            ("/host/value", Sameness::MustDiffer),
+            ("/host", Sameness::MustDiffer),
+            ("/hostname", Sameness::MayDiffer),
+            ("/host/encrypted", Sameness::MustMatch),
+            ("/ssl", Sameness::MustMatch),
+            ("/ssl/mode/x", Sameness::MustMatch),
+            ("/ssl/ca/0", Sameness::MayDiffer),
+            ("/both/encrypted", Sameness::MayDiffer),
+            ("/a~1b/0", Sameness::MustMatch),
+            ("/other", Sameness::MayDiffer),
+            ("", Sameness::MayDiffer),
         ] {
-            assert_eq!(kind.is_owned(leaf), owned, "{leaf}");
+            assert_eq!(kind.sameness(leaf), expected, "{leaf}");
         }
     }
 

@@ -15,6 +15,9 @@ use crate::error::{Limit, PluginError, Reason, SourceName, shown};
 use crate::leaf::{self, Leaves};
 use crate::plugin::Plugin;
 
+/// The rule that a target's place is not the source environment's.
+const MUST_DIFFER: &str = "option.must-differ";
+
 /// A data source as the bundle has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSource {
@@ -187,6 +190,8 @@ impl Plugin {
         let findings = judged.into_iter().chain(transformed.notes);
         let mut notes = notes(findings, self.limits().findings)?;
         notes.extend(unknown_slots(&input.slots_bound, &slots));
+        let same_place = self.same_place(expected.same_place(), &notes);
+        notes.extend(same_place);
         let mut filled: BTreeMap<_, _> = assigned.into_iter().collect();
         for (slot, _) in &slots {
             if let Some(reference) = input.slots_bound.get(slot) {
@@ -264,6 +269,24 @@ impl Plugin {
             Ok(Ok(Answer { judged, transformed, assigned, options, slots }))
         })?;
         answer.map(|answer| (answer, fuel))
+    }
+
+    /// The error that the data source would connect to the place that the source environment's
+    /// does, unless the plugin has said so itself.
+    fn same_place(&self, place: &[&str], notes: &[Note]) -> Option<Note> {
+        let is_said = |note: &Note| note.severity == Severity::Error && note.code == MUST_DIFFER;
+        let at = place.first().filter(|_| !notes.iter().any(is_said))?;
+        Some(Note {
+            severity: Severity::Error,
+            code: MUST_DIFFER.to_owned(),
+            at: Some(shown(at)),
+            message: format!(
+                "plugin `{}` would let the target connect to the same place as the source environment: `{}` equal its options",
+                self.name(),
+                shown(&place.join("`, `"))
+            ),
+            fix: Some("bind the target's own place".to_owned()),
+        })
     }
 
     fn refusal(&self, input: &RenderInput, failure: Failure) -> Reason {

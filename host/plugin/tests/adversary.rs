@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use built::{act, adversary, bytes, slot};
 use serde_json::json;
-use sluice_plugin::{Host, Limit, Limits, Plugin, Reason};
+use sluice_plugin::{Host, Limit, Limits, Plugin, Reason, Severity};
 
 fn refusal(plugin: &Plugin, name: &str) -> Reason {
     let error = plugin.render(&act(name)).expect_err(name);
@@ -142,6 +142,31 @@ fn an_answer_is_held_to_what_the_environment_owns_and_the_bundle_fixes() {
         assert_eq!(refusal(adversary(), name), expected, "{name}");
     }
     behaves(adversary());
+}
+
+#[test]
+fn the_source_environments_place_is_an_error_whatever_a_plugin_says_of_it() {
+    let by_host = "plugin `adversary` would let the target connect to the same place as the source environment: \
+                   `/host` equal its options";
+    let by_plugin =
+        "the target would connect to the same place as the source environment: `host` equal its options";
+    for (name, host, expected) in [
+        ("silent", "db.dev.example", Some(by_host)),
+        ("harmless", "db.dev.example", Some(by_host)),
+        // One that says so itself is not corrected.
+        ("decent", "db.dev.example", Some(by_plugin)),
+        ("silent", "db.staging.example", None),
+        ("decent", "db.staging.example", None),
+    ] {
+        let mut input = act(name);
+        input.binding["host"] = json!(host);
+        let rendered = adversary().render(&input).unwrap();
+        let errors: Vec<_> = rendered.notes.iter().filter(|note| note.severity == Severity::Error).collect();
+        let told: Vec<_> = errors.iter().map(|note| (note.code.as_str(), note.message.as_str())).collect();
+        let expected: Vec<_> = expected.map(|message| ("option.must-differ", message)).into_iter().collect();
+        assert_eq!(told, expected, "{name} {host}");
+        assert!(errors.iter().all(|note| note.at.as_deref() == Some("/host") && note.fix.is_some()));
+    }
 }
 
 #[test]

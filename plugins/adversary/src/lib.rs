@@ -172,6 +172,10 @@ impl GuestRendering for Misbehaving {
             "nan-flag" => set(options, "/tls", Value::Plain(Scalar::Number(f64::NAN))),
             "incomplete" => return Err(Failure::Incomplete(vec!["/host".to_owned(), "/port".to_owned()])),
             "trap-late" => acts::trap(),
+            "silent" => answer.notes.clear(),
+            "harmless" => {
+                answer.notes = vec![finding(Severity::Note, "option.must-differ", None, "all is well", "")];
+            }
             _ => {}
         }
         Ok(answer)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sluice_model::{SecretRef, SlotName, content};
 
 use crate::contract::{self, Part, Scalar, Value as Wire};
-use crate::describe::{KindDescription, OptionType};
+use crate::describe::{KindDescription, OptionType, Sameness};
 use crate::error::{Reason, shown};
 use crate::leaf::{self, Leaves};
 use crate::render::{Candidate, RenderInput};
@@ -18,6 +18,8 @@ pub(crate) struct Expected<'d, 'v> {
     binding: Leaves<'v>,
     /// Sorted by pointer.
     leaves: Vec<Leaf<'v>>,
+    /// The place that the data source connects to, where it is the source environment's.
+    same_place: Vec<&'v str>,
 }
 
 struct Leaf<'v> {
@@ -54,25 +56,42 @@ impl<'d, 'v> Expected<'d, 'v> {
         binding: Leaves<'v>,
     ) -> Result<Self, Reason> {
         let mut leaves = Vec::with_capacity(source.len() + binding.len());
+        let (mut from, mut to) = (Vec::new(), Vec::new());
         for (at, wire, json) in source.iter() {
-            let is_slot =
-                matches!(wire, Wire::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
-            let origin = if !description.is_owned(at) {
+            let sameness = description.sameness(at);
+            if sameness == Sameness::MustDiffer {
+                from.push((at, wire));
+            }
+            let origin = if sameness == Sameness::MustMatch {
                 Origin::Bundle
-            } else if is_slot && description.is_whole_slot(at) && !binding.any_within(at) {
+            } else if is_slot(wire) && description.is_whole_slot(at) && !binding.any_within(at) {
                 Origin::Slot
             } else {
                 continue;
             };
             leaves.push(Leaf { at, origin, wire, json });
         }
-        for (at, wire, json) in binding.iter().filter(|(at, ..)| description.is_owned(at)) {
+        for (at, wire, json) in binding.iter() {
+            let sameness = description.sameness(at);
+            if sameness == Sameness::MustMatch {
+                continue;
+            }
+            if sameness == Sameness::MustDiffer {
+                to.push((at, wire));
+            }
             leaves.push(Leaf { at, origin: Origin::Binding, wire, json });
         }
         // No pointer is there twice: a leaf is either owned or not, and a slot stays only where
         // the binding has nothing.
         leaves.sort_by_key(|leaf| leaf.at);
-        Self { description, source, binding, leaves }.unfolded()
+        let same_place = same_place(from, to);
+        Self { description, source, binding, leaves, same_place }.unfolded()
+    }
+
+    /// The options that must differ, where the rendered data source connects to the very place that
+    /// the source environment's does; else none. What an answer has for them is the binding's.
+    pub(crate) fn same_place(&self) -> &[&'v str] {
+        &self.same_place
     }
 
     /// Without empty lists and objects that have got members from the other side.
@@ -183,6 +202,38 @@ impl<'d, 'v> Expected<'d, 'v> {
     }
 }
 
+/// The pointers of the options that name a place, where all that say something are in both and
+/// equal.
+///
+/// Expressions and secrets tell nothing: each environment gives them a value of its own.
+fn same_place<'v>(mut from: Vec<(&'v str, &'v Wire)>, mut to: Vec<(&'v str, &'v Wire)>) -> Vec<&'v str> {
+    for place in [&mut from, &mut to] {
+        place.retain(|(_, wire)| !is_blank(wire));
+    }
+    if from != to || from.iter().any(|(_, wire)| is_slot(wire) || has_expression(wire)) {
+        return Vec::new();
+    }
+    from.into_iter().map(|(at, _)| at).collect()
+}
+
+/// Whether a value says nothing.
+fn is_blank(wire: &Wire) -> bool {
+    match wire {
+        Wire::Plain(Scalar::None | Scalar::EmptyList | Scalar::EmptyObject) => true,
+        Wire::Plain(Scalar::Text(text)) => text.is_empty(),
+        Wire::Plain(_) | Wire::Composed(_) => false,
+    }
+}
+
+/// Whether a secret is all that stands there.
+fn is_slot(wire: &Wire) -> bool {
+    matches!(wire, Wire::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]))
+}
+
+fn has_expression(wire: &Wire) -> bool {
+    matches!(wire, Wire::Composed(parts) if parts.iter().any(|part| matches!(part, Part::Expression(_))))
+}
+
 /// Whether all references are the target's own.
 pub(crate) fn references(input: &RenderInput) -> Result<(), Reason> {
     let target = &input.target_environment.name;
@@ -212,4 +263,85 @@ pub(crate) fn assignments(
         assigned.push((slot.clone(), chosen.ok_or_else(not_offered)?.reference.clone()));
     }
     Ok(assigned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sluice_model::content::mark;
+
+    use super::*;
+    use crate::contract::{KindDescription as WireKindDescription, OptionDescription, WireKind};
+    use crate::limits::Limits;
+
+    /// A kind whose place is a host, a port and what a list of replicas says.
+    fn description() -> KindDescription {
+        use contract::Sameness::{MayDiffer, MustDiffer, MustMatch};
+        let option = |(at, across_environments): (&str, _)| OptionDescription {
+            at: at.to_owned(),
+            ty: contract::OptionType::Json,
+            choices: vec![],
+            required: false,
+            across_environments,
+            doc: String::new(),
+        };
+        let options = [
+            ("/host", MustDiffer),
+            ("/port", MustDiffer),
+            ("/replicas/*/name", MustDiffer),
+            ("/user", MayDiffer),
+            ("/tls", MustMatch),
+        ];
+        let kind = WireKind { platform: "lowcoder".to_owned(), name: "x".to_owned() };
+        let options = options.map(option).into();
+        let described = vec![WireKindDescription { kind, slots: vec![], options }];
+        crate::describe::check(described).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_place_is_the_same_where_all_that_names_it_is() {
+        let description = description();
+        let slot = |name: &str| content::Part::Slot(SlotName::new(name).unwrap());
+        let text = |text: &str| content::Part::Text(text.to_owned());
+        let with_password = |host: &str| mark(&[text("db://app:"), slot("password"), text(host)]);
+        let none: &[&str] = &[];
+        for (source, binding, expected) in [
+            (json!({"host": "a"}), json!({"host": "a"}), &["/host"][..]),
+            (json!({"host": "a"}), json!({"host": "b"}), none),
+            (json!({"host": "a", "port": 1}), json!({"host": "a", "port": 1}), &["/host", "/port"]),
+            (json!({"host": "a", "port": 1}), json!({"host": "a", "port": 2}), none),
+            (json!({"host": "a", "port": 1}), json!({"host": "a"}), none),
+            (json!({"host": "a"}), json!({"host": "a", "port": 1}), none),
+            // What says nothing does not tell two places apart.
+            (json!({"host": "a", "port": ""}), json!({"host": "a"}), &["/host"]),
+            (json!({"host": "a"}), json!({"host": "a", "port": null}), &["/host"]),
+            (json!({"host": "a", "replicas": []}), json!({"host": "a"}), &["/host"]),
+            (json!({"host": ""}), json!({"host": ""}), none),
+            (json!({}), json!({}), none),
+            // Options of other sorts do not count.
+            (json!({"host": "a", "user": "x", "tls": true}), json!({"host": "a", "user": "y"}), &["/host"]),
+            (json!({"user": "x"}), json!({"user": "x"}), none),
+            (json!({"nobody-knows": "x"}), json!({"nobody-knows": "x"}), none),
+            // Everything inside an option belongs to it, at whatever place in a list.
+            (
+                json!({"replicas": [{"name": "a", "x": 1}, {"name": "b"}]}),
+                json!({"replicas": [{"name": "a", "x": 2}, {"name": "b"}]}),
+                &["/replicas/0/name", "/replicas/1/name"],
+            ),
+            (json!({"replicas": [{"name": "a"}]}), json!({"replicas": [{"name": "b"}]}), none),
+            (json!({"host": {"a": 1}}), json!({"host": {"a": 1}}), &["/host/a"]),
+            // Each environment gives these a value of its own.
+            (json!({"host": "{{constants.H}}"}), json!({"host": "{{constants.H}}"}), none),
+            (json!({"host": mark(&[slot("s")])}), json!({"host": mark(&[slot("s")])}), none),
+            (json!({"host": with_password("a")}), json!({"host": with_password("a")}), &["/host"]),
+            (json!({"host": with_password("a")}), json!({"host": with_password("b")}), none),
+        ] {
+            let [(wires, origin), (bound, origin_of_bound)] =
+                [&source, &binding].map(|options| leaf::flatten(options, &Limits::default()).unwrap());
+            let (of_source, of_binding) =
+                (Leaves::new(&wires, &origin), Leaves::new(&bound, &origin_of_bound));
+            let answer = Expected::new(&description, of_source, of_binding).unwrap();
+            assert_eq!(answer.same_place(), expected, "{source} {binding}");
+        }
+    }
 }
