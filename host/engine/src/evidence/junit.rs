@@ -2,8 +2,10 @@
 //!
 //! The format has no standard; read is what the schema of Jenkins' xUnit plugin and the reports of
 //! Surefire, pytest, Jest, cargo-nextest and GoogleTest have in common: `testsuites`, `testsuite`
-//! (nested or not) and `testcase` with `failure`, `error` or `skipped` in it.
+//! (nested or not) and `testcase` with `failure`, `error` or `skipped` in it, or with a `status` or
+//! `result` that says as much.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -24,6 +26,15 @@ pub const MOST_SHOWN: usize = 20;
 
 /// Characters of a test's name or message that are kept.
 const MOST_TEXT: usize = 300;
+
+/// What a test's `status` or `result` says where it failed.
+const FAILED: &[&str] = &["fail", "failed", "failure"];
+
+/// The same where it broke.
+const BROKE: &[&str] = &["error", "broken"];
+
+/// The same where it was left out. GoogleTest says by attribute alone that a test did not run.
+const LEFT_OUT: &[&str] = &["notrun", "skipped", "disabled", "suppressed"];
 
 /// What a run of tests found, counted test by test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,8 +213,13 @@ struct Counts {
     failed: u64,
     errors: u64,
     skipped: u64,
-    /// Tests with a `failure`, whatever else they have; what the attribute may mean too.
+    /// Tests that say that they failed, whatever else they say; what `failures` may mean too.
     with_failure: u64,
+    /// Tests that say that they were left out, whatever else they say; what `skipped` may mean too.
+    with_skipped: u64,
+    /// Tests that are there twice, once as failed and once as broken: those of pytest whose
+    /// fixture breaks after they have failed, which it counts as one.
+    twice: u64,
 }
 
 impl Counts {
@@ -213,6 +229,8 @@ impl Counts {
         self.errors += other.errors;
         self.skipped += other.skipped;
         self.with_failure += other.with_failure;
+        self.with_skipped += other.with_skipped;
+        self.twice += other.twice;
     }
 }
 
@@ -236,10 +254,20 @@ impl Reader<'_, '_> {
     fn suite(&mut self, suite: Node<'_, '_>) -> Result<Counts, ReportError> {
         let is_list = suite.has_tag_name("testsuites");
         let mut counts = Counts::default();
+        let mut failed = BTreeSet::new();
         for child in suite.children().filter(Node::is_element) {
             match child.tag_name().name() {
                 "testsuite" => counts.add(self.suite(child)?),
-                "testcase" if !is_list => counts.add(self.case(child)?),
+                "testcase" if !is_list => {
+                    let case = self.case(child)?;
+                    let called = (child.attribute("classname"), child.attribute("name"));
+                    if case.failed > 0 {
+                        failed.insert(called);
+                    } else if case.errors > 0 && failed.remove(&called) {
+                        counts.twice += 1;
+                    }
+                    counts.add(case);
+                }
                 "testcase" | "testsuites" => return Err(self.not_junit(child)),
                 // A suite that broke before its tests has an error of its own in some reports.
                 "error" | "failure" => {
@@ -262,13 +290,20 @@ impl Reader<'_, '_> {
     fn case(&mut self, case: Node<'_, '_>) -> Result<Counts, ReportError> {
         self.duration_ms = self.duration_ms.saturating_add(self.milliseconds(case)?);
         let part = |name: &str| case.children().find(|child| child.has_tag_name(name));
-        let mut counts = Counts { tests: 1, ..Counts::default() };
-        let (failure, error) = (part("failure"), part("error"));
-        counts.with_failure = u64::from(failure.is_some());
-        // GoogleTest says only by attribute that a test did not run.
-        let left_out = part("skipped").is_some()
-            || matches!(case.attribute("status"), Some("notrun" | "skipped" | "disabled"))
-            || matches!(case.attribute("result"), Some("skipped" | "suppressed"));
+        let says = |words: &[&str]| {
+            let said = ["status", "result"].into_iter().filter_map(|name| case.attribute(name));
+            said.map(str::trim).any(|said| words.iter().any(|word| word.eq_ignore_ascii_case(said)))
+        };
+        // Where only an attribute says it, the test itself is what there is to show.
+        let error = part("error").or_else(|| says(BROKE).then_some(case));
+        let failure = part("failure").or_else(|| says(FAILED).then_some(case));
+        let left_out = part("skipped").is_some() || says(LEFT_OUT);
+        let mut counts = Counts {
+            tests: 1,
+            with_failure: u64::from(failure.is_some()),
+            with_skipped: u64::from(left_out),
+            ..Counts::default()
+        };
         if let Some(problem) = error.or(failure) {
             if error.is_some() {
                 counts.errors = 1;
@@ -312,20 +347,29 @@ impl Reader<'_, '_> {
         Ok(milliseconds)
     }
 
-    /// The suite's own counts must be those of its tests.
+    /// The suite's own counts must be those of its tests, as one tool or another counts them. What
+    /// differs between tools is only how a test is counted that says two things of itself.
     fn agree(&self, suite: Node<'_, '_>, counts: Counts) -> Result<(), ReportError> {
-        let wanted: [(&'static str, u64, u64); 4] = [
-            ("tests", counts.tests, counts.tests),
-            // A test that failed and then broke is counted as either or both.
-            ("failures", counts.failed, counts.with_failure),
-            ("errors", counts.errors, counts.errors),
-            ("skipped", counts.skipped, counts.skipped),
-        ];
-        for (attribute, counted, or) in wanted {
-            let Some(said) = suite.attribute(attribute).map(str::trim).filter(|said| !said.is_empty()) else {
-                continue;
+        let Counts { tests, failed, errors, skipped, with_failure, with_skipped, twice } = counts;
+        let says = |attribute| suite.attribute(attribute).map(str::trim).filter(|said| !said.is_empty());
+        let disabled = says("disabled").and_then(|said| said.parse::<u64>().ok());
+        for (attribute, counted) in
+            [("tests", tests), ("failures", failed), ("errors", errors), ("skipped", skipped)]
+        {
+            let Some(said) = says(attribute) else { continue };
+            let agrees = |said: u64| match attribute {
+                // A passed test whose fixture breaks afterwards is one that passed and one that broke
+                // for some versions of pytest.
+                "tests" => (tests - twice..=tests + errors).contains(&said),
+                // A test that failed and then broke is counted as either or both.
+                "failures" => said == failed || said == with_failure,
+                "errors" => said == errors,
+                // GoogleTest counts what is disabled by itself.
+                _ => [skipped, with_skipped].into_iter().any(|left_out| {
+                    said == left_out || disabled.is_some_and(|out| said.checked_add(out) == Some(left_out))
+                }),
             };
-            if !said.parse::<u64>().is_ok_and(|said| said == counted || said == or) {
+            if !said.parse::<u64>().is_ok_and(agrees) {
                 return Err(ReportError::Disagrees {
                     line: self.line(suite),
                     attribute,
@@ -434,6 +478,42 @@ mod tests {
                 [0, 0, 0, 1],
             ),
             (
+                "GoogleTest, some disabled and some skipped as they ran",
+                r#"<testsuites tests="4" failures="1" disabled="2" errors="0" name="AllTests">
+                <testsuite name="Orders" tests="4" failures="1" disabled="2" skipped="1" errors="0">
+                <testcase name="DISABLED_a" status="notrun" result="suppressed"/>
+                <testcase name="DISABLED_b" status="notrun" result="suppressed"/>
+                <testcase name="c" status="run" result="skipped"><skipped message="no"/></testcase>
+                <testcase name="d" status="run" result="completed"><failure message="m"/></testcase>
+                </testsuite></testsuites>"#,
+                [1, 1, 0, 3],
+            ),
+            (
+                "GoogleTest, disabled only",
+                r#"<testsuite tests="2" disabled="1" skipped="0"><testcase status="run" result="completed"/>
+                <testcase status="notrun"/></testsuite>"#,
+                [1, 0, 0, 1],
+            ),
+            (
+                "pytest 8, passed and then its fixture broke",
+                r#"<testsuite tests="3" failures="0" errors="1" skipped="0"><testcase name="a"/>
+                <testcase name="b"><error message="failed on teardown"/></testcase></testsuite>"#,
+                [2, 0, 1, 0],
+            ),
+            (
+                "pytest 8, failed and then its fixture broke",
+                r#"<testsuite tests="1" failures="1" errors="1" skipped="0">
+                <testcase classname="x" name="a"><failure/></testcase>
+                <testcase classname="x" name="a"><error/></testcase></testsuite>"#,
+                [2, 1, 1, 0],
+            ),
+            (
+                "pytest, left out and then its fixture broke",
+                r#"<testsuite tests="1" failures="0" errors="1" skipped="1">
+                <testcase><skipped/><error/></testcase></testsuite>"#,
+                [1, 0, 1, 0],
+            ),
+            (
                 "a suite that broke",
                 r#"<testsuite errors="1"><error message="no database"/></testsuite>"#,
                 [1, 0, 1, 0],
@@ -441,6 +521,38 @@ mod tests {
         ] {
             assert_eq!(counts(xml), Ok(expected), "{tool}");
         }
+    }
+
+    #[test]
+    fn a_test_says_by_attribute_how_it_ended() {
+        for (case, expected) in [
+            ("status='failed'", [1, 1, 0, 0]),
+            ("status='Fail'", [1, 1, 0, 0]),
+            ("result='FAILURE'", [1, 1, 0, 0]),
+            ("status=' failed '", [1, 1, 0, 0]),
+            ("status='run' result='failed'", [1, 1, 0, 0]),
+            ("status='error'", [1, 0, 1, 0]),
+            ("result='Broken'", [1, 0, 1, 0]),
+            ("status='failed' result='error'", [1, 0, 1, 0]),
+            // What contradicts itself did not pass, and was not left out.
+            ("status='passed' result='failed'", [1, 1, 0, 0]),
+            ("status='skipped' result='failed'", [1, 1, 0, 0]),
+            ("status='Skipped'", [0, 0, 0, 1]),
+            ("status='run' result='completed'", [1, 0, 0, 0]),
+            ("status='passed'", [1, 0, 0, 0]),
+            ("name='failed' classname='error'", [1, 0, 0, 0]),
+        ] {
+            assert_eq!(counts(&format!("<testsuite><testcase {case}/></testsuite>")), Ok(expected), "{case}");
+            let told = format!(
+                "<testsuite tests='1' failures='{}' errors='{}' skipped='{}'><testcase {case}/></testsuite>",
+                expected[1], expected[2], expected[3]
+            );
+            assert_eq!(counts(&told), Ok(expected), "{told}");
+        }
+        let xml =
+            "<testsuite>\n<testcase classname='A' name='b' status='failed' message='no order'/></testsuite>";
+        let failed = FailedTest { name: "A b".into(), message: Some("no order".into()), line: 2 };
+        assert_eq!(TestReport::read(xml.as_bytes()).unwrap().not_passed, [failed]);
     }
 
     #[test]
@@ -466,6 +578,52 @@ mod tests {
             ),
             ("<testsuite errors='-1'/>", "`errors` says -1, but there are 0"),
             ("<testsuite skipped='1'><testcase/></testsuite>", "`skipped` says 1, but there are 0"),
+            (
+                "<testsuite failures='0'><testcase status='failed'/></testsuite>",
+                "`failures` says 0, but there are 1",
+            ),
+            (
+                "<testsuite failures='2' errors='1'><testcase><failure/></testcase><testcase><error/></testcase></testsuite>",
+                "`failures` says 2, but there are 1",
+            ),
+            (
+                "<testsuite errors='2'><testcase><error/></testcase></testsuite>",
+                "`errors` says 2, but there are 1",
+            ),
+            // Room there is only for tests that broke, and one for each.
+            (
+                "<testsuite tests='3' errors='1'><testcase><error/></testcase></testsuite>",
+                "`tests` says 3, but there are 1",
+            ),
+            (
+                "<testsuite tests='2' failures='1'><testcase><failure/></testcase></testsuite>",
+                "`tests` says 2, but there are 1",
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'><failure/></testcase><testcase name='b'><error/></testcase></testsuite>",
+                "`tests` says 1, but there are 2",
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase name='a'><error/></testcase></testsuite>",
+                "`tests` says 1, but there are 2",
+            ),
+            (
+                "<testsuite disabled='1' skipped='2'><testcase status='notrun'/></testsuite>",
+                "`skipped` says 2, but there are 1",
+            ),
+            (
+                "<testsuite disabled='2' skipped='0'><testcase status='notrun'/></testsuite>",
+                "`skipped` says 0, but there are 1",
+            ),
+            (
+                "<testsuite skipped='0'><testcase status='notrun'/></testsuite>",
+                "`skipped` says 0, but there are 1",
+            ),
+            (
+                "<testsuite disabled='1' skipped='0'><testcase><failure/></testcase><testcase status='notrun'/>\
+                <testcase><skipped/></testcase></testsuite>",
+                "`skipped` says 0, but there are 2",
+            ),
             (
                 "<testsuites tests='2'><testsuite tests='1'><testcase/></testsuite></testsuites>",
                 "`tests` says 2",
@@ -527,6 +685,8 @@ mod tests {
             prop_oneof![
                 Just("<testsuite>"), Just("</testsuite>"), Just("<testcase/>"), Just("<testcase>"),
                 Just("</testcase>"), Just("<failure/>"), Just("<error/>"), Just("<skipped/>"),
+                Just("<testcase status='failed'>"), Just("<testcase result='Broken'/>"),
+                Just("<testcase status='notrun'/>"),
                 Just("<!--"), Just("-->"), Just("<![CDATA["), Just("]]>"), Just("\n"), Just("é"), Just("\""),
             ], 0..24))
         {
