@@ -99,6 +99,27 @@ pub struct CaseReport {
     pub problem: Option<String>,
 }
 
+/// Reads a file of cases, TOML or JSON.
+///
+/// # Errors
+/// Line and column where they are known, and what is wrong.
+pub fn read_suite(text: &str, is_toml: bool) -> Result<Suite, (Option<(usize, usize)>, String)> {
+    let suite: Suite = if is_toml {
+        toml::from_str(text).map_err(|error| {
+            let place = error.span().map(|span| crate::pack::position(text, span.start));
+            (place, error.message().to_owned())
+        })?
+    } else {
+        let value = json::read(text.as_bytes(), MOST_BYTES).map_err(|error| (None, error.to_string()))?;
+        serde_json::from_value(value).map_err(|error| (None, error.to_string()))?
+    };
+    let mut names = BTreeSet::new();
+    match suite.cases.iter().find(|case| !names.insert(case.name.as_str())) {
+        Some(twice) => Err((None, format!("has two cases `{}`", twice.name))),
+        None => Ok(suite),
+    }
+}
+
 impl Pack {
     /// The pack's files of cases, by their path within it.
     ///
@@ -108,22 +129,12 @@ impl Pack {
     pub fn suites(&self) -> Result<BTreeMap<String, Suite>, PackError> {
         let mut suites = BTreeMap::new();
         for (file, text) in self.files().iter().filter(|(file, _)| file.starts_with(TESTS_FOLDER)) {
-            let suite: Suite = if file.ends_with(".toml") {
-                toml::from_str(text).map_err(|error| {
-                    let place = error.span().map(|span| crate::pack::position(text, span.start));
-                    self.error(file, place, error.message())
-                })?
-            } else if file.ends_with(".json") {
-                let value = json::read(text.as_bytes(), MOST_BYTES)
-                    .map_err(|error| self.error(file, None, error.to_string()))?;
-                serde_json::from_value(value).map_err(|error| self.error(file, None, error.to_string()))?
-            } else {
+            let is_toml = file.ends_with(".toml");
+            if !is_toml && !file.ends_with(".json") {
                 return Err(self.error(file, None, "is neither `.toml` nor `.json`: cases are one of them"));
-            };
-            let mut names = BTreeSet::new();
-            if let Some(twice) = suite.cases.iter().find(|case| !names.insert(case.name.as_str())) {
-                return Err(self.error(file, None, format!("has two cases `{}`", twice.name)));
             }
+            let suite =
+                read_suite(text, is_toml).map_err(|(place, problem)| self.error(file, place, problem))?;
             suites.insert(file.clone(), suite);
         }
         Ok(suites)
@@ -173,8 +184,7 @@ impl Sandbox {
         facts: &Value,
         parameters: &BTreeMap<String, Value>,
     ) -> Result<GateReport, String> {
-        let facts: Facts =
-            serde_json::from_value(facts.clone()).map_err(|error| format!("the facts are none: {error}"))?;
+        let facts = facts_of(facts.clone())?;
         let ready = ReadyFacts::new(facts).map_err(|error| error.to_string())?;
         let spec = GateSpec {
             name: policy.pack().manifest().name.clone(),
@@ -190,6 +200,16 @@ impl Sandbox {
 }
 
 impl Case {
+    /// The facts of the case: those of its file with its own changes.
+    ///
+    /// # Errors
+    /// Says which change does not fit, or what the facts miss.
+    pub fn facts(&self, suite: &Suite) -> Result<Facts, String> {
+        let mut facts = suite.facts.clone();
+        change(&mut facts, &self.set, &self.remove)?;
+        facts_of(facts)
+    }
+
     /// What the report has otherwise than the case wants, if anything.
     fn missed(&self, report: &GateReport) -> Option<String> {
         let codes: BTreeSet<String> = report.findings.iter().map(|finding| finding.code.clone()).collect();
@@ -207,6 +227,10 @@ impl Case {
         let told = serde_json::to_string(&report.findings).unwrap_or_default();
         (!told.contains(wanted)).then(|| format!("nothing says `{wanted}`: {}", said(report)))
     }
+}
+
+fn facts_of(facts: Value) -> Result<Facts, String> {
+    serde_json::from_value(facts).map_err(|error| format!("the facts are none: {error}"))
 }
 
 /// What a report says, in a line.

@@ -79,6 +79,10 @@ pub struct Facts {
     pub calendars: Option<Vec<NamedWindows>>,
     /// Release of the IANA time-zone data by which the calendars were expanded.
     pub time_zones: String,
+    /// Facts that stand here only because they always stand here, such as `plan` where an export is
+    /// judged for which there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_gathered: Vec<String>,
 }
 
 /// The tenant.
@@ -692,6 +696,22 @@ impl Facts {
     /// As [`Facts::canonical`].
     pub fn digest(&self) -> Result<Digest, FactsError> {
         self.canonical().map(|bytes| Digest::of(&bytes))
+    }
+
+    /// Whether the fact that a policy declares by this name was gathered.
+    #[must_use]
+    pub fn has(&self, fact: &str) -> bool {
+        let is_there = match fact {
+            "scan" => self.scan.is_some(),
+            "evidence" => self.evidence.is_some(),
+            "approvals" => self.approvals.is_some(),
+            "calendars" => self.calendars.is_some(),
+            "waivers" => self.waivers.is_some(),
+            "history" => self.history.is_some(),
+            "plugins" => self.plugins.is_some(),
+            _ => true,
+        };
+        is_there && !self.not_gathered.iter().any(|missing| missing == fact)
     }
 
     /// Refuses a clock that is behind the ledger.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sluice_model::verdict::{Finding, Level, Verdict};
 use sluice_model::{Digest, ObjectKind};
 
+use crate::evaluation::Evaluation;
 use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
 use crate::parameter::{self, Parameter, ParameterError};
@@ -185,17 +186,10 @@ impl Gate {
         self.policy.pack().manifest().findings.get(code).is_some_and(|finding| finding.inviolable)
     }
 
-    fn missing_fact(&self, facts: &Facts) -> Option<&str> {
-        self.policy.pack().manifest().facts.iter().map(String::as_str).find(|fact| match *fact {
-            "scan" => facts.scan.is_none(),
-            "evidence" => facts.evidence.is_none(),
-            "approvals" => facts.approvals.is_none(),
-            "calendars" => facts.calendars.is_none(),
-            "waivers" => facts.waivers.is_none(),
-            "history" => facts.history.is_none(),
-            "plugins" => facts.plugins.is_none(),
-            _ => false,
-        })
+    /// The first fact that it needs and nobody gathered.
+    #[must_use]
+    pub fn missing_fact(&self, facts: &Facts) -> Option<&str> {
+        self.policy.pack().manifest().facts.iter().map(String::as_str).find(|fact| !facts.has(fact))
     }
 
     fn report(&self, findings: Vec<Finding>) -> GateReport {
@@ -233,17 +227,18 @@ impl Sandbox {
             let findings = vec![own(Verdict::Undecided, FACTS_MISSING, message, "ask where that is known")];
             return Asked { report: gate.report(findings), used: Used::default(), transient: false };
         }
-        let mut asked = self.evaluate_once(gate, ready);
+        let mut asked = self.evaluate_once(gate, ready).0;
         for _ in 0..RETRIES {
             if !asked.transient {
                 break;
             }
-            asked = self.evaluate_once(gate, ready);
+            asked = self.evaluate_once(gate, ready).0;
         }
         asked
     }
 
-    fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> Asked {
+    /// Asks a gate once, all of whose facts are there.
+    pub(crate) fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> (Asked, Arc<Evaluation>) {
         let (evaluation, ended, used) = self.run(&gate.policy, &gate.parameters, ready);
         let mut findings = evaluation.take_said();
         let mut transient = false;
@@ -263,6 +258,6 @@ impl Sandbox {
                 findings.push(Finding { source, ..finding });
             }
         }
-        Asked { report: gate.report(findings), used, transient }
+        (Asked { report: gate.report(findings), used, transient }, evaluation)
     }
 }

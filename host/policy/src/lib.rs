@@ -31,6 +31,8 @@ pub mod page;
 pub mod relief;
 pub mod sandbox;
 pub mod scan;
+pub mod trace;
+pub mod what_if;
 
 mod api;
 mod evaluation;

@@ -44,7 +44,7 @@ const UNDECLARED_CODE: Rule = Rule {
 /// A comparison with what may be missing.
 const MISSING_VALUE: Rule = Rule {
     id: "missing-value",
-    doc: "A comparison with a value that may be missing. Comparing what is missing is a fault.",
+    doc: "A value that may be missing is compared, or an optional fact is read, and nothing asks whether it is there. Either is a fault.",
     fix: "ask `is_missing(value)` before, or keep only those that are known by `where(field, \"known\", true)`",
 };
 /// A finding that no case gives.
@@ -331,7 +331,18 @@ impl<'p> Reader<'p> {
         match expression {
             Expr::FnCall(call, position) => self.call(call, *position, found),
             Expr::Dot(..) => drop(self.shape(expression, found)),
-            Expr::Variable(variable, _, _) => drop(found.used.variables.insert(variable.1.to_string())),
+            Expr::Variable(variable, _, position) => {
+                let name = variable.1.as_str();
+                let is_optional = self.policy.pack().manifest().optional.iter().any(|fact| fact == name);
+                if is_optional && !self.guarded.contains(name) {
+                    found.note(
+                        &MISSING_VALUE,
+                        *position,
+                        format!("the optional fact `{name}` may be missing"),
+                    );
+                }
+                found.used.variables.insert(name.to_owned());
+            }
             _ => {}
         }
     }
@@ -446,7 +457,8 @@ impl<'p> Reader<'p> {
     }
 
     fn unknown(&self, fact: &str, name: &str, position: Position, found: &mut Found) -> Shape {
-        let message = format!("a {fact} has no `{name}`; it has {}", self.members.names(fact));
+        let article = if fact.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let message = format!("{article} {fact} has no `{name}`; it has {}", self.members.names(fact));
         found.note(&UNKNOWN_MEMBER, position, message);
         Shape::Unknown
     }
@@ -517,7 +529,7 @@ fn in_manifest(rule: &Rule, message: String) -> Lint {
 fn unused(policy: &Policy, used: &Used) -> Vec<Lint> {
     let manifest = policy.pack().manifest();
     let mut lints = Vec::new();
-    for fact in manifest.facts.iter().filter(|fact| !used.variables.contains(*fact)) {
+    for fact in manifest.reads().filter(|fact| !used.variables.contains(*fact)) {
         lints.push(in_manifest(&UNUSED, format!("the fact `{fact}` is declared and not read")));
     }
     for name in manifest.parameters.keys().filter(|name| !used.parameters.contains(*name)) {
@@ -574,7 +586,7 @@ mod tests {
                 "let e = evidence.where(\"kind\", \"==\", \"tests\");\nlet a = e.first.ages;",
                 "unknown-member",
                 2,
-                "a evidence has no `ages`",
+                "an evidence has no `ages`",
             ),
             ("for s in plan.sources { let x = s.hosts; }", "unknown-member", 1, "a source has no `hosts`"),
             (
@@ -585,7 +597,7 @@ mod tests {
             ),
             ("let c = plan.changes.newest();", "unknown-member", 1, "a change has no `age`"),
             ("let c = plan.changes.length;", "unknown-member", 1, "it has `count` and `first`"),
-            ("let o = transition.to.ordinal;", "unknown-member", 1, "a environment has no `ordinal`"),
+            ("let o = transition.to.ordinal;", "unknown-member", 1, "an environment has no `ordinal`"),
             ("if false { let x = params.limits; }", "unknown-parameter", 1, "no parameter `limits`"),
             ("if false { deny(\"t.nope\", \"x\", #{}); }", "undeclared-code", 1, "`t.nope`"),
             ("for s in plan.sources { if s.tls == false { } }", "missing-value", 1, "`tls` may be missing"),

@@ -47,8 +47,11 @@ pub struct Manifest {
     pub title: String,
     /// The version of facts and functions that it is written for.
     pub api: u32,
-    /// The facts that it reads.
+    /// The facts that it needs; without one of them it is not asked.
     pub facts: Vec<String>,
+    /// The facts that it reads where they were gathered; where not, they are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<String>,
     /// What it does, in Markdown, for its page.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
@@ -338,6 +341,11 @@ pub(crate) fn position(text: &str, byte: usize) -> (usize, usize) {
 }
 
 impl Manifest {
+    /// The facts that it reads, needed or not.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &String> {
+        self.facts.iter().chain(&self.optional)
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.api != API {
             return Err(format!("`api = {}` is not known: this Sluice has `api = {API}`", self.api));
@@ -348,8 +356,16 @@ impl Manifest {
                 self.name
             ));
         }
-        if let Some(unknown) = self.facts.iter().find(|fact| !FACTS.contains(&fact.as_str())) {
-            return Err(format!("`facts`: there is no fact `{unknown}`; there are {}", FACTS.join(", ")));
+        for (list, facts) in [("facts", &self.facts), ("optional", &self.optional)] {
+            if let Some(unknown) = facts.iter().find(|fact| !FACTS.contains(&fact.as_str())) {
+                return Err(format!(
+                    "`{list}`: there is no fact `{unknown}`; there are {}",
+                    FACTS.join(", ")
+                ));
+            }
+        }
+        if let Some(both) = self.optional.iter().find(|fact| self.facts.contains(fact)) {
+            return Err(format!("`optional`: `{both}` stands under `facts` too: a fact is needed or not"));
         }
         for code in self.findings.keys() {
             let slug = |word: &str| sluice_model::EnvironmentName::new(word).is_ok();

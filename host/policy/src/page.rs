@@ -18,13 +18,20 @@ pub fn page(policy: &Policy) -> String {
     if !about.is_empty() {
         let _ = write!(page, "\n{about}\n");
     }
-    let facts: Vec<_> = manifest.facts.iter().map(|fact| format!("`{fact}`")).collect();
+    let list = |facts: &[String]| {
+        let facts: Vec<_> = facts.iter().map(|fact| format!("`{fact}`")).collect();
+        facts.join(", ")
+    };
+    let optional = match manifest.optional.as_slice() {
+        [] => String::new(),
+        optional => format!("; where they were gathered, also {}", list(optional)),
+    };
     let _ = write!(
         page,
-        "\nVersion {}, `api = {}`. It reads {}.\n",
+        "\nVersion {}, `api = {}`. It reads {}{optional}.\n",
         manifest.version,
         manifest.api,
-        facts.join(", ")
+        list(&manifest.facts),
     );
     let example = manifest.example.trim();
     if !example.is_empty() {

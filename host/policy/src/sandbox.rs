@@ -18,6 +18,7 @@ use crate::names::{self, Modules};
 use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
 use crate::parameter::Parameter;
 use crate::rows::{self, Record, Rows};
+use crate::trace::Notes;
 use crate::value::heap_bytes;
 use crate::vocabulary as v;
 use crate::{api, strict};
@@ -94,7 +95,16 @@ pub struct Sandbox {
     names: Arc<[String]>,
     idle: Idle,
     extend: Option<fn(&mut Engine)>,
-    visits: Option<Arc<Visits>>,
+    watcher: Option<Watcher>,
+}
+
+/// What sees each step of a policy. All else is as in production.
+#[derive(Clone)]
+enum Watcher {
+    /// How often each was taken, over many evaluations.
+    Visits(Arc<Visits>),
+    /// In which order, and what it left, of one evaluation.
+    Notes(Arc<Notes>),
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -187,23 +197,31 @@ impl Sandbox {
     /// as in production. It serves one policy, whose files it knows by their names.
     #[must_use]
     pub fn watching(stopwatch: Stopwatch) -> Self {
-        Self::build(stopwatch, Limits::default(), None, Some(Arc::default()))
+        Self::build(stopwatch, Limits::default(), None, Some(Watcher::Visits(Arc::default())))
+    }
+
+    /// A sandbox that notes how an evaluation goes. All else is as in production.
+    pub(crate) fn noting(stopwatch: Stopwatch, notes: Arc<Notes>) -> Self {
+        Self::build(stopwatch, Limits::default(), None, Some(Watcher::Notes(notes)))
     }
 
     /// What of a policy was evaluated so far, in a sandbox that watches.
     #[must_use]
     pub fn coverage(&self, policy: &Policy) -> Option<Coverage> {
-        self.visits.as_ref().map(|visits| visits.of(policy))
+        match &self.watcher {
+            Some(Watcher::Visits(visits)) => Some(visits.of(policy)),
+            _ => None,
+        }
     }
 
     fn build(
         stopwatch: Stopwatch,
         limits: Limits,
         extend: Option<fn(&mut Engine)>,
-        visits: Option<Arc<Visits>>,
+        watcher: Option<Watcher>,
     ) -> Self {
         let mut sandbox =
-            Self { limits, stopwatch, names: Arc::from([]), idle: Idle::default(), extend, visits };
+            Self { limits, stopwatch, names: Arc::from([]), idle: Idle::default(), extend, watcher };
         let (runner, names) = sandbox.runner();
         sandbox.names = names.into();
         sandbox.idle.give_back(runner);
@@ -228,7 +246,7 @@ impl Sandbox {
     /// [`PackError`] with file, line and column.
     pub fn compile(&self, pack: Pack) -> Result<Arc<Policy>, PackError> {
         let mut scope = Scope::new();
-        for name in pack.manifest().facts.iter().map(String::as_str).chain(ALWAYS) {
+        for name in pack.manifest().reads().map(String::as_str).chain(ALWAYS) {
             // Only so that strict variables know the name; the value comes from `on_var`.
             scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
         }
@@ -350,8 +368,10 @@ impl Sandbox {
         if let Some(extend) = self.extend {
             extend(&mut engine);
         }
-        if let Some(visits) = &self.visits {
-            visits.watch(&mut engine);
+        match &self.watcher {
+            Some(Watcher::Visits(visits)) => visits.watch(&mut engine),
+            Some(Watcher::Notes(notes)) => notes.watch(&mut engine),
+            None => {}
         }
         debug_assert!(names.len() <= MOST_NAMES, "more names than bits");
         (Runner { engine, cell }, names)
@@ -537,6 +557,10 @@ fn fact(name: &str, cell: &Cell) -> Result<Option<Dynamic>, Fault> {
         return Ok(None);
     }
     let asked = cell.asked()?;
+    if !asked.ready.facts().has(name) {
+        // Optional: a gate that needs it is not asked.
+        return Ok(Some(Dynamic::UNIT));
+    }
     Ok(Some(match name {
         "workspace" => Dynamic::from(Record::<v::WorkspaceFact>::new(asked, 0)),
         "transition" => Dynamic::from(Record::<v::TransitionFact>::new(asked, 0)),

@@ -256,7 +256,6 @@ fn reference(rule: &str, facts: &Facts) -> Verdict {
             worst(&[(transition.kind != TransitionKind::Rollback && !is_next, Verdict::Deny)])
         }
         "pack test-evidence" => test_evidence(facts),
-        "pack release-window" if facts.history.is_none() => NOT_GATHERED,
         "pack release-window" => window(facts, false),
         "pack approvals" => approvals(facts),
         other => panic!("no reference for {other}"),
