@@ -130,6 +130,16 @@ impl Context {
         here.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file()).map(Path::to_owned)
     }
 
+    /// Whether the workspace has its store here, and not only its configuration.
+    pub(crate) fn has_store(&self) -> bool {
+        self.found_folder().is_some_and(|folder| sluice_engine::workspace::has_store(&folder))
+    }
+
+    /// What policies run in.
+    pub(crate) fn sandbox(&self) -> sluice_policy::Sandbox {
+        sluice_policy::Sandbox::new(self.stopwatch())
+    }
+
     /// Opens the workspace.
     pub(crate) fn open(&self) -> Result<Workspace, Failure> {
         let folder = self.folder()?;

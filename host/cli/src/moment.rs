@@ -28,6 +28,35 @@ impl Moment {
     }
 }
 
+/// A time, or one so long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// This time.
+    At(Timestamp),
+    /// So long before now.
+    Ago(TimeSpan),
+}
+
+impl Since {
+    /// The time that is meant.
+    pub(crate) fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(span) => now.checked_sub(Duration::from_secs(span.seconds())).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+/// Reads a time, or a length of time before now.
+pub(crate) fn since(text: &str) -> Result<Since, String> {
+    if let Ok(span) = text.parse() {
+        return Ok(Since::Ago(span));
+    }
+    time(text).map(Since::At).map_err(|_| {
+        "write a time such as `2026-03-02T10:00:00Z`, or how long ago, such as `90d` or `4h`".to_owned()
+    })
+}
+
 /// Reads a time: RFC 3339, or with a zone's name as RFC 9557 writes it.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse::<Timestamp>().or_else(|_| text.parse::<Zoned>().map(|zoned| zoned.timestamp())).map_err(
@@ -81,9 +110,15 @@ mod tests {
         ] {
             assert_eq!(moment(text).unwrap().from(now).to_string(), expected);
         }
+        for (text, expected) in
+            [("4h", "2026-03-02T08:00:00.75Z"), ("2026-03-02T11:00:00Z", "2026-03-02T11:00:00Z")]
+        {
+            assert_eq!(since(text).unwrap().before(now).to_string(), expected);
+        }
         let ages = format!("{}w", u64::MAX / 604_800);
         assert_eq!(moment(&ages).unwrap().from(now), Timestamp::MAX);
-        assert!(moment("soon").is_err());
+        assert_eq!(since(&ages).unwrap().before(now), Timestamp::MIN);
+        assert!(moment("soon").is_err() && since("lately").is_err());
         assert_eq!(length("2m"), Ok(Duration::from_secs(120)));
         assert!(length("2").is_err());
     }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use sluice_engine::plan::{Choice, Plan, PlanRequest, TransitionKind, Wanted};
 use sluice_engine::promote::is_named;
 use sluice_engine::{Error, Workspace};
-use sluice_model::{Digest, EnvironmentName, LogicalId};
+use sluice_model::{Digest, EnvironmentName, LogicalId, json};
+use sluice_policy::Input;
 
 use crate::failure::Failure;
 use crate::input;
@@ -91,10 +92,49 @@ pub(crate) struct Remembered {
     choices: BTreeMap<LogicalId, Choice>,
 }
 
-/// A plan's file. The plan in it is for people and other programs; Sluice makes it anew.
-#[derive(Deserialize)]
-struct PlanFile {
+/// A plan's file: what makes the plan again, the plan, and what gates judge it by. Where there is a
+/// store the plan is made anew; elsewhere it is judged by what the file carries.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlanFile {
     request: Remembered,
+    pub(crate) plan: Plan,
+    pub(crate) input: Input,
+}
+
+impl PlanFile {
+    /// The file of a plan.
+    pub(crate) fn of(plan: &Plan, input: Input) -> Self {
+        Self { request: Remembered::of(plan), plan: plan.clone(), input }
+    }
+}
+
+/// What is read of a plan's file, or of a plan that is remembered, to make it anew.
+#[derive(Deserialize)]
+struct Kept {
+    request: Remembered,
+}
+
+/// What a path that is given as a plan holds.
+pub(crate) enum Given {
+    /// A plan's file.
+    Plan(Box<PlanFile>),
+    /// Something else: an export.
+    Export,
+}
+
+/// What a file or folder holds that is given as a plan.
+pub(crate) fn given(path: &Path) -> Result<Given, Failure> {
+    if path.is_dir() {
+        return Ok(Given::Export);
+    }
+    let bytes = input::file(path, MOST_PLAN)?;
+    // A plan's file is told by what no export has at its root.
+    let Ok(value) = json::read(&bytes, bytes.len()) else { return Ok(Given::Export) };
+    if value.get("request").is_none() || value.get("plan").is_none() {
+        return Ok(Given::Export);
+    }
+    let file = serde_json::from_value(value).map_err(|error| not_a_plan(path, &error.to_string()))?;
+    Ok(Given::Plan(Box::new(file)))
 }
 
 impl Remembered {
@@ -296,13 +336,15 @@ fn recall(workspace: &Workspace, named: &str) -> Result<Remembered, Failure> {
 
 fn read(path: &Path) -> Result<Remembered, Failure> {
     let bytes = input::file(path, MOST_PLAN)?;
-    let file: PlanFile = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::failed(
-            format!("`{}` is not a plan's file: {error}", path.display()),
-            "write one with `sluice plan APP --to ENV --out FILE`",
-        )
-    })?;
-    Ok(file.request)
+    let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| not_a_plan(path, &error.to_string()))?;
+    Ok(kept.request)
+}
+
+fn not_a_plan(path: &Path, problem: &str) -> Failure {
+    Failure::failed(
+        format!("`{}` is not a plan's file: {problem}", path.display()),
+        "write one with `sluice plan APP --to ENV --out FILE`",
+    )
 }
 
 #[cfg(test)]
@@ -379,7 +421,10 @@ mod tests {
         let request = remembered.request();
         assert!(matches!(request.transition, Wanted::Rollback { promotion: Some(3), .. }));
         assert_eq!(request.choices, remembered.choices);
-        fs::write(&path, "{\"request\": 1}").unwrap();
-        assert_eq!(read(&path).unwrap_err().exit().code(), 1);
+        for text in ["{\"request\": 1}", "{\"request\": 1, \"plan\": 2}", "{", ""] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read(&path).unwrap_err().exit().code(), 1, "{text}");
+            assert_eq!(matches!(given(&path), Ok(Given::Export)), !text.contains("plan"), "{text}");
+        }
     }
 }

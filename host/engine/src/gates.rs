@@ -10,12 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_model::verdict::Level;
-use sluice_model::{Digest, EnvironmentName, LogicalId};
+use sluice_model::{Digest, EnvironmentName, LogicalId, Pointer};
 use sluice_policy::facts::{self, Facts, ReadyFacts};
 use sluice_policy::{Decided, Gate, GateSpec, Policy, Sandbox, Selector};
 
 use crate::act::What;
-use crate::config::{self, ChangeName};
+use crate::config::{self, ChangeName, Config, Transition};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TransitionKind};
 use crate::records::{Actor, Recorded};
@@ -86,6 +86,106 @@ pub fn gate(configured: &config::Gate, policies: &Policies, app: Option<&Logical
     Ok(Gate::new(spec, policy)?)
 }
 
+/// The gates that a configuration puts before a transition of an app, and why none of them refuses
+/// where it says so.
+///
+/// # Errors
+/// When the configuration does not have the transition.
+pub(crate) fn gates_for(
+    config: &Config,
+    policies: &Policies,
+    transition: &Transition,
+    app: &LogicalId,
+    app_name: &str,
+) -> Result<(Vec<Gate>, Option<String>)> {
+    let Some(rules) = config.rules(transition) else {
+        return Err(Error::invalid(
+            format!("the configuration has no transition `{transition}`"),
+            "add it to `sluice.toml` with its gates, and adopt it",
+        ));
+    };
+    let gates = rules
+        .for_app(app_name, &config.labels_of(app_name))
+        .map(|(_, configured)| gate(configured, policies, Some(app)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok((gates, rules.ungated.clone()))
+}
+
+/// The tenant, as the configuration has it.
+pub(crate) fn workspace_fact(config: &Config) -> facts::Workspace {
+    facts::Workspace { name: config.workspace.to_string(), single_operator: config.single_operator.clone() }
+}
+
+/// An environment, as the configuration has it.
+pub(crate) fn environment_fact(config: &Config, name: &EnvironmentName) -> facts::Environment {
+    let known = config.environment(name);
+    facts::Environment {
+        name: name.clone(),
+        order: config.position(name).and_then(|order| u32::try_from(order).ok()).unwrap_or_default(),
+        owners: known
+            .map(|e| config.people_of(&e.owners).into_iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+        holds_production_data: known.is_some_and(|e| e.holds_production_data),
+    }
+}
+
+/// The environments, in the order of promotion.
+pub(crate) fn environment_facts(config: &Config) -> Vec<facts::Environment> {
+    config.environments.iter().map(|known| environment_fact(config, &known.name)).collect()
+}
+
+/// The people.
+pub(crate) fn people_facts(config: &Config) -> Vec<facts::Person> {
+    let person = |(name, person): (&config::PersonName, &config::Person)| facts::Person {
+        name: name.to_string(),
+        roles: person.roles.iter().map(ToString::to_string).collect(),
+    };
+    config.people.iter().map(person).collect()
+}
+
+/// The calendars around a time.
+///
+/// # Errors
+/// When one cannot be expanded.
+pub(crate) fn calendar_facts(config: &Config, now: Timestamp) -> Result<Vec<facts::NamedWindows>> {
+    let from = now.checked_sub(BEHIND).unwrap_or(now);
+    let until = now.checked_add(HORIZON).unwrap_or(now);
+    let expand = |(name, calendar): (&_, &sluice_policy::Calendar)| {
+        let name = ToString::to_string(name);
+        let windows = calendar
+            .expand(from, until)
+            .map_err(|e| Error::invalid(format!("calendar `{name}`: {e}"), "mend it in `sluice.toml`"))?;
+        Ok(facts::NamedWindows { name, windows })
+    };
+    config.calendars.iter().map(expand).collect()
+}
+
+/// What scanners found that gates are told of, but for what `is_dismissed` by object, place and
+/// fingerprint.
+pub(crate) fn scan_fact(
+    finds: impl IntoIterator<Item = Find>,
+    is_dismissed: &dyn Fn(&LogicalId, &Pointer, Digest) -> bool,
+) -> facts::Scan {
+    let mut secrets = Vec::new();
+    let mut personal_data = Vec::new();
+    for find in finds {
+        match find {
+            Find::Mark { object, at, slot, provisional: true, .. } => secrets.push(facts::SecretFound {
+                object,
+                at,
+                what: slot.to_string(),
+                state: facts::SecretState::Provisional,
+            }),
+            Find::Clear { object, at, what, fingerprint } if !is_dismissed(&object, &at, fingerprint) => {
+                secrets.push(facts::SecretFound { object, at, what, state: facts::SecretState::Clear });
+            }
+            Find::Personal(datum) => personal_data.push(datum),
+            _ => {}
+        }
+    }
+    facts::Scan { scanner: sluice_policy::scan::SCANNER_VERSION.to_owned(), secrets, personal_data }
+}
+
 impl Workspace {
     /// The gates that stand before a planned transition of its app.
     ///
@@ -111,20 +211,7 @@ impl Workspace {
     }
 
     fn gates_before(&self, plan: &Plan) -> Result<(Vec<Gate>, Option<String>)> {
-        let transition = plan.configured();
-        let config = self.config()?;
-        let Some(rules) = config.rules(&transition) else {
-            return Err(Error::invalid(
-                format!("the configuration has no transition `{transition}`"),
-                "add it to `sluice.toml` with its gates, and adopt it",
-            ));
-        };
-        let policies = self.policies()?;
-        let gates = rules
-            .for_app(&plan.app_name, &config.labels_of(&plan.app_name))
-            .map(|(_, configured)| gate(configured, &policies, Some(&plan.app)))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((gates, rules.ungated.clone()))
+        gates_for(self.config()?, &*self.policies()?, &plan.configured(), &plan.app, &plan.app_name)
     }
 
     /// Asks the gates about a plan, now or as if it were another time, for nobody who would carry it
@@ -176,41 +263,14 @@ impl Workspace {
     pub fn facts(&self, plan: &Plan, now: Timestamp, supposed: bool) -> Result<Facts> {
         let mut work = self.work();
         let config = self.config()?;
-        let environment = |name: &EnvironmentName| -> facts::Environment {
-            let order = config.position(name).and_then(|order| u32::try_from(order).ok()).unwrap_or_default();
-            let known = config.environment(name);
-            facts::Environment {
-                name: name.clone(),
-                order,
-                owners: known
-                    .map(|e| config.people_of(&e.owners).into_iter().map(ToString::to_string).collect())
-                    .unwrap_or_default(),
-                holds_production_data: known.is_some_and(|e| e.holds_production_data),
-            }
-        };
-        let from = now.checked_sub(BEHIND).unwrap_or(now);
-        let until = now.checked_add(HORIZON).unwrap_or(now);
-        let calendars = config
-            .calendars
-            .iter()
-            .map(|(name, calendar)| {
-                let windows = calendar.expand(from, until).map_err(|e| {
-                    Error::invalid(format!("calendar `{name}`: {e}"), "mend it in `sluice.toml`")
-                })?;
-                Ok(facts::NamedWindows { name: name.to_string(), windows })
-            })
-            .collect::<Result<_>>()?;
         Ok(Facts {
             now,
             last_entry: if supposed { None } else { self.records().last_entry()? },
-            workspace: facts::Workspace {
-                name: config.workspace.to_string(),
-                single_operator: config.single_operator.clone(),
-            },
+            workspace: workspace_fact(config),
             transition: facts::Transition {
                 kind: plan.transition,
-                from: environment(&plan.from),
-                to: environment(&plan.to),
+                from: environment_fact(config, &plan.from),
+                to: environment_fact(config, &plan.to),
             },
             app: facts::App {
                 id: plan.app.clone(),
@@ -224,17 +284,11 @@ impl Workspace {
             waivers: Some(self.waiver_facts(plan)?),
             history: Some(self.past_of(&plan.app)?),
             plugins: Some(self.plugin_facts(&work, plan)?),
-            environments: config.environments.iter().map(|known| environment(&known.name)).collect(),
-            people: config
-                .people
-                .iter()
-                .map(|(name, person)| facts::Person {
-                    name: name.to_string(),
-                    roles: person.roles.iter().map(ToString::to_string).collect(),
-                })
-                .collect(),
-            calendars: Some(calendars),
+            environments: environment_facts(config),
+            people: people_facts(config),
+            calendars: Some(calendar_facts(config, now)?),
             time_zones: sluice_policy::calendar::time_zone_release().to_owned(),
+            not_gathered: Vec::new(),
             plan: self.plan_facts(&mut work, plan)?,
         })
     }
@@ -272,8 +326,7 @@ impl Workspace {
             signer: cut.map(|cut| self.signer(cut)).transpose()?.flatten(),
             credentials: self.credentials(work, plan)?,
             sources: plan
-                .sources
-                .iter()
+                .all_sources()
                 .map(|source| facts::Source {
                     id: source.source.clone(),
                     name: source.name.clone(),
@@ -308,26 +361,9 @@ impl Workspace {
             }
         };
         let dismissed = self.dismissed()?;
-        let mut secrets = Vec::new();
-        let mut personal_data = Vec::new();
-        for find in self.finds(work, content)? {
-            match find {
-                Find::Mark { object, at, slot, provisional: true, .. } => secrets.push(facts::SecretFound {
-                    object,
-                    at,
-                    what: slot.to_string(),
-                    state: facts::SecretState::Provisional,
-                }),
-                // What a person has said is none stays none, for the same value at the same place.
-                Find::Clear { object, at, what, fingerprint }
-                    if !dismissed.contains(&(object.clone(), at.clone(), fingerprint)) =>
-                {
-                    secrets.push(facts::SecretFound { object, at, what, state: facts::SecretState::Clear })
-                }
-                Find::Personal(datum) => personal_data.push(datum),
-                _ => {}
-            }
-        }
-        Ok(facts::Scan { scanner: sluice_policy::scan::SCANNER_VERSION.to_owned(), secrets, personal_data })
+        // What a person has said is none stays none, for the same value at the same place.
+        Ok(scan_fact(self.finds(work, content)?, &|object, at, fingerprint| {
+            dismissed.contains(&(object.clone(), at.clone(), fingerprint))
+        }))
     }
 }

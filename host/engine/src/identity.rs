@@ -49,6 +49,7 @@ pub struct Match {
 type Roll = Vec<Identified>;
 
 /// The identity map of an environment, as far as an import needs it.
+#[derive(Default)]
 pub struct IdentityMap {
     rolls: BTreeMap<String, Roll>,
 }

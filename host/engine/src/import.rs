@@ -1,18 +1,20 @@
 //! Import: an export becomes objects of an environment.
 //!
 //! In the first environment the export is the working copy. Elsewhere it teaches native ids and
-//! shows differences; where nothing was promoted yet, it records a baseline. It never makes a
-//! version.
+//! shows what differs of apps, modules and shared objects that a promoted version brought; of all
+//! others it records a baseline. It never makes a version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sluice_model::content::{self, Part};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::Tree;
-use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, SecretRef, SlotName};
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, SlotName};
 use sluice_platform::{Decoded, InputFile, Native, OPTIONS, SecretText, SlotRules, TakenSecret};
+use sluice_plugin::Registry;
 use sluice_vault::Secret;
 
 use crate::act::{ImportSummary, What};
@@ -23,7 +25,10 @@ use crate::records::Actor;
 use crate::render::Rendered;
 use crate::settings::{Filed, Proposed, proposed_secret};
 use crate::state::{EnvironmentState, Holding, Revised, SHARED, Touched, Work, touched, unit_of};
-use crate::suspicion::{Judgement, Suspicion, fingerprint};
+use crate::suspicion::{
+    Judgement, SUSPICIONS, Suspicion, fingerprint, judgement_key, suspicion_key, suspicion_place,
+};
+use crate::version::Carried;
 use crate::workspace::{Workspace, environment_stream};
 
 /// What to import, and what a person already said about it.
@@ -43,7 +48,9 @@ pub struct ImportRequest {
 pub struct ImportReport {
     /// What came in.
     pub summary: ImportSummary,
-    /// What changed or differs, object by object.
+    /// What changed, object by object.
+    pub changes: Vec<Difference>,
+    /// What the export has otherwise than what was promoted, which stays as it is.
     pub differences: Vec<Difference>,
     /// Whether anything was recorded at all.
     pub changed: bool,
@@ -104,6 +111,8 @@ pub struct Taken {
 struct KeptProposal {
     proposed: Proposed,
     fingerprints: BTreeMap<SlotName, Digest>,
+    /// When an export had it otherwise last.
+    since: Timestamp,
 }
 
 impl Workspace {
@@ -121,13 +130,7 @@ impl Workspace {
     /// # Errors
     /// When a plugin no longer loads.
     pub fn slot_rules(&self) -> Result<SlotRules> {
-        let mut rules = SlotRules::floor();
-        for plugin in self.plugins()?.plugins() {
-            for described in plugin.describe() {
-                rules.add(described.kind.clone(), described.slot_rules());
-            }
-        }
-        Ok(rules)
+        Ok(slot_rules(&*self.plugins()?))
     }
 
     /// Imports an export into an environment.
@@ -169,7 +172,8 @@ impl Workspace {
         import.take(&mut work, &decoded, &resolution)?;
         let residue = Residue { format: format.clone(), rest: decoded.rest };
         import.keep_residue(&mut work, &residue)?;
-        let differences = import.place(&mut work, self.first_environment()? == request.environment)?;
+        let (changes, differences) =
+            import.place(&mut work, self.first_environment()? == request.environment)?;
         let Import { after, mut summary, .. } = import;
         let changed = after != before;
         if changed {
@@ -181,7 +185,7 @@ impl Workspace {
             self.records().append(actor, &stream, revision, what, &work.into_fresh())?;
             sluice_store::failpoint("import.after-commit");
         }
-        Ok(ImportReport { summary, differences, changed })
+        Ok(ImportReport { summary, changes, differences, changed })
     }
 
     fn resolve(
@@ -202,6 +206,17 @@ impl Workspace {
         let confirm = request.confirm.as_deref();
         identity::resolve(&native.survey(), &here, &elsewhere, confirm, &request.distinct)
     }
+}
+
+/// Where secrets hide: what is declared of every platform, and what plugins say of their kinds.
+pub(crate) fn slot_rules(plugins: &Registry) -> SlotRules {
+    let mut rules = SlotRules::floor();
+    for plugin in plugins.plugins() {
+        for described in plugin.describe() {
+            rules.add(described.kind.clone(), described.slot_rules());
+        }
+    }
+    rules
 }
 
 /// One import on its way from decoded objects to the environment's next state.
@@ -244,12 +259,13 @@ impl Import<'_> {
         work: &mut Work<'_>,
         object: &mut Object,
         suspicious: &[&TakenSecret],
-        judgements: &BTreeMap<SlotName, Judgement>,
+        judgements: &BTreeMap<String, Judgement>,
     ) -> Result<()> {
         let workspace = self.workspace;
         for taken in suspicious {
             let mark = fingerprint(workspace, taken.value.expose());
-            let judged = judgements.get(&taken.slot).filter(|judged| judged.fingerprint == mark);
+            let judged = judgements.get(&judgement_key(&object.id, &taken.slot));
+            let judged = judged.filter(|judged| judged.fingerprint == mark);
             let secret = match judged {
                 Some(judged) => judged.secret,
                 None => {
@@ -284,16 +300,17 @@ impl Import<'_> {
         &mut self,
         work: &mut Work<'_>,
         decoded: &Decoded,
-        judgements: &BTreeMap<SlotName, Judgement>,
+        judgements: &BTreeMap<String, Judgement>,
     ) -> Result<()> {
         let here: BTreeSet<&LogicalId> = decoded.objects.iter().map(|object| &object.id).collect();
         for (key, digest) in Tree::at(self.after.proposals).entries(work)? {
-            if !key.starts_with("~suspicion/") {
+            if !key.starts_with(SUSPICIONS) {
                 continue;
             }
             let suspicion: Suspicion = work.json(&digest)?;
             let mark = suspicion.taken.fingerprint;
-            let is_judged = judgements.get(&suspicion.slot).is_some_and(|judged| judged.fingerprint == mark);
+            let judged = judgements.get(&judgement_key(&suspicion.object, &suspicion.slot));
+            let is_judged = judged.is_some_and(|judged| judged.fingerprint == mark);
             let still_there = decoded.secrets.iter().any(|taken| {
                 taken.provisional && taken.slot == suspicion.slot && taken.object == suspicion.object
             });
@@ -311,13 +328,12 @@ impl Import<'_> {
         taken: &TakenSecret,
         mark: Digest,
     ) -> Result<()> {
-        let key = format!("~suspicion/{}", taken.slot);
+        let key = suspicion_key(&object.id, &taken.slot);
         let former: Option<Suspicion> = work.lookup(self.before.proposals, &key)?;
         let value = match former {
             Some(former) if former.taken.fingerprint == mark => former.taken,
             _ => {
-                let reference =
-                    SecretRef::new(self.environment.clone(), format!("suspicions/{}", taken.slot))?;
+                let reference = suspicion_place(self.environment, &object.id, &taken.slot)?;
                 let filed = self.workspace.seal(&reference, 1, &secret(&taken.value)?)?;
                 Taken { filed, fingerprint: mark }
             }
@@ -347,6 +363,7 @@ impl Import<'_> {
             .iter()
             .map(|other| (other.source.clone(), Some(other.environment.clone()), other.options.clone()));
         let config = self.workspace.config()?;
+        let now = self.workspace.records().ambient().now();
         for (source, native, options) in own.chain(others).collect::<Vec<_>>() {
             let environment = match &native {
                 None => Some(self.environment.clone()),
@@ -380,7 +397,11 @@ impl Import<'_> {
                 secrets.insert(taken.slot.clone(), filed);
                 fingerprints.insert(taken.slot.clone(), mark);
             }
-            let kept = KeptProposal { proposed: Proposed { kind, options, secrets }, fingerprints };
+            let proposed = Proposed { kind, options, secrets };
+            let is_same =
+                |former: &&KeptProposal| former.proposed == proposed && former.fingerprints == fingerprints;
+            let since = former.as_ref().filter(is_same).map_or(now, |former| former.since);
+            let kept = KeptProposal { proposed, fingerprints, since };
             if environment != *self.environment {
                 self.summary.proposals.push(key.clone());
             }
@@ -396,50 +417,51 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Puts the objects in place, or compares them with what was promoted.
-    fn place(&mut self, work: &mut Work<'_>, first: bool) -> Result<Vec<Difference>> {
-        let apps = roots(&self.objects);
-        self.summary.apps = apps.clone();
-        let read = self.read_state(work)?;
-        let promoted = apps.iter().try_fold(false, |any, app| {
-            let standing = self.before.standing_of(work, app)?;
-            Ok::<_, Error>(any || standing.is_some_and(|s| matches!(s.holds, Holding::Version(_))))
-        })?;
-        if !first && promoted {
-            self.summary.baseline = true;
-            return self.compare(work, &read);
-        }
+    /// Puts the objects in place, but for those that a version brought here: these are compared with
+    /// what was promoted. Answers what changed, and what differs.
+    fn place(&mut self, work: &mut Work<'_>, first: bool) -> Result<(Vec<Difference>, Vec<Difference>)> {
+        self.summary.apps = roots(&self.objects);
         self.summary.baseline = !first;
+        let carried = if first { Carried::default() } else { Carried::by(work, self.before)? };
+        let mut promoted = Vec::new();
+        let mut others = Vec::new();
+        for object in std::mem::take(&mut self.objects) {
+            let is_promoted = carried.has(work, unit_of(&object), &object.id)?;
+            if is_promoted { &mut promoted } else { &mut others }.push(object);
+        }
+        let differing = self.compare(work, &promoted)?;
+        let read = self.read_state(work, &others)?;
         let entries = touched(work, self.before.content, read.content)?;
         self.after.content = read.content;
-        for app in &apps {
-            let mut standing = self.before.standing_of(work, app)?.unwrap_or_default();
+        for app in roots(&others) {
+            let mut standing = self.before.standing_of(work, &app)?.unwrap_or_default();
             standing.holds = Holding::Imported;
-            self.after.set_standing(work, app, Some(&standing))?;
+            self.after.set_standing(work, &app, Some(&standing))?;
         }
         if !first {
             // Plans rest on it; the first environment is nobody's target.
             let objects = entries.iter().map(|entry| Revised::Object(&entry.object));
             self.after.revise(work, self.revision, objects)?;
         }
-        self.summary.unchanged =
-            self.objects.len().saturating_sub(entries.iter().filter(|e| e.after.is_some()).count());
-        let differences = differences(work, &entries)?;
-        for difference in &differences {
-            match difference.sort {
+        let placed = entries.iter().filter(|entry| entry.after.is_some()).count();
+        self.summary.unchanged += others.len().saturating_sub(placed);
+        let changes = differences(work, &entries)?;
+        for change in &changes {
+            match change.sort {
                 Sort::Created => self.summary.created += 1,
                 Sort::Deleted => self.summary.deleted += 1,
                 Sort::Updated | Sort::EnvironmentOwned => self.summary.updated += 1,
             }
         }
-        Ok(differences)
+        Ok((changes, differing))
     }
 
-    /// The environment as the export has it: its apps and modules replaced, what is shared added.
-    fn read_state(&self, work: &mut Work<'_>) -> Result<EnvironmentState> {
+    /// The environment with some objects as the export has them: their apps and modules replaced,
+    /// what is shared added.
+    fn read_state(&self, work: &mut Work<'_>, objects: &[Object]) -> Result<EnvironmentState> {
         let mut state = self.before.clone();
         let mut units: BTreeMap<String, Vec<(String, Digest)>> = BTreeMap::new();
-        for object in &self.objects {
+        for object in objects {
             let digest = work.put_json(object)?;
             units.entry(unit_of(object).to_owned()).or_default().push((object.id.to_string(), digest));
         }
@@ -456,9 +478,9 @@ impl Import<'_> {
 
     /// What the platform holds otherwise than what was promoted: content against content, a data
     /// source's options against what was rendered.
-    fn compare(&mut self, work: &mut Work<'_>, read: &EnvironmentState) -> Result<Vec<Difference>> {
+    fn compare(&mut self, work: &mut Work<'_>, objects: &[Object]) -> Result<Vec<Difference>> {
+        let read = self.read_state(work, objects)?;
         let mut found = Vec::new();
-        let mut same = 0;
         for difference in differences(work, &touched(work, self.before.content, read.content)?)? {
             if difference.kind != ObjectKind::DataSource {
                 found.push(difference);
@@ -474,23 +496,24 @@ impl Import<'_> {
                 found.push(Difference { changes, ..difference });
             }
         }
-        for object in self.objects.iter().filter(|object| object.source_kind.is_some()) {
+        for object in objects.iter().filter(|object| object.source_kind.is_some()) {
             let rendered: Option<Rendered> = work.lookup(self.before.rendered, object.id.as_str())?;
             let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
             let changes = rendered
-                .map(|rendered| diff::diff(&without_marks(&rendered.options), &without_marks(&options)));
-            match changes {
-                Some(changes) if !changes.is_empty() => found.push(Difference {
+                .map(|rendered| diff::diff(&without_marks(&rendered.options), &without_marks(&options)))
+                .unwrap_or_default();
+            if !changes.is_empty() {
+                found.push(Difference {
                     object: object.id.clone(),
                     kind: object.kind,
                     name: object.name.clone(),
                     sort: Sort::EnvironmentOwned,
                     changes,
-                }),
-                _ => same += 1,
+                });
             }
         }
-        self.summary.unchanged = same + self.objects.len().saturating_sub(found.len() + same);
+        let otherwise: BTreeSet<&LogicalId> = found.iter().map(|difference| &difference.object).collect();
+        self.summary.unchanged += objects.iter().filter(|object| !otherwise.contains(&object.id)).count();
         Ok(found)
     }
 }
@@ -568,13 +591,7 @@ pub fn differences(work: &Work<'_>, entries: &[Touched]) -> Result<Vec<Differenc
     Ok(found)
 }
 
-impl From<KeptProposal> for Proposed {
-    fn from(kept: KeptProposal) -> Self {
-        kept.proposed
-    }
-}
-
-/// The proposal that a state keeps for an environment's data source.
+/// The proposal that a state keeps for an environment's data source, and since when.
 ///
 /// # Errors
 /// When content is missing or damaged.
@@ -583,7 +600,7 @@ pub fn kept_proposal(
     state: &EnvironmentState,
     environment: &EnvironmentName,
     source: &LogicalId,
-) -> Result<Option<Proposed>> {
+) -> Result<Option<(Proposed, Timestamp)>> {
     let kept: Option<KeptProposal> = work.lookup(state.proposals, &format!("{environment}/{source}"))?;
-    Ok(kept.map(Into::into))
+    Ok(kept.map(|kept| (kept.proposed, kept.since)))
 }

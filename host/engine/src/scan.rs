@@ -185,7 +185,9 @@ impl Workspace {
     /// When content is missing or damaged.
     pub fn finds(&self, work: &Work<'_>, content: Digest) -> Result<Vec<Find>> {
         let scanner = format!("finds-{VERSION}-{}", sluice_policy::scan::SCANNER_VERSION);
-        sweep(self, &self.memory.finds, work, content, &scanner, &|object, digest| look(self, object, digest))
+        sweep(self, &self.memory.finds, work, content, &scanner, &|object, digest| {
+            look(object, digest, &|value| fingerprint(self, value))
+        })
     }
 
     /// Where the objects of a content tree still point at other environments.
@@ -271,8 +273,8 @@ fn sweep<T: Clone + Serialize + DeserializeOwned>(
     Ok(found)
 }
 
-/// What is found in one object.
-fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
+/// What is found in one object; `fingerprint` keys a value that stands in the clear.
+pub(crate) fn look(object: &Object, digest: Digest, fingerprint: &dyn Fn(&str) -> Digest) -> Vec<Find> {
     let mut found = Vec::new();
     if let Some(kind) = &object.source_kind {
         found.push(Find::Source {
@@ -316,7 +318,7 @@ fn look(workspace: &Workspace, object: &Object, digest: Digest) -> Vec<Find> {
             object: object.id.clone(),
             at: clear.at,
             what: clear.what.as_str().to_owned(),
-            fingerprint: fingerprint(workspace, clear.value.expose()),
+            fingerprint: fingerprint(clear.value.expose()),
         }
     }));
     found.extend(sluice_policy::scan::personal_data(object).into_iter().map(Find::Personal));

@@ -96,7 +96,7 @@ pub struct Workspace {
     id: String,
     records: Records,
     root_key: RootKey,
-    adopted: Option<(u64, Adopted)>,
+    adopted: Option<Adopted>,
     plugins: OnceLock<Arc<Registry>>,
     policies: OnceLock<Arc<Policies>>,
     pub(crate) sandbox: OnceLock<Sandbox>,
@@ -204,7 +204,7 @@ impl Workspace {
             lists: Lists::default(),
             fingerprints: Fingerprints::default(),
         };
-        workspace.adopted = workspace.read_adopted()?;
+        workspace.read_adopted()?;
         Ok(workspace)
     }
 
@@ -249,12 +249,15 @@ impl Workspace {
         self.root_key.derive(&self.id, purpose)
     }
 
-    fn read_adopted(&self) -> Result<Option<(u64, Adopted)>> {
-        let Some(head) = self.records.head(STREAM)? else { return Ok(None) };
-        match head.act.what {
-            What::ConfigAdopted { adopted, .. } => Ok(Some((head.revision, self.work().json(&adopted)?))),
-            _ => Ok(None),
-        }
+    /// Reads what was adopted, by which acts are judged from now on.
+    fn read_adopted(&mut self) -> Result<()> {
+        let head = self.records.head(STREAM)?;
+        self.records.judge_by(head.as_ref().map_or(0, |head| head.revision));
+        self.adopted = match head.map(|head| head.act.what) {
+            Some(What::ConfigAdopted { adopted, .. }) => Some(self.work().json(&adopted)?),
+            _ => None,
+        };
+        Ok(())
     }
 
     /// What was adopted.
@@ -262,7 +265,7 @@ impl Workspace {
     /// # Errors
     /// When nothing was yet.
     pub fn adopted(&self) -> Result<&Adopted> {
-        self.adopted.as_ref().map(|(_, adopted)| adopted).ok_or_else(|| {
+        self.adopted.as_ref().ok_or_else(|| {
             Error::invalid("no configuration was adopted yet", "run `sluice config adopt` first")
         })
     }
@@ -286,54 +289,11 @@ impl Workspace {
     /// # Errors
     /// When anything in them is wrong.
     pub fn proposed(&self) -> Result<Candidate> {
-        let (document, candidate) = self.read_files()?;
+        let (document, candidate) = read_files(&self.folder)?;
         let read = |digest: &Digest| Ok(candidate.content.get(digest).cloned());
-        Self::check_gates(&document, &self.load_policies(&candidate.adopted, &read)?)?;
-        self.load_plugins(&candidate.adopted, &read)?;
+        check_gates(&document, &load_policies(self.sandbox(), &candidate.adopted, &read)?)?;
+        load_plugins(self.host()?, &candidate.adopted, &read)?;
         Ok(candidate)
-    }
-
-    /// What the files say now: the configuration is checked, policies and plugins are as they lie
-    /// there.
-    fn read_files(&self) -> Result<(Document, Candidate)> {
-        let path = self.folder.join(CONFIG_FILE);
-        let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
-        let document = Document::parse(&text, CONFIG_FILE)?;
-        let config = document.config.clone();
-        let mut content = BTreeMap::new();
-        let mut keep = |bytes: Vec<u8>| {
-            let digest = Digest::of(&bytes);
-            content.insert(digest, bytes);
-            digest
-        };
-        let mut policies = BTreeMap::new();
-        let wanted: std::collections::BTreeSet<&str> = config
-            .transitions
-            .values()
-            .flat_map(|rules| rules.gates.iter().map(|gate| gate.policy.as_str()))
-            .collect();
-        for name in wanted {
-            let folder = self.folder.join(POLICIES).join(name);
-            if !folder.is_dir() {
-                // Told below with the gate's place.
-                continue;
-            }
-            policies.insert(name.to_owned(), keep(Pack::read(&folder)?.blob()?));
-        }
-        let mut plugins = BTreeMap::new();
-        for (name, plugin) in &config.plugins {
-            let path = self.folder.join(&plugin.path);
-            let bytes = fs::read(&path).map_err(Error::file(&path))?;
-            let digest = keep(bytes);
-            if let Some(pinned) = plugin.digest.filter(|pinned| *pinned != digest) {
-                return Err(Error::invalid(
-                    format!("plugin `{name}` is pinned to {pinned}, and `{}` has {digest}", plugin.path),
-                    "put the right file in place, or change the digest in `sluice.toml`",
-                ));
-            }
-            plugins.insert(name.to_string(), digest);
-        }
-        Ok((document, Candidate { adopted: Adopted { config, policies, plugins }, content }))
     }
 
     /// What differs between the files and what was adopted, in words; empty when nothing does.
@@ -359,7 +319,7 @@ impl Workspace {
     /// [`Error::NotAdopted`] names what changed.
     pub fn check_adopted(&self) -> Result<()> {
         // What was adopted was checked then: to be the same is enough.
-        if self.read_files()?.1.adopted == *self.adopted()? {
+        if read_files(&self.folder)?.1.adopted == *self.adopted()? {
             return Ok(());
         }
         let candidate = self.proposed()?;
@@ -370,9 +330,9 @@ impl Workspace {
     /// Makes the files count, signed by an owner of the configuration that counted until now.
     ///
     /// # Errors
-    /// When the actor is no owner, or nothing changed.
+    /// When the actor is no owner, or somebody else adopted another since this workspace was opened.
     pub fn adopt(&mut self, actor: &Actor, candidate: Candidate) -> Result<Vec<String>> {
-        let judge = self.adopted.as_ref().map_or(&candidate.adopted.config, |(_, adopted)| &adopted.config);
+        let judge = &self.adopted.as_ref().unwrap_or(&candidate.adopted).config;
         let is_owner = config::person(&actor.name).is_some_and(|name| judge.owns_workspace(&name));
         let key_fits = judge.key_of(&actor.name) == Some(actor.key.public());
         if !is_owner || !key_fits {
@@ -390,7 +350,8 @@ impl Workspace {
         let bytes = sluice_model::json::canonical_of(&candidate.adopted)?;
         let digest = Digest::of(&bytes);
         fresh.insert(digest, bytes);
-        let mut after = self.records.head(STREAM)?.map_or(0, |head| head.revision);
+        // After what it was compared with and judged by, and after nothing else.
+        let mut after = self.records.judged_by();
         if after == 0 {
             let what = What::Initialised {
                 name: candidate.adopted.config.workspace.to_string(),
@@ -401,7 +362,7 @@ impl Workspace {
         }
         let what = What::ConfigAdopted { adopted: digest, changes: changes.clone() };
         self.records.append(actor, STREAM, after, what, &fresh)?;
-        self.adopted = self.read_adopted()?;
+        self.read_adopted()?;
         self.plugins = OnceLock::new();
         self.policies = OnceLock::new();
         Ok(changes)
@@ -416,36 +377,16 @@ impl Workspace {
             return Ok(registry.clone());
         }
         let store = self.records.store();
-        let registry = Arc::new(self.load_plugins(self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
+        let host = self.host()?;
+        let registry = Arc::new(load_plugins(host, self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
         Ok(self.plugins.get_or_init(|| registry).clone())
     }
 
-    fn load_plugins(
-        &self,
-        adopted: &Adopted,
-        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
-    ) -> Result<Registry> {
+    /// What runs plugins, with their compiled code kept in the workspace.
+    fn host(&self) -> Result<Host> {
         let key = self.derived_key(Purpose::CompiledCode);
         let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join("compiled"), key.expose());
-        let host = Host::new(Limits::default())?.with_cache(cache);
-        let mut plugins = Vec::new();
-        for (name, digest) in &adopted.plugins {
-            let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
-            plugins.push(host.load(name, &bytes)?);
-        }
-        let registry = Registry::new(plugins)?;
-        for kind in &adopted.config.carried {
-            if let Some(plugin) = registry.for_kind(kind) {
-                return Err(Error::invalid(
-                    format!(
-                        "the kind `{kind}` is declared carried and is also served by plugin `{}`",
-                        plugin.name()
-                    ),
-                    "remove one of the two from `sluice.toml`",
-                ));
-            }
-        }
-        Ok(registry)
+        Ok(Host::new(Limits::default())?.with_cache(cache))
     }
 
     /// The policies that count, compiled when first asked for.
@@ -457,43 +398,9 @@ impl Workspace {
             return Ok(policies.clone());
         }
         let store = self.records.store();
-        let policies = Arc::new(self.load_policies(self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
+        let read = |digest: &Digest| Ok(store.blob(digest)?);
+        let policies = Arc::new(load_policies(self.sandbox(), self.adopted()?, &read)?);
         Ok(self.policies.get_or_init(|| policies).clone())
-    }
-
-    fn load_policies(
-        &self,
-        adopted: &Adopted,
-        read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
-    ) -> Result<Policies> {
-        let mut policies = BTreeMap::new();
-        for (name, digest) in &adopted.policies {
-            let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
-            let pack = Pack::from_blob(&format!("{POLICIES}/{name}"), &bytes)?;
-            policies.insert(name.clone(), self.sandbox().compile(pack)?);
-        }
-        Ok(policies)
-    }
-
-    /// The gates of a configuration against their policies, each mistake with its place.
-    fn check_gates(document: &Document, policies: &Policies) -> Result<()> {
-        let mut errors = Vec::new();
-        for (transition, rules) in &document.config.transitions {
-            for (index, configured) in rules.gates.iter().enumerate() {
-                let Err(error) = crate::gates::gate(configured, policies, None) else { continue };
-                let message = error.to_string();
-                let named = |parameter: &&String| message.contains(&format!("`{parameter}`"));
-                let place = match configured.parameters.keys().find(named) {
-                    Some(parameter) => Place::Parameter(transition.clone(), index, parameter.clone()),
-                    None => Place::Gate(transition.clone(), index),
-                };
-                let help = error.help().unwrap_or_else(|| {
-                    format!("see `{POLICIES}/{}/README.md` for the policy's parameters", configured.policy)
-                });
-                errors.push(document.error(&place, message, help));
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors).into()) }
     }
 
     /// The environment's state and the revision that carries it; empty and 0 before anything
@@ -545,7 +452,119 @@ impl Workspace {
 pub struct Candidate {
     /// What would be adopted.
     pub adopted: Adopted,
-    content: BTreeMap<Digest, Vec<u8>>,
+    /// Their bytes, by digest.
+    pub(crate) content: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// Whether a workspace's folder holds its store, and not only its configuration.
+#[must_use]
+pub fn has_store(workspace: &Path) -> bool {
+    workspace.join(STORE_FOLDER).join(STORE_FILE).exists()
+}
+
+/// What the files of a workspace's folder say now: the configuration is checked, policies and plugins
+/// are as they lie there.
+pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
+    let path = workspace.join(CONFIG_FILE);
+    let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+    let document = Document::parse(&text, CONFIG_FILE)?;
+    let config = document.config.clone();
+    let mut content = BTreeMap::new();
+    let mut keep = |bytes: Vec<u8>| {
+        let digest = Digest::of(&bytes);
+        content.insert(digest, bytes);
+        digest
+    };
+    let mut policies = BTreeMap::new();
+    let wanted: std::collections::BTreeSet<&str> = config
+        .transitions
+        .values()
+        .flat_map(|rules| rules.gates.iter().map(|gate| gate.policy.as_str()))
+        .collect();
+    for name in wanted {
+        let folder = workspace.join(POLICIES).join(name);
+        if !folder.is_dir() {
+            // Told below with the gate's place.
+            continue;
+        }
+        policies.insert(name.to_owned(), keep(Pack::read(&folder)?.blob()?));
+    }
+    let mut plugins = BTreeMap::new();
+    for (name, plugin) in &config.plugins {
+        let path = workspace.join(&plugin.path);
+        let bytes = fs::read(&path).map_err(Error::file(&path))?;
+        let digest = keep(bytes);
+        if let Some(pinned) = plugin.digest.filter(|pinned| *pinned != digest) {
+            return Err(Error::invalid(
+                format!("plugin `{name}` is pinned to {pinned}, and `{}` has {digest}", plugin.path),
+                "put the right file in place, or change the digest in `sluice.toml`",
+            ));
+        }
+        plugins.insert(name.to_string(), digest);
+    }
+    Ok((document, Candidate { adopted: Adopted { config, policies, plugins }, content }))
+}
+
+/// Plugins of a configuration, loaded.
+pub(crate) fn load_plugins(
+    host: Host,
+    adopted: &Adopted,
+    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
+) -> Result<Registry> {
+    let mut plugins = Vec::new();
+    for (name, digest) in &adopted.plugins {
+        let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
+        plugins.push(host.load(name, &bytes)?);
+    }
+    let registry = Registry::new(plugins)?;
+    for kind in &adopted.config.carried {
+        if let Some(plugin) = registry.for_kind(kind) {
+            return Err(Error::invalid(
+                format!(
+                    "the kind `{kind}` is declared carried and is also served by plugin `{}`",
+                    plugin.name()
+                ),
+                "remove one of the two from `sluice.toml`",
+            ));
+        }
+    }
+    Ok(registry)
+}
+
+/// Policies of a configuration, compiled.
+pub(crate) fn load_policies(
+    sandbox: &Sandbox,
+    adopted: &Adopted,
+    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
+) -> Result<Policies> {
+    let mut policies = BTreeMap::new();
+    for (name, digest) in &adopted.policies {
+        let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
+        let pack = Pack::from_blob(&format!("{POLICIES}/{name}"), &bytes)?;
+        policies.insert(name.clone(), sandbox.compile(pack)?);
+    }
+    Ok(policies)
+}
+
+/// The gates of a configuration against their policies, each mistake with its place.
+pub(crate) fn check_gates(document: &Document, policies: &Policies) -> Result<()> {
+    let mut errors = Vec::new();
+    for (transition, rules) in &document.config.transitions {
+        for (index, configured) in rules.gates.iter().enumerate() {
+            let Err(error) = crate::gates::gate(configured, policies, None) else { continue };
+            let message = error.to_string();
+            let named = |parameter: &&String| message.contains(&format!("`{parameter}`"));
+            let place = match configured.parameters.keys().find(named) {
+                Some(parameter) => Place::Parameter(transition.clone(), index, parameter.clone()),
+                None => Place::Gate(transition.clone(), index),
+            };
+            let help = error.help().unwrap_or_else(|| {
+                format!("see `{POLICIES}/{}/README.md` for the policy's parameters", configured.policy)
+            });
+            errors.push(document.error(&place, message, help));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors).into()) }
 }
 
 /// The stream of an environment.

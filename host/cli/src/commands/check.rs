@@ -1,27 +1,42 @@
 //! `sluice check` and `sluice why`.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_engine::Error;
+use sluice_engine::config::Document;
+use sluice_engine::plan::{Plan, Problem};
+use sluice_engine::workspace::CONFIG_FILE;
+use sluice_engine::{Error, bare};
 use sluice_model::verdict::Outcome;
+use sluice_model::{Digest, EnvironmentName};
+use sluice_platform::DEFAULT_LIMIT;
+use sluice_policy::Decided;
 
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::input;
 use crate::moment;
-use crate::page::{Page, Style};
-use crate::plan_argument::PlanArgument;
+use crate::page::{Page, Style, quoted};
+use crate::plan_argument::{Given, PlanArgument, PlanFile, given};
 use crate::report::Subject;
 use crate::show::{self, Depth};
 
 pub(crate) const EXAMPLES_OF_CHECK: &str = "\
 Examples:
   sluice check Orders --to staging
-  sluice check plan.json
   sluice check 0a1b2c3d --at 2026-03-02T10:00:00Z
+  sluice check plan.json --offline --output junit
+  sluice check orders-export.json --to staging
 
-Ends with exit code 0 where the gates let through, 3 where they deny, 5 where something is missing
-that a person or time can bring. Nothing is changed.";
+A plan's file is judged by the facts that it carries where there is no store, or with `--offline`; it needs the packs
+in `policies/` and no key. Of an export that nobody has planned, the gates are asked whose facts it tells; the others
+are named.
+
+Ends with exit code 0 where the gates let through, 3 where they deny, also where they say from when on they would not,
+and 5 where something is missing that a person or time can bring; an export is never let through. Nothing is changed.";
 
 pub(crate) const EXAMPLES_OF_WHY: &str = "\
 Examples:
@@ -40,12 +55,90 @@ pub(crate) struct Arguments {
     /// Ask as if it were this time.
     #[arg(long, value_name = "TIME", value_parser = moment::time)]
     at: Option<Timestamp>,
+    /// Judge a plan's file by the facts that it carries, also where there is a store.
+    #[arg(long)]
+    offline: bool,
+    /// The app of an export that holds several.
+    #[arg(long, value_name = "APP")]
+    app: Option<String>,
 }
 
-/// Asks the gates about a plan.
+/// What was asked about, and what the gates say.
+struct Asked {
+    title: String,
+    /// By what it was judged, where that is not what is there now.
+    notes: Vec<String>,
+    decided: Decided,
+    problems: Vec<Problem>,
+    /// The plan's digest, where there is a plan.
+    plan: Option<Digest>,
+    app: String,
+    version: Option<String>,
+    to: EnvironmentName,
+    /// What differs from what was adopted.
+    unadopted: Option<String>,
+    /// The gates that were not asked, with the fact that each needs.
+    not_judged: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn about(plan: &Plan, decided: Decided) -> Self {
+        Self {
+            title: format!(
+                "plan {} of {} {} to {}",
+                plan.digest.short(),
+                plan.app_name,
+                plan.version,
+                plan.to
+            ),
+            notes: Vec::new(),
+            decided,
+            problems: plan.problems.clone(),
+            plan: Some(plan.digest),
+            app: plan.app_name.clone(),
+            version: Some(plan.version.clone()),
+            to: plan.to.clone(),
+            unadopted: None,
+            not_judged: Vec::new(),
+        }
+    }
+
+    /// How the command ends.
+    fn exit(&self) -> Exit {
+        match self.decided.decision.outcome {
+            Outcome::Fault => Exit::Failed,
+            _ if !self.problems.is_empty() => Exit::Denied,
+            Outcome::Denied => Exit::Denied,
+            // Without a plan there is nothing that could be let through.
+            Outcome::Allowed if self.plan.is_some() => Exit::Done,
+            Outcome::Allowed | Outcome::Pending => Exit::Pending,
+        }
+    }
+}
+
+/// Asks the gates about a plan, or as far as they can be asked about an export.
 pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Result<Answer, Failure> {
+    let path = Path::new(&arguments.plan.plan);
+    let asked = match path.exists().then(|| given(path)).transpose()? {
+        Some(Given::Export) => of_export(context, arguments, path)?,
+        Some(Given::Plan(file)) if arguments.offline || !context.has_store() => {
+            of_file(context, arguments, *file)?
+        }
+        _ if arguments.offline => {
+            return Err(Failure::usage(
+                format!("`{}` is no plan's file", arguments.plan.plan),
+                "write one with `sluice plan APP --to ENV --out FILE`",
+            ));
+        }
+        _ => of_plan(context, arguments)?,
+    };
+    answer(arguments, &asked, depth)
+}
+
+/// Of a plan that is made now.
+fn of_plan(context: &Context, arguments: &Arguments) -> Result<Asked, Failure> {
     let workspace = context.open()?;
-    let working = context.working("asking the gates");
+    let _working = context.working("asking the gates");
     let plan = arguments.plan.plan(&workspace)?;
     let decided = workspace.decide(&plan, arguments.at)?;
     let unadopted = match workspace.check_adopted() {
@@ -53,22 +146,94 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         Err(Error::NotAdopted { what }) => Some(what),
         Err(error) => Some(error.to_string()),
     };
-    drop(working);
-    let decision = &decided.decision;
-    let mut page = Page::new();
-    page.line(format!("plan {} of {} {} to {}", plan.digest.short(), plan.app_name, plan.version, plan.to));
+    let notes = arguments.at.map(|at| format!("as if it were {at}")).into_iter().collect();
+    Ok(Asked { unadopted, notes, ..Asked::about(&plan, decided) })
+}
+
+/// Of a plan's file, by the facts that it carries.
+fn of_file(context: &Context, arguments: &Arguments, file: PlanFile) -> Result<Asked, Failure> {
+    let PlanFile { plan, mut input, .. } = file;
+    if input.facts.plan.digest != plan.digest {
+        return Err(Failure::failed(
+            format!("`{}` carries the facts of another plan", arguments.plan.plan),
+            "plan again, and take the new file",
+        ));
+    }
+    let _working = context.working("asking the gates");
+    let mut notes = vec![format!("by the facts that the file carries, of {}", input.facts.now)];
     if let Some(at) = arguments.at {
-        page.line(format!("as if it were {at}"));
+        let mut facts = (*input.facts).clone();
+        (facts.now, facts.last_entry) = (at, None);
+        input.facts = Arc::new(facts);
+        notes.push(format!("as if it were {at}"));
+    }
+    let decided = bare::judge_input(&context.folder()?, &context.sandbox(), &input)?;
+    Ok(Asked { notes, ..Asked::about(&plan, decided) })
+}
+
+/// Of an export that nobody has planned.
+fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<Asked, Failure> {
+    let transition = &arguments.plan.transition;
+    if transition.release.is_some() || transition.rollback.is_some() || transition.version.is_some() {
+        return Err(Failure::usage(
+            format!("`{}` is an export: nothing of it was promoted yet", path.display()),
+            "leave out all but `--to`, or name the app in place of the file",
+        ));
+    }
+    let folder = context.folder()?;
+    let _working = context.working("reading the export, asking the gates");
+    let files = input::export(&[path.to_owned()], limit(&folder))?;
+    let now = arguments.at.unwrap_or_else(|| context.ambient().now());
+    let (app, to) = (arguments.app.as_deref(), transition.to.as_ref());
+    let judged = bare::judge_export(&folder, &context.sandbox(), &files, app, to, now)?;
+    let mut notes = vec![
+        "of an export for which there is no plan: secrets that a person dismissed are found again".to_owned(),
+    ];
+    notes.extend(arguments.at.map(|at| format!("as if it were {at}")));
+    Ok(Asked {
+        title: format!("{} in {} to {}", judged.app, path.display(), judged.to),
+        notes,
+        decided: judged.decided,
+        problems: Vec::new(),
+        plan: None,
+        app: judged.app,
+        version: None,
+        to: judged.to,
+        unadopted: None,
+        not_judged: judged.not_judged,
+    })
+}
+
+/// Bytes of an export that are read, as the folder's configuration says.
+fn limit(folder: &Path) -> u64 {
+    let text = std::fs::read_to_string(folder.join(CONFIG_FILE)).ok();
+    let document = text.and_then(|text| Document::parse(&text, CONFIG_FILE).ok());
+    // A configuration that is wrong is told when it is used.
+    document.map_or(DEFAULT_LIMIT as u64, |document| document.config.import_limit.bytes())
+}
+
+fn answer(arguments: &Arguments, asked: &Asked, depth: Depth) -> Result<Answer, Failure> {
+    let decision = &asked.decided.decision;
+    let mut page = Page::new();
+    page.line(&asked.title);
+    for note in &asked.notes {
+        page.line(note);
     }
     show::decision(&mut page, decision, depth);
-    if !plan.problems.is_empty() {
+    if !asked.not_judged.is_empty() {
+        page.gap();
+        for (gate, fact) in &asked.not_judged {
+            page.styled(Style::Notice, format!("not judged: {gate} needs `{fact}`"));
+        }
+    }
+    if !asked.problems.is_empty() {
         page.gap().styled(
             Style::Bad,
-            format!("Whatever the gates say, the plan has {}:", show::count_of(&plan.problems)),
+            format!("Whatever the gates say, the plan has {}:", show::count_of(&asked.problems)),
         );
-        show::problems(&mut page, &plan.problems);
+        show::problems(&mut page, &asked.problems);
     }
-    if let Some(unadopted) = &unadopted {
+    if let Some(unadopted) = &asked.unadopted {
         page.gap().styled(
             Style::Notice,
             format!(
@@ -76,29 +241,28 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
             ),
         );
     }
-    let exit = match decision.outcome {
-        Outcome::Fault => Exit::Failed,
-        _ if !plan.problems.is_empty() => Exit::Denied,
-        Outcome::Allowed => Exit::Done,
-        Outcome::Pending => Exit::Pending,
-        Outcome::Denied => Exit::Denied,
-    };
+    let not_judged = asked.not_judged.iter().map(|(gate, needs)| json!({"gate": gate, "needs": needs}));
     let data = json!({
-        "plan": plan.digest,
+        "plan": asked.plan,
+        "app": asked.app,
+        "version": asked.version,
+        "transition": decision.input.facts.transition.kind,
+        "from": decision.input.facts.transition.from.name,
+        "to": asked.to,
         "at": arguments.at,
         "decision": show::decision_data(decision),
-        "replayable": decided.replayable,
-        "problems": plan.problems,
-        "unadopted": unadopted,
+        "replayable": asked.decided.replayable,
+        "not_judged": not_judged.collect::<Vec<_>>(),
+        "problems": asked.problems,
+        "unadopted": asked.unadopted,
     });
-    let subject = Subject {
-        title: format!("plan {} of {} {} to {}", plan.digest.short(), plan.app_name, plan.version, plan.to),
-        problems: plan.problems.clone(),
-    };
+    let subject = Subject { title: asked.title.clone(), problems: asked.problems.clone() };
+    let exit = asked.exit();
     let answer = Answer::new(&data, page)?.decided(subject, decision.clone()).exit(exit);
     Ok(if exit == Exit::Done || depth == Depth::Full {
         answer
     } else {
-        answer.hint(format!("\nSee the grounds of each finding with `sluice why {}`", plan.digest.short()))
+        let named = asked.plan.map_or_else(|| quoted(&arguments.plan.plan), |plan| plan.short());
+        answer.hint(format!("\nSee the grounds of each finding with `sluice why {named}`"))
     })
 }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
 use sluice_engine::plan::{PlanRequest, TransitionKind, Wanted};
 
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::quoted;
-use crate::plan_argument::{Remembered, TransitionArguments, choose, remember};
+use crate::plan_argument::{PlanFile, TransitionArguments, choose, remember};
 use crate::show;
 
 const EXAMPLES: &str = "\
@@ -31,7 +30,7 @@ pub(crate) struct Arguments {
     app: String,
     #[command(flatten)]
     transition: TransitionArguments,
-    /// Write the plan into a file, which other commands take.
+    /// Write the plan, with the facts that gates judge it by, into a file that other commands take.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -55,8 +54,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     drop(working);
     remember(&workspace, &plan);
     if let Some(path) = &arguments.out {
-        let file = json!({ "request": Remembered::of(&plan), "plan": plan });
-        let bytes = serde_json::to_vec_pretty(&file)?;
+        let input = workspace.decide(&plan, None)?.decision.input;
+        let bytes = serde_json::to_vec_pretty(&PlanFile::of(&plan, input))?;
         std::fs::write(path, bytes).map_err(Failure::file(path))?;
     }
     let answer = Answer::new(&plan, show::plan(&plan))?;

@@ -1,18 +1,15 @@
 //! Whether what an environment holds came there by right: every commit by a run whose gates allowed
 //! it, and nothing by a lease.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_model::tree::Blobs as _;
-use sluice_model::{Digest, EnvironmentName, json};
-use sluice_policy::{Decision, Pack, Policy, ReplayError, Sandbox};
+use sluice_model::{EnvironmentName, json};
+use sluice_policy::{Decision, ReplayError};
 
 use crate::act::{Act, Proposal, What};
 use crate::break_glass::allowing_emergency;
+use crate::decisions::Replays;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::state::{EnvironmentState, Work, touched};
@@ -103,7 +100,7 @@ impl<'a> Environment<'a> {
             ));
         }
         let damaged = |error: Error| error.to_string();
-        let plan: Plan = replays.work.json(&run.plan).map_err(damaged)?;
+        let plan: Plan = replays.work().json(&run.plan).map_err(damaged)?;
         if plan.digest != run.plan_digest || json::digest(&plan.core().map_err(damaged)?) != plan.digest {
             return Err(format!("the plan that was kept for it is not plan {}", run.plan_digest.short()));
         }
@@ -112,14 +109,14 @@ impl<'a> Environment<'a> {
         if planned != journaled_as || plan.size() != run.size {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
         }
-        let mut changed = touched(replays.work, self.state.content, state.content).map_err(damaged)?;
+        let mut changed = touched(replays.work(), self.state.content, state.content).map_err(damaged)?;
         let mut planned = plan.touched();
         changed.sort();
         planned.sort();
         if changed != planned {
             return Err(format!("it changed other objects, or otherwise, than plan {}", plan.digest.short()));
         }
-        let decision: Decision = replays.work.json(&run.decision).map_err(damaged)?;
+        let decision: Decision = replays.work().json(&run.decision).map_err(damaged)?;
         if !decision.is_allowed() {
             return Err(format!("the gates said {}", decision.outcome));
         }
@@ -138,43 +135,11 @@ impl<'a> Environment<'a> {
         if facts.now < self.leased || facts.now > *journaled {
             return Err(format!("the gates were asked at {}, which is not within the run", facts.now));
         }
-        replays.check(&decision)?;
-        Ok(decision)
-    }
-}
-
-/// Makes decisions again, with the policies that were kept.
-struct Replays<'w, 's> {
-    work: &'w Work<'s>,
-    sandbox: Sandbox,
-    policies: RefCell<BTreeMap<Digest, Arc<Policy>>>,
-}
-
-impl<'w, 's> Replays<'w, 's> {
-    fn over(work: &'w Work<'s>) -> Self {
-        // A stopped clock: steps bound a replay, and no time is part of a decision.
-        let sandbox = Sandbox::new(Arc::new(|| Duration::ZERO));
-        Self { work, sandbox, policies: RefCell::default() }
-    }
-
-    fn policy(&self, pack: &Digest) -> Option<Arc<Policy>> {
-        if let Some(known) = self.policies.borrow().get(pack) {
-            return Some(Arc::clone(known));
-        }
-        let bytes = self.work.get(pack).ok().flatten()?;
-        let policy = self.sandbox.compile(Pack::from_blob("policy", &bytes).ok()?).ok()?;
-        self.policies.borrow_mut().insert(*pack, Arc::clone(&policy));
-        Some(policy)
-    }
-
-    fn check(&self, decision: &Decision) -> Result<(), String> {
-        match self.sandbox.replay(&decision.input, |pack| self.policy(pack)) {
-            Ok(again) if again.decision == *decision => Ok(()),
-            Ok(again) => {
-                Err(format!("asked again with the same facts, the gates say {}", again.decision.outcome))
-            }
+        match replays.again(&decision) {
+            Ok(again) if again == decision => Ok(decision),
+            Ok(again) => Err(format!("asked again with the same facts, the gates say {}", again.outcome)),
             // Of names that this version no longer has, what was recorded is all there is.
-            Err(ReplayError::Api(_)) => Ok(()),
+            Err(ReplayError::Api(_)) => Ok(decision),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -1,7 +1,11 @@
 //! `sluice policy`.
 
+mod attempt;
+mod diff;
 mod explain;
 mod lint;
+mod replay;
+mod rollout;
 mod scaffold;
 mod test;
 
@@ -28,6 +32,14 @@ pub(crate) enum Command {
     New(scaffold::Arguments),
     /// Say what a finding code means, what to do about it, and who can.
     Explain(explain::Arguments),
+    /// Ask one policy on a decision that was kept, or on a fixture, and tell how it comes to what it says.
+    Try(attempt::Arguments),
+    /// Make decisions that were kept again, and compare their bytes.
+    Replay(replay::Arguments),
+    /// Say what drafts would have made of decisions that were kept.
+    Diff(diff::Arguments),
+    /// Say what gates in `audit` or `warn` would have refused, and whether they are ready for the next level.
+    Rollout(rollout::Arguments),
 }
 
 /// Runs one of them.
@@ -37,6 +49,10 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Answer, Failur
         Command::Lint(arguments) => lint::run(context, arguments),
         Command::New(arguments) => scaffold::run(context, arguments),
         Command::Explain(arguments) => explain::run(context, arguments),
+        Command::Try(arguments) => attempt::run(context, arguments),
+        Command::Replay(arguments) => replay::run(context, arguments),
+        Command::Diff(arguments) => diff::run(context, arguments),
+        Command::Rollout(arguments) => rollout::run(context, arguments),
     }
 }
 
