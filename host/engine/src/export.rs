@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_model::{EnvironmentName, LogicalId, NativeId, Object, SecretRef};
-use sluice_platform::{EncodeInput, Entry, Written};
+use sluice_platform::{EncodeInput, Entry, Position, Written};
 
 use crate::error::{Error, Result};
 use crate::identity::IdentityMap;
@@ -90,6 +90,7 @@ impl Workspace {
             native_ids: &native_ids,
             options: &options,
             environment: &called,
+            position: self.position_of(environment)?,
         })?;
         let mut to_enter = Vec::new();
         for entry in encoded.to_enter {
@@ -111,6 +112,12 @@ impl Workspace {
         to_enter.sort();
         to_enter.dedup();
         Ok(ExportReport { files: encoded.files, to_enter })
+    }
+
+    fn position_of(&self, environment: &EnvironmentName) -> Result<Position> {
+        let config = self.config()?;
+        let number = config.position(environment).map_or(1, |before| before + 1);
+        Ok(Position { number, of: config.environments.len() })
     }
 
     /// The format in which an app came, from the environment where it was imported first.

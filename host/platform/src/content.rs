@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 use sluice_model::content::{self, Part};
 use sluice_model::{Digest, ObjectKind, Pointer, Reference, SlotName};
 
+use crate::promise::{self, Promise};
 use crate::references::{Dialect, Scope, references};
-use crate::slots;
-use crate::suspect::{self, Naming, Promise};
+use crate::slots::{self, Credential};
+use crate::suspect::{self, Naming};
 use crate::translate::{Translation, Translator};
-use crate::{Likeness, SecretText};
+use crate::{Likeness, SecretText, rules};
 
 /// What stood where a mark is now.
 pub(crate) struct TakenText {
@@ -91,6 +92,17 @@ impl Path<'_> {
         }
     }
 
+    /// Whether it is one of a list of headers or parameters, which ToolJet wraps as a `value`.
+    fn is_listed_parameter(&self) -> bool {
+        match self {
+            Self::Element(Self::Member(before, "value"), _) => {
+                before.name().is_some_and(rules::lists_parameters)
+            }
+            Self::Element(before @ Self::Member(..), _) => before.name().is_some_and(rules::lists_parameters),
+            _ => false,
+        }
+    }
+
     /// The name of the innermost member.
     fn name(&self) -> Option<&str> {
         match self {
@@ -99,6 +111,11 @@ impl Path<'_> {
             Self::Element(before, _) => before.name(),
         }
     }
+}
+
+/// What the first half of the pair at `at` promises of the second.
+fn promise_of_pair(name: &str, at: Path<'_>) -> Option<Promise> {
+    if at.is_listed_parameter() { Some(promise::of_parameter(name)) } else { promise::of_member(name) }
 }
 
 /// What a value's name promises, and how it came by the name.
@@ -131,7 +148,7 @@ impl<'s> Pass<'s> {
             }
             Value::Array(items) => {
                 let pair = match items.as_slice() {
-                    [Value::String(first), Value::String(_)] => suspect::promise(first),
+                    [Value::String(first), Value::String(_)] => promise_of_pair(first, at),
                     _ => None,
                 };
                 for (index, item) in items.iter_mut().enumerate() {
@@ -139,10 +156,14 @@ impl<'s> Pass<'s> {
                     self.value(item, Path::Element(&at, index), pair.or(named));
                 }
             }
-            Value::Object(members) if members.contains_key("credential_id") => {
-                self.credential(members, at, named);
+            Value::Object(members) => {
+                let credential = slots::credential(members);
+                members.remove(slots::CREDENTIAL_ID);
+                match credential {
+                    Some(credential) => self.credential(members, credential, at, named),
+                    None => self.members(members, at, named),
+                }
             }
-            Value::Object(members) => self.members(members, at, named),
         }
     }
 
@@ -151,7 +172,7 @@ impl<'s> Pass<'s> {
             .iter()
             .find_map(|of| members.get(*of))
             .and_then(Value::as_str)
-            .and_then(suspect::promise)
+            .and_then(|name| promise_of_pair(name, at))
             .filter(|_| !members.contains_key("label"));
         let mut renamed = Vec::new();
         for (key, member) in members.iter_mut() {
@@ -159,7 +180,7 @@ impl<'s> Pass<'s> {
             let named = match (key.as_str(), pair) {
                 ("value", Some(promise)) => Some((promise, Naming::Pair)),
                 ("value", None) => named,
-                (key, _) => suspect::promise(key).map(|promise| (promise, Naming::Member)),
+                (key, _) => promise::of_member(key).map(|promise| (promise, Naming::Member)),
             };
             self.value(member, Path::Member(&at, key), named);
             renamed.extend(self.translated(key).map(|to| (key.clone(), to)));
@@ -171,25 +192,27 @@ impl<'s> Pass<'s> {
         }
     }
 
-    /// A place whose value ToolJet keeps elsewhere, outside of a data source's options.
-    fn credential(&mut self, members: &mut Map<String, Value>, at: Path<'_>, named: Named) {
-        members.remove("credential_id");
-        let value = members.remove("value");
+    /// A value that ToolJet says is secret, outside of a data source's options.
+    fn credential(
+        &mut self,
+        members: &mut Map<String, Value>,
+        credential: Credential,
+        at: Path<'_>,
+        named: Named,
+    ) {
+        members.remove("value");
         for (key, member) in members.iter_mut() {
             self.value(member, Path::Member(&at, key), named);
         }
-        let base = at.name().unwrap_or("credential");
-        let Some(base) = SlotName::new(base).or_else(|_| SlotName::new("credential")).ok() else { return };
+        let Some(base) = slots::credential_name(at.name().unwrap_or_default()) else { return };
         let slot = slots::named(&mut self.names, &base, "");
-        if let Some(Value::String(text)) = value.filter(|value| value != "") {
-            self.taken.push(TakenText {
-                at: at.pointer().child("value"),
-                slot: slot.clone(),
-                provisional: false,
-                what: Likeness::Declared,
-                value: SecretText::new(text),
-            });
-        }
+        self.taken.extend(credential.value.map(|value| TakenText {
+            at: at.pointer().child("value"),
+            slot: slot.clone(),
+            provisional: false,
+            what: Likeness::Declared,
+            value,
+        }));
         members.insert("value".to_owned(), content::mark(&[Part::Slot(slot)]));
     }
 
@@ -286,5 +309,63 @@ pub(crate) fn restore(content: &Value, translator: &Translator) -> Value {
             None => members.iter().map(|(key, member)| (text(key), restore(member, translator))).collect(),
         },
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_looks_random_is_suspected_in_lists_of_headers_and_parameters() {
+        let made = "n0tAr3alC0d3Xq7Zw2LmPk";
+        for (content, at) in [
+            (json!({"headers": [["x-anything", made]]}), Some("/headers/0/1")),
+            (json!({"headers": {"value": [["", ""], ["x-anything", made]]}}), Some("/headers/value/1/1")),
+            (json!({"url_parameters": {"value": [["sig", "not-real"]]}}), Some("/url_parameters/value/0/1")),
+            (json!({"comp": {"params": [{"key": "code", "value": made}]}}), Some("/comp/params/0/value")),
+            (json!({"columns": [["anything", made]]}), None),
+            (json!({"columns": [{"key": "anything", "value": made}]}), None),
+            (json!({"columns": [["sig", "not-real"]]}), None),
+            (json!({"headers": [["x-anything", "{{queries.a.data}}"]]}), None),
+        ] {
+            let found: Vec<_> =
+                secrets_in_the_clear(&content).iter().map(|found| found.at.to_string()).collect();
+            assert_eq!(found, at.into_iter().collect::<Vec<_>>(), "{content}");
+        }
+    }
+
+    #[test]
+    fn what_the_platform_marks_is_taken_outside_of_options_too() {
+        let take = |mut native: Value| {
+            let taken: Vec<_> = take_out(&mut native)
+                .into_iter()
+                .map(|taken| (taken.slot.to_string(), taken.value.expose().to_owned(), taken.provisional))
+                .collect();
+            (native, taken)
+        };
+        let slot = |name: &str| json!({"$sluice": [{"slot": name}]});
+        for (native, left, taken) in [
+            (
+                json!({"pin": {"credential_id": "c", "value": 1234}}),
+                json!({"pin": {"value": slot("pin")}}),
+                vec![("pin".to_owned(), "1234".to_owned(), false)],
+            ),
+            (
+                json!({"pin": {"encrypted": true, "value": "not-real"}}),
+                json!({"pin": {"encrypted": true, "value": slot("pin")}}),
+                vec![("pin".to_owned(), "not-real".to_owned(), false)],
+            ),
+            (json!({"pin": {"credential_id": "c"}}), json!({"pin": {"value": slot("pin")}}), vec![]),
+            (
+                json!({"pin": {"credential_id": "c", "value": "{{secrets.PIN}}"}}),
+                json!({"pin": {"value": "{{secrets.PIN}}"}}),
+                vec![],
+            ),
+        ] {
+            assert_eq!(take(native), (left, taken));
+        }
     }
 }

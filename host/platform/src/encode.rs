@@ -27,6 +27,17 @@ pub struct EncodeInput<'a> {
     pub options: &'a BTreeMap<LogicalId, Value>,
     /// The environment to write for.
     pub environment: &'a str,
+    /// Where that environment stands.
+    pub position: Position,
+}
+
+/// Where an environment stands among all of a workspace, in the order of promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Its number, the first environment being 1.
+    pub number: usize,
+    /// How many environments there are.
+    pub of: usize,
 }
 
 /// A file to write.

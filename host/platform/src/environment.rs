@@ -1,9 +1,14 @@
 //! What in a content still points at another environment.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value;
-use sluice_model::{Pointer, content};
+use sluice_model::Pointer;
+use sluice_model::content::{self, Part};
 
+use crate::connection;
 use crate::translate::is_token;
 
 /// The values of one environment to look for: hosts, URLs, buckets, native ids.
@@ -28,6 +33,7 @@ const EVERYWHERE: &[&str] = &[
     "127.0.0.1",
     "admin",
     "default",
+    "(local)",
     "disabled",
     "enabled",
     "false",
@@ -58,7 +64,7 @@ impl EnvironmentValues {
         values.dedup();
         let tokens = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostLongest)
+            .match_kind(MatchKind::Standard)
             .build(&values)
             .ok()
             .filter(|_| !values.is_empty());
@@ -78,16 +84,37 @@ impl EnvironmentValues {
         let Some(tokens) = &self.tokens else { return found };
         content::visit(content, &mut |at, value| {
             let Value::String(text) = value else { return true };
-            for hit in tokens.find_iter(text).filter(|hit| is_token(text, hit.start(), hit.end())) {
-                if let Some(value) = self.values.get(hit.pattern().as_usize()) {
-                    found.push(Occurrence { at: at.clone(), value: value.clone() });
-                }
-            }
+            let here = longest_tokens(tokens, text);
+            let values = here.into_iter().filter_map(|pattern| self.values.get(pattern));
+            found.extend(values.map(|value| Occurrence { at: at.clone(), value: value.clone() }));
             true
         });
-        found.dedup();
         found
     }
+}
+
+/// The patterns that stand in `text` as whole tokens: from the left, each time the longest. One that
+/// is no token hides none that stands inside of it.
+fn longest_tokens(tokens: &AhoCorasick, text: &str) -> BTreeSet<usize> {
+    // Most texts have none, which is found out faster.
+    if !tokens.is_match(text) {
+        return BTreeSet::new();
+    }
+    let mut hits: Vec<_> = tokens
+        .find_overlapping_iter(text)
+        .filter(|hit| is_token(text, hit.start(), hit.end()))
+        .map(|hit| (hit.start(), Reverse(hit.end()), hit.pattern().as_usize()))
+        .collect();
+    hits.sort_unstable();
+    let mut done = 0;
+    hits.retain(|(start, Reverse(end), _)| {
+        let apart = *start >= done;
+        if apart {
+            done = *end;
+        }
+        apart
+    });
+    hits.into_iter().map(|(_, _, pattern)| pattern).collect()
 }
 
 fn is_telling(value: &str) -> bool {
@@ -108,6 +135,7 @@ const TELLING: &[&str] = &[
     "connection_string",
     "connectionstring",
     "database",
+    "dsn",
     "endpoint",
     "host",
     "hostname",
@@ -124,26 +152,47 @@ const TELLING: &[&str] = &[
     "workspace",
 ];
 
-/// Values of a data source's native options that tell where it lies, with the host of each URL.
+/// Options that hold nothing but a host, or several.
+const HOSTS: &[&str] = &["endpoint", "host", "hostname", "server"];
+
+/// Values of a data source's native options that tell where it lies, with the hosts of each URL and
+/// connection string, also of one out of which a password was taken.
 ///
 /// Give both environments' options and look only for what the target does not have as well.
 #[must_use]
 pub fn environment_values(options: &Value) -> Vec<String> {
     let mut found = Vec::new();
     content::visit(options, &mut |at, value| {
+        let parts = content::parts(value);
         let name = at.tokens().iter().rev().find(|t| *t != "value" && t.parse::<usize>().is_err());
-        let telling = name.is_some_and(|name| {
-            let name = name.to_ascii_lowercase();
+        let name = name.map(|name| name.to_ascii_lowercase()).filter(|name| {
             TELLING.contains(&name.as_str())
                 || name.ends_with("url")
                 || name.ends_with("host")
                 || name.ends_with("bucket")
         });
-        if let (Value::String(text), true) = (value, telling) {
-            found.push(text.trim_end_matches('/').to_owned());
-            found.extend(host_of(text).map(str::to_owned));
+        match (name, value, &parts) {
+            (Some(name), Value::String(text), _) => {
+                found.push(text.trim_end_matches('/').to_owned());
+                found.extend(connection::places(text).into_iter().map(str::to_owned));
+                if !text.contains("://") && (HOSTS.contains(&name.as_str()) || name.ends_with("host")) {
+                    found.extend(connection::bare_hosts(text).into_iter().map(str::to_owned));
+                }
+            }
+            // What is left of it stands nowhere else as it is here, but where it leads may.
+            (Some(_), _, Some(parts)) => {
+                let left: String = parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Text(text) => text.as_str(),
+                        Part::Slot(_) | Part::Provisional(_) => "",
+                    })
+                    .collect();
+                found.extend(connection::places(&left).into_iter().map(str::to_owned));
+            }
+            _ => {}
         }
-        true
+        parts.is_none()
     });
     found.retain(|value| is_telling(value));
     found.sort();
@@ -151,16 +200,9 @@ pub fn environment_values(options: &Value) -> Vec<String> {
     found
 }
 
-/// A URL's host (RFC 3986 §3.2.2), without user information and port.
-fn host_of(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    host.split(':').next().filter(|host| !host.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -201,5 +243,85 @@ mod tests {
             ]
         );
         assert_eq!(EnvironmentValues::new(["", "abc", "5432", "true"]).find(&content), []);
+    }
+
+    #[test]
+    fn a_long_value_that_is_no_token_hides_no_shorter_one() {
+        let options = json!({"url": {"value": "https://billing.dev.example.com/api"}});
+        let (whole, host) = ("https://billing.dev.example.com/api", "billing.dev.example.com");
+        let values = EnvironmentValues::new(environment_values(&options));
+        for (text, expected) in [
+            ("https://billing.dev.example.com/api/x", vec![whole]),
+            ("https://billing.dev.example.com/apiv2/x", vec![host]),
+            ("https://billing.dev.example.com/v1beta", vec![host]),
+            ("https://billing.dev.example.com/api and billing.dev.example.com", vec![host, whole]),
+            ("https://mybilling.dev.example.com/api", vec![]),
+        ] {
+            let found: Vec<_> = values.find(&json!(text)).into_iter().map(|found| found.value).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn connection_strings_tell_their_hosts_also_without_their_passwords() {
+        let slot = || Part::Slot("password".parse().unwrap());
+        let around = |before: &str, after: &str| {
+            content::mark(&[Part::Text(before.into()), slot(), Part::Text(after.into())])
+        };
+        for (option, value, expected) in [
+            (
+                "connection_string",
+                around("postgres://app:", "@db.dev.example.com:5432/x"),
+                vec!["db.dev.example.com"],
+            ),
+            (
+                "connection_string",
+                around("Server=tcp:sql.dev.example.com,1433;Database=orders_dev;Password=", ";Encrypt=yes"),
+                vec!["orders_dev", "sql.dev.example.com"],
+            ),
+            ("uri", around("Host=pg.dev.example.com;Password=", ""), vec!["pg.dev.example.com"]),
+            (
+                "connection_url",
+                json!("data source=sql.dev.example.com"),
+                vec!["data source=sql.dev.example.com", "sql.dev.example.com"],
+            ),
+            ("host", json!("db.dev.example.com:5432"), vec!["db.dev.example.com", "db.dev.example.com:5432"]),
+            ("note", around("postgres://app:", "@db.dev.example.com:5432/x"), vec![]),
+        ] {
+            for options in [json!({option: {"value": value}}), json!({option: value})] {
+                assert_eq!(environment_values(&options), expected, "{options}");
+            }
+        }
+    }
+
+    /// The longest value that stands at a place as a whole token, from the left: by trying all.
+    fn by_trying(values: &[String], text: &str) -> BTreeSet<String> {
+        let (text, mut at, mut found) = (text.to_ascii_lowercase(), 0, BTreeSet::new());
+        while at < text.len() {
+            let here = values
+                .iter()
+                .filter(|value| text[at..].starts_with(&value.to_ascii_lowercase()))
+                .filter(|value| is_token(&text, at, at + value.len()))
+                .max_by_key(|value| value.len());
+            at += here.map_or(1, |value| value.len());
+            found.extend(here.cloned());
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_trying_every_place_finds(
+            values in prop::collection::btree_set("[ab./]{0,3}ab[ab.]{2,4}", 1..6),
+            pieces in prop::collection::vec((any::<prop::sample::Index>(), "[abAB./ ]{0,3}"), 0..6),
+        ) {
+            let values: Vec<String> = values.into_iter().collect();
+            let text: String =
+                pieces.iter().map(|(which, between)| format!("{}{between}", which.get(&values))).collect();
+            let wanted = EnvironmentValues::new(values);
+            let found: Vec<String> = wanted.find(&json!(text)).into_iter().map(|found| found.value).collect();
+            let expected: Vec<String> = by_trying(wanted.values(), &text).into_iter().collect();
+            prop_assert_eq!(found, expected, "{}", text);
+        }
     }
 }

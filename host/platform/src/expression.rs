@@ -28,8 +28,11 @@ static READS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static ACTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"\bactions\.(runQuery|showModal|closeModal|setTablePage)\(\s*["'`]([^"'`]{1,200})["'`]"#)
-        .ok()
+    Regex::new(concat!(
+        r"\bactions\.(runQuery|showModal|closeModal|setTablePage|scrollComponentInToView)",
+        r#"\(\s*["'`]([^"'`]{1,200})["'`]"#,
+    ))
+    .ok()
 });
 
 /// What `text` names. Outside of code only what stands between braces is an expression; an id is
@@ -78,9 +81,9 @@ pub(crate) fn named(text: &str, is_code: bool) -> Vec<Named<'_>> {
 
 /// From the first `{{` to the last `}}`: braces of code inside an expression make the exact end a
 /// matter for a parser of JavaScript, and text between two expressions seldom looks like one.
-fn braced(text: &str) -> Range<usize> {
+pub(crate) fn braced(text: &str) -> Range<usize> {
     match (text.find("{{"), text.rfind("}}")) {
-        (Some(start), Some(end)) => start..end,
+        (Some(start), Some(end)) if start < end => start..end,
         _ => 0..0,
     }
 }
@@ -115,6 +118,7 @@ mod tests {
                 true,
                 vec![Named::Query { name: "a", runs: true }, Named::Component("m")],
             ),
+            ("actions.scrollComponentInToView('t')", true, vec![Named::Component("t")]),
             ("no secrets here", false, vec![]),
         ] {
             assert_eq!(named(text, code), expected, "{text}");

@@ -24,6 +24,7 @@
 //!   text: make them from a digest or take the first environment's own ids. A clash is an error.
 //! - [`EnvironmentValues`] finds what in a content still points at another environment.
 
+mod connection;
 mod content;
 mod decoded;
 mod encode;
@@ -35,6 +36,7 @@ mod inspect;
 mod likeness;
 mod lowcoder;
 mod native;
+mod promise;
 mod references;
 mod rules;
 mod secret;
@@ -46,7 +48,7 @@ mod translate;
 
 pub use content::{ClearSecret, secrets_in_the_clear};
 pub use decoded::{DecodeError, Decoded, EnvironmentOptions};
-pub use encode::{EncodeError, EncodeInput, Encoded, Entry, ToEnter, Written, encode};
+pub use encode::{EncodeError, EncodeInput, Encoded, Entry, Position, ToEnter, Written, encode};
 pub use environment::{EnvironmentValues, Occurrence, environment_values};
 pub use format::{Format, Generation, Platform};
 pub use input::{DEFAULT_LIMIT, InputFile, ReadError};

@@ -26,6 +26,8 @@ pub enum Likeness {
     Authorization,
     /// The value of a member or header whose name is that of a secret.
     Name,
+    /// A long random value of a header or parameter, whatever its name.
+    Random,
     /// More suspects in one text than can be judged one by one.
     Many,
 }
@@ -44,6 +46,7 @@ impl Likeness {
             Self::Assignment => "assignment",
             Self::Authorization => "authorization",
             Self::Name => "name",
+            Self::Random => "random",
             Self::Many => "many",
         }
     }
@@ -61,6 +64,7 @@ impl Likeness {
             Self::Assignment => "a value assigned to a secret's name",
             Self::Authorization => "credentials of an authorization header",
             Self::Name => "a value under a secret's name",
+            Self::Random => "a long random value of a header or parameter",
             Self::Many => "many secrets in one text",
         }
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use sluice_model::content::{self, Part};
 use sluice_model::{LogicalId, ObjectKind, Pointer, Reference, ReferenceKind, Target};
 
-use crate::suspect;
 use crate::translate::Translator;
+use crate::{slots, suspect};
 
 /// One step into content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,19 @@ impl Scope {
             None => Target::Dangling { wanted, named: id.to_owned() },
         }
     }
+}
+
+/// What holds the text at `steps` of `root`, innermost first.
+pub(crate) fn holders<'v>(root: &'v Value, steps: &[Step<'_>]) -> impl Iterator<Item = &'v Value> {
+    let mut held = vec![root];
+    for step in steps.split_last().map(|(_, before)| before).unwrap_or_default() {
+        let inner = held.last().and_then(|value| match step {
+            Step::Member(name) => value.get(name),
+            Step::Element(index) => value.get(index),
+        });
+        held.extend(inner);
+    }
+    held.into_iter().rev()
 }
 
 /// Where the references of a platform's content are.
@@ -111,10 +124,10 @@ impl<'v> Walk<'v, '_> {
                     }
                     return;
                 }
-                let is_credential = members.contains_key("credential_id");
+                let is_credential = slots::credential(members).is_some();
                 for (key, member) in members {
                     // Both are taken out.
-                    if !(is_credential && matches!(key.as_str(), "credential_id" | "value")) {
+                    if key != slots::CREDENTIAL_ID && !(is_credential && key == "value") {
                         self.step(Step::Member(key), member);
                     }
                 }

@@ -118,13 +118,21 @@ const CONNECTION_KEYS: &[&str] = &["password", "pwd", "AccountKey", "SharedAcces
 const PAIRS: &[&str] = &[
     "access_token_custom_headers",
     "body",
+    "bodyFormData",
     "cookies",
     "custom_auth_params",
     "custom_query_params",
     "headers",
     "params",
+    "query_params",
+    "url_parameters",
     "url_params",
 ];
+
+/// Whether a member of this name lists headers or parameters, in a data source or a query.
+pub(crate) fn lists_parameters(member: &str) -> bool {
+    PAIRS.contains(&member)
+}
 
 /// Where Lowcoder keeps secrets deeper than the options' first level.
 const LOWCODER_INNER: &[&str] = &["authConfig", "sslConfig", "dynamicParamsConfig"];

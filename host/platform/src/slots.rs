@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sluice_model::content::{self, Part};
 use sluice_model::slot::{SecretShape, SlotRule};
 use sluice_model::{Pointer, SlotName};
 
 use crate::SecretText;
+use crate::connection;
+use crate::promise::{self, Promise};
 use crate::suspect;
 
 /// A declared secret that was taken out.
@@ -45,7 +47,7 @@ pub fn declared_in_the_clear(options: &Value, rules: &[SlotRule]) -> Vec<(Pointe
     take(&mut options.clone(), rules).into_iter().map(|taken| (taken.at, taken.slot)).collect()
 }
 
-/// ToolJet's `{credential_id, encrypted}`: the value is not in the export, its place is.
+/// ToolJet's `{value, encrypted}` that belong to the environment: no rule has to name them.
 fn take_credentials(
     options: &mut Value,
     rules: &[SlotRule],
@@ -54,19 +56,46 @@ fn take_credentials(
 ) {
     let Some(members) = options.as_object_mut() else { return };
     for (option, member) in members {
-        let Some(member) = member.as_object_mut().filter(|m| m.contains_key("credential_id")) else {
-            continue;
-        };
-        member.remove("credential_id");
+        let Some(member) = member.as_object_mut() else { continue };
+        let credential = credential(member);
+        member.remove(CREDENTIAL_ID);
+        let Some(Credential { value }) = credential else { continue };
         let at = Pointer::root().child(option).child("value");
         let declared = rules.iter().find(|rule| rule.at == at).map(|rule| rule.name.clone());
-        let Some(slot) = declared.or_else(|| SlotName::new(option.as_str()).ok()) else { continue };
+        let Some(slot) = declared.or_else(|| credential_name(option)) else { continue };
         let slot = named(names, &slot, "");
-        if let Some(value) = member.get("value").and_then(secret_text) {
-            taken.push(TakenSlot { at, slot: slot.clone(), value });
-        }
+        taken.extend(value.map(|value| TakenSlot { at, slot: slot.clone(), value }));
         member.insert("value".to_owned(), content::mark(&[Part::Slot(slot)]));
     }
+}
+
+/// Where ToolJet keeps the value of an option that it encrypts. The id is of one environment.
+pub(crate) const CREDENTIAL_ID: &str = "credential_id";
+
+/// A value that the platform says is a secret, as far as the export has it.
+pub(crate) struct Credential {
+    pub(crate) value: Option<SecretText>,
+}
+
+/// What ToolJet itself says is secret: what it keeps under a credential's id, and what it marks as
+/// encrypted. An expression is none, whatever the mark says: the platform looks up what it names.
+pub(crate) fn credential(members: &Map<String, Value>) -> Option<Credential> {
+    let elsewhere = members.contains_key(CREDENTIAL_ID);
+    if !(elsewhere || members.get("encrypted") == Some(&Value::Bool(true))) {
+        return None;
+    }
+    let value = match members.get("value") {
+        Some(Value::String(text)) if text.contains("{{") && !is_value(text) => return None,
+        Some(Value::Bool(value)) if elsewhere => Some(SecretText::new(value.to_string())),
+        Some(marked) if content::parts(marked).is_some() => return None,
+        value => value.and_then(secret_text),
+    };
+    (elsewhere || value.is_some()).then_some(Credential { value })
+}
+
+/// The name of the slot for an option that no rule names.
+pub(crate) fn credential_name(option: &str) -> Option<SlotName> {
+    SlotName::new(option).or_else(|_| SlotName::new("credential")).ok()
 }
 
 /// The name with its suffix, and a number where it is taken already.
@@ -117,7 +146,8 @@ fn is_secret_pair(options: &Value, at: &Pointer) -> bool {
         Value::Object(members) => members.get("key").or_else(|| members.get("name")),
         _ => None,
     };
-    let named = name.and_then(Value::as_str).and_then(suspect::promise).is_some();
+    let named =
+        name.and_then(Value::as_str).is_some_and(|name| promise::of_parameter(name) != Promise::Nothing);
     let schemed = at.get(options).and_then(Value::as_str).is_some_and(|text| {
         let value = suspect::after_scheme(text);
         value.len() < text.trim_start().len() && value.len() >= 6
@@ -195,6 +225,10 @@ fn is_value(text: &str) -> bool {
 }
 
 fn secrets_in(text: &str, shape: &SecretShape) -> Vec<(Range<usize>, SecretText)> {
+    let of = |range: Range<usize>| {
+        let value = text.get(range.clone()).filter(|value| is_value(value))?;
+        Some((range, SecretText::new(value)))
+    };
     let range = match shape {
         SecretShape::Whole => Some(0..text.len()),
         SecretShape::HeaderValue => {
@@ -202,12 +236,10 @@ fn secrets_in(text: &str, shape: &SecretShape) -> Vec<(Range<usize>, SecretText)
             Some(text.len() - value.len()..text.len())
         }
         SecretShape::UrlUserinfo => userinfo_password(text),
-        SecretShape::KeyValue(key) => key_value(text, key),
+        SecretShape::KeyValue(key) => {
+            return connection::values(text, key).into_iter().filter_map(of).collect();
+        }
         SecretShape::JsonMember(at) => return json_member(text, at).into_iter().collect(),
-    };
-    let of = |range: Range<usize>| {
-        let value = text.get(range.clone()).filter(|value| is_value(value))?;
-        Some((range, SecretText::new(value)))
     };
     range.and_then(of).into_iter().collect()
 }
@@ -225,31 +257,6 @@ fn userinfo_password(text: &str) -> Option<Range<usize>> {
     };
     let colon = before_path.get(..at)?.find(':')?;
     (colon + 1 < at).then_some(start + colon + 1..start + at)
-}
-
-/// The value of `key` in a connection string: pairs separated by `;` where there is one, or else by
-/// `&`, `?` or white space. Quotes around the value stay.
-fn key_value(text: &str, key: &str) -> Option<Range<usize>> {
-    let separators: &[char] = if text.contains(';') { &[';'] } else { &['&', '?', ' ', '\n', '\t'] };
-    let (lower, key) = (text.to_ascii_lowercase(), key.to_ascii_lowercase());
-    for (start, found) in lower.match_indices(key.as_str()) {
-        let before = text.get(..start)?.trim_end_matches([' ', '\t']);
-        let begins =
-            before.is_empty() || text.get(..start)?.ends_with(separators) || before.ends_with(separators);
-        let after = text.get(start + found.len()..)?;
-        let Some(value) = after.trim_start().strip_prefix('=').filter(|_| begins) else { continue };
-        let value = value.trim_start();
-        let (value, end) = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let inner = value.get(1..)?;
-                (inner, inner.find(quote).unwrap_or(inner.len()))
-            }
-            _ => (value, value.find(separators).unwrap_or(value.len())),
-        };
-        let from = text.len() - value.len();
-        return (end > 0).then_some(from..from + end);
-    }
-    None
 }
 
 /// The member's text inside JSON that is held as text; the whole text where it is not such JSON but
@@ -362,6 +369,76 @@ mod tests {
             json!({"odd_name": {"encrypted": true, "value": {"$sluice": [{"slot": "odd_name"}]}}, "b": 1})
         );
         assert_eq!(found, []);
+    }
+
+    #[test]
+    fn what_the_platform_marks_is_taken_whatever_it_is_called() {
+        let long = "o".repeat(300);
+        for (option, member, slot, value, left) in [
+            ("odd", json!({"value": "not-real", "encrypted": true}), "odd", Some("not-real"), true),
+            ("odd", json!({"value": 12345, "encrypted": true}), "odd", Some("12345"), true),
+            (
+                "odd",
+                json!({"value": "not-real", "encrypted": true, "credential_id": "c"}),
+                "odd",
+                Some("not-real"),
+                true,
+            ),
+            (
+                "odd",
+                json!({"value": false, "encrypted": true, "credential_id": "c"}),
+                "odd",
+                Some("false"),
+                true,
+            ),
+            ("odd", json!({"value": "", "encrypted": true, "credential_id": "c"}), "odd", None, true),
+            ("password", json!({"encrypted": true, "credential_id": "c"}), "password", None, true),
+            (&long, json!({"value": "not-real", "credential_id": "c"}), "credential", Some("not-real"), true),
+            (&long, json!({"value": "not-real", "encrypted": true}), "credential", Some("not-real"), true),
+            ("odd", json!({"value": "", "encrypted": true}), "", None, false),
+            ("odd", json!({"value": null, "encrypted": true}), "", None, false),
+            ("odd", json!({"value": "{{secrets.A}}", "encrypted": true}), "", None, false),
+            ("odd", json!({"value": "clear", "encrypted": false}), "", None, false),
+            ("odd", json!({"value": "clear", "encrypted": "true"}), "", None, false),
+        ] {
+            let (options, found) = taken(("tooljet", "x"), json!({option: member}));
+            let at = format!("/{option}/value");
+            assert_eq!(
+                found,
+                value.map(|value| (at, slot.to_owned(), value.to_owned())).into_iter().collect::<Vec<_>>()
+            );
+            if left {
+                let mark = json!({"$sluice": [{"slot": slot}]});
+                assert_eq!(options[option]["value"], mark, "{member}");
+                // What is marked already is not a value.
+                assert_eq!(taken(("tooljet", "x"), options.clone()), (options, vec![]));
+            } else {
+                assert_eq!(options[option], member);
+            }
+        }
+    }
+
+    #[test]
+    fn an_expression_beside_a_credential_stays_and_the_id_goes() {
+        let member = json!({"credential_id": "c", "value": "{{secrets.BILLING_PW}}", "encrypted": true});
+        let (options, found) = taken(("tooljet", "x"), json!({"password": member}));
+        assert_eq!(options, json!({"password": {"value": "{{secrets.BILLING_PW}}", "encrypted": true}}));
+        assert_eq!(found, []);
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_taken_twice() {
+        let text = "Server=db;Password=not-real-1;X=1;password = not-real-2";
+        let (options, found) = taken(("tooljet", "x"), json!({"connection_string": {"value": text}}));
+        let values: Vec<_> = found.iter().map(|(_, slot, value)| (slot.as_str(), value.as_str())).collect();
+        assert_eq!(
+            values,
+            [("connection_string-password", "not-real-1"), ("connection_string-password-2", "not-real-2"),]
+        );
+        assert!(!options.to_string().contains("not-real"), "{options}");
+        let text = "Password=;Server=db;Password=not-real";
+        let (options, _) = taken(("tooljet", "x"), json!({"connection_string": {"value": text}}));
+        assert!(!options.to_string().contains("not-real"), "{options}");
     }
 
     #[test]

@@ -10,21 +10,13 @@ use aho_corasick::AhoCorasick;
 use regex::Regex;
 
 use crate::Likeness;
+use crate::promise::Promise;
 
 /// A piece of text that looks like a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Suspect {
     pub(crate) range: Range<usize>,
     pub(crate) what: Likeness,
-}
-
-/// What a name promises about the value that stands under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Promise {
-    /// Something a person chose; it may be short and plain.
-    Password,
-    /// Something a machine made; it is long and random.
-    Token,
 }
 
 /// How a value came by its name.
@@ -44,6 +36,8 @@ enum Judge {
     Literal,
     /// As `Literal`, and with a digit.
     Random,
+    /// As `Literal`, and made by a machine to be guessed by nobody.
+    Made,
 }
 
 struct Pattern {
@@ -133,6 +127,12 @@ const PATTERNS: &[Pattern] = &[
         regex: r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{12,})",
         judge: Judge::Random,
     },
+    Pattern {
+        what: Likeness::Assignment,
+        hints: &["auth=", "code=", "key=", "sas=", "secret=", "sig=", "signature=", "token="],
+        regex: r"(?i)[?&](?:[a-z0-9_.-]{0,40}(?:key|secret|signature|token)|auth|code|sas|sig)=([A-Za-z0-9%_~+/.:-]{16,}={0,2})",
+        judge: Judge::Made,
+    },
 ];
 
 const ASSIGNED: &[&str] = &["password", "passwd", "pwd", "passphrase", "secret", "key", "token"];
@@ -201,6 +201,7 @@ fn by_form(text: &str, found: &mut Vec<Suspect>) {
                         && hit.as_str().bytes().any(|b| b.is_ascii_digit())
                         && !after.starts_with(['(', '[', '.'])
                 }
+                Judge::Made => is_literal(hit.as_str()) && is_made(hit.as_str()),
             };
             if ok {
                 found.push(Suspect { range, what: pattern.what });
@@ -233,9 +234,11 @@ fn by_name(text: &str, named: Option<(Promise, Naming)>) -> Option<Suspect> {
         (Naming::Pair, Promise::Token) => value.len() >= 6,
         (_, Promise::Password) => value.len() >= 4,
         (Naming::Member, Promise::Token) => value.len() >= 16 && is_random(value),
+        (_, Promise::Nothing) => is_made(value),
     };
     let ok = enough && value.len() <= 8192 && !value.contains(char::is_whitespace) && is_literal(value);
-    ok.then(|| Suspect { range: start..start + value.len(), what: Likeness::Name })
+    let what = if promise == Promise::Nothing { Likeness::Random } else { Likeness::Name };
+    ok.then(|| Suspect { range: start..start + value.len(), what })
 }
 
 /// A name or id as it may be shown and stored beside content: what looks like a secret is left out.
@@ -264,44 +267,6 @@ pub(crate) fn after_scheme(text: &str) -> &str {
         }
     }
     trimmed
-}
-
-/// What a member or header of this name holds, judged by its letters and digits.
-pub(crate) fn promise(name: &str) -> Option<Promise> {
-    const PASSWORDS: &[&[u8]] = &[b"password", b"passwd", b"passphrase", b"secret"];
-    const TOKENS: &[&[u8]] = &[
-        b"token",
-        b"apikey",
-        b"secretkey",
-        b"privatekey",
-        b"authkey",
-        b"accountkey",
-        b"sharedaccesskey",
-        b"secretaccesskey",
-        b"subscriptionkey",
-        b"authorization",
-    ];
-    const EXACT: &[&[u8]] =
-        &[b"auth", b"bearer", b"cookie", b"xauth", b"xapitoken", b"credential", b"credentials"];
-    const MOST: usize = 60;
-    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'$');
-    if name.len() > MOST || !name.bytes().all(is_name) {
-        return None;
-    }
-    // Asked of every member's name, so without an allocation.
-    let (mut plain, mut length) = ([0; MOST], 0);
-    for (to, byte) in plain.iter_mut().zip(name.bytes().filter(u8::is_ascii_alphanumeric)) {
-        *to = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    let plain = plain.get(..length)?;
-    if plain == b"pwd" || PASSWORDS.iter().any(|end| plain.ends_with(end)) {
-        Some(Promise::Password)
-    } else if EXACT.contains(&plain) || TOKENS.iter().any(|end| plain.ends_with(end)) {
-        Some(Promise::Token)
-    } else {
-        None
-    }
 }
 
 /// Whether a value could be a secret at all: no expression, code, placeholder, colour or UUID.
@@ -398,9 +363,51 @@ fn is_random(text: &str) -> bool {
         && !text.contains("://")
 }
 
+/// What a machine drew, not what a person or a program composed: sixteen letters and digits or more
+/// in which the alphabet changes every few places. Composed values, such as `2024-01-01T00:00:00Z`,
+/// `application/vnd.github.v3+json` or `customersV2Export`, change it seldom; ids of MongoDB and
+/// UUIDs change it as often, but are no secrets.
+fn is_made(text: &str) -> bool {
+    #[derive(PartialEq)]
+    enum Alphabet {
+        Lower,
+        Upper,
+        Digit,
+    }
+    let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_id = text.len() == 24 && is_hex(text) || text.get(..36).is_some_and(is_uuid);
+    if is_id || !is_random(text) {
+        return false;
+    }
+    let (mut length, mut changes, mut before) = (0usize, 0usize, None);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        // What is written as `%3A` is a separator.
+        let escaped = c == '%' && rest.get(1..3).is_some_and(is_hex);
+        rest = rest.get(if escaped { 3 } else { c.len_utf8() }..).unwrap_or_default();
+        let now = match c {
+            'a'..='z' => Some(Alphabet::Lower),
+            'A'..='Z' => Some(Alphabet::Upper),
+            '0'..='9' => Some(Alphabet::Digit),
+            '-' | '_' | '+' | '/' | '=' | '.' | '~' | '%' | ':' => None,
+            _ => return false,
+        };
+        length += usize::from(now.is_some());
+        // Words begin with a capital letter.
+        let changed = match (&before, &now) {
+            (Some(Alphabet::Upper), Some(Alphabet::Lower)) | (None, _) | (_, None) => false,
+            (before, now) => before != now,
+        };
+        changes += usize::from(changed);
+        before = now;
+    }
+    length >= 16 && changes * 4 >= length
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::promise;
 
     #[test]
     fn every_pattern_compiles() {
@@ -410,7 +417,7 @@ mod tests {
     }
 
     fn taken(text: &str, name: Option<(&str, Naming)>) -> Vec<String> {
-        let named = name.and_then(|(name, naming)| Some((promise(name)?, naming)));
+        let named = name.and_then(|(name, naming)| Some((promise::of_member(name)?, naming)));
         find(text, named).into_iter().map(|s| text[s.range].to_owned()).collect()
     }
 
@@ -461,6 +468,69 @@ mod tests {
             ("short", Some(("next_page_token", Naming::Member))),
         ] {
             assert_eq!(taken(text, name), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    fn of_parameter(name: &str, value: &str) -> Vec<String> {
+        let found = find(value, Some((promise::of_parameter(name), Naming::Pair)));
+        found.into_iter().map(|s| value[s.range].to_owned()).collect()
+    }
+
+    #[test]
+    fn a_header_or_parameter_that_looks_random_is_suspected_whatever_its_name() {
+        for (name, value) in [
+            ("x-functions-key", "not-real"),
+            ("sig", "not-real"),
+            ("X-Hub-Signature", "not-real"),
+            ("PHPSESSID", "not-real"),
+            ("pass", "fake"),
+            ("code", "n0tAr3alC0d3Xq7Zw2LmPk"),
+            ("appid", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
+            ("x-anything", "n0t-4r3_4lK3y-Q9zX7"),
+            ("sv", "n0t%2B4r3alS1gn4tur3Zq9X%3D"),
+        ] {
+            assert_eq!(of_parameter(name, value), [value], "{name}");
+        }
+        for (name, value) in [
+            ("code", "EUR"),
+            ("code", "{{components.code1.value}}"),
+            ("key", "{{secrets.KEY}}"),
+            ("key", "status"),
+            ("order", "65b3f6635ad33e16b574aef3"),
+            ("order", "cea6a39b-fd2b-4d13-acb2-50dc237d4242"),
+            ("tab", "cea6a39b-fd2b-4d13-acb2-50dc237d4242-0"),
+            ("api-version", "2023-10-01-preview"),
+            ("since", "2024-01-01T00:00:00.000Z"),
+            ("since", "20240101T000000Z"),
+            ("Accept", "application/vnd.github.v3+json"),
+            ("Accept", "text/html,application/xhtml+xml;q=0.9"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Cache-Control", "max-age=31536000"),
+            ("export", "customersV2ExportAll"),
+            ("host", "https://a1b2c3d4.example.com/x9y8z7"),
+            ("q", "Hello%20World%21%20How%20are%20you2"),
+            ("phone", "+491701234567890123"),
+            ("algorithm", "AWS4-HMAC-SHA256"),
+        ] {
+            assert_eq!(of_parameter(name, value), Vec::<String>::new(), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_urls_parameter_that_looks_random_is_suspected_where_its_name_allows_it() {
+        let made = "n0tAr3alC0d3Xq7Zw2LmPk==";
+        for (text, found) in [
+            (format!("https://f.example.com/api/x?code={made}&x=1"), true),
+            (format!("fetch('https://b.example.com/c?sv=2020&sig={made}')"), true),
+            (format!("https://b.example.com/c?X-Amz-Signature={made}"), true),
+            (format!("https://b.example.com/c?ixid={made}"), false),
+            (format!("const code={made}"), false),
+            ("https://b.example.com/c?token=cea6a39b-fd2b-4d13-acb2-50dc237d4242".into(), false),
+            ("https://b.example.com/c?code={{components.code1.value}}".into(), false),
+            ("https://b.example.com/c?sort_key=customers_by_last_name".into(), false),
+        ] {
+            let expected = if found { vec![made.to_owned()] } else { vec![] };
+            assert_eq!(taken(&text, None), expected, "{text}");
         }
     }
 

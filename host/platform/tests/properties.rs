@@ -17,7 +17,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use shared::{decode, encode_back, ids, native_ids, normalised, own_options};
+use shared::{decode, encode_back, ids, native_ids, normalised, own_options, position};
 use sluice_platform::{EncodeInput, InputFile, SlotRules, encode, read};
 
 const LIMIT: usize = 1 << 20;
@@ -100,6 +100,9 @@ prop_compose! {
             prop_oneof![
                 any_json().prop_map(|value| json!({"value": value, "encrypted": false})),
                 (0..9usize).prop_map(|n| json!({"credential_id": uuid(0xd0, n), "encrypted": true})),
+                any_json().prop_map(|value| json!({"credential_id": uuid(0xd0, 0), "value": value, "encrypted": true})),
+                any::<i32>().prop_map(|value| json!({"value": value, "encrypted": true})),
+                Just(json!({"value": "not-a-real-password", "encrypted": true})),
             ],
             0..4,
         ), 0..12),
@@ -221,6 +224,7 @@ fn all_the_way(files: &[InputFile]) {
             native_ids: &native_ids,
             options: &options,
             environment: "development",
+            position: position("development"),
         };
         if let Ok(encoded) = encode(&input) {
             let files: Vec<_> = encoded

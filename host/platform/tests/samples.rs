@@ -15,11 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use shared::{decode, encode_back, explain, ids, input, native_ids, normalised, own_options};
+use shared::{decode, encode_back, explain, ids, input, native_ids, normalised, own_options, position};
 use sluice_model::{LogicalId, Object, ObjectKind, Target, content};
 use sluice_platform::{
-    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, SlotRules, encode,
-    pin_library_query, read,
+    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, Position, SlotRules,
+    encode, pin_library_query, read,
 };
 
 fn samples() -> PathBuf {
@@ -150,6 +150,81 @@ fn orders_has_its_edges_secrets_and_proposals() {
     assert!(!decoded.rest.to_string().contains("payroll"));
 }
 
+#[test]
+fn what_tooljet_marks_as_secret_is_taken_and_comes_back() {
+    let mut original: Value =
+        serde_json::from_slice(&fs::read(samples().join("tooljet/orders.json")).unwrap()).unwrap();
+    let app = &mut original["app"][0]["definition"]["appV2"];
+    let query = app["dataQueries"].as_array_mut().unwrap().iter_mut().find(|q| q["name"] == "listOrders");
+    query.unwrap()["options"]["login"] = json!({
+        "pin": {"credential_id": "query-credential", "value": 123_456_789, "encrypted": true},
+        "pw": {"credential_id": "query-credential", "value": "{{secrets.QUERY_PW}}", "encrypted": true},
+    });
+    for set in app["dataSourceOptions"].as_array_mut().unwrap() {
+        let Some(options) = set["options"].as_object_mut().filter(|o| o.contains_key("password")) else {
+            continue;
+        };
+        options.insert("marked".into(), json!({"value": "not-a-real-mark", "encrypted": true}));
+        options.insert("pin".into(), json!({"value": 987_654_321, "encrypted": true}));
+        options.insert(
+            "asked".into(),
+            json!({"credential_id": "c1", "value": "{{secrets.BILLING_PW}}", "encrypted": true}),
+        );
+    }
+    let file = InputFile { name: "orders.json".into(), bytes: serde_json::to_vec(&original).unwrap() };
+    let native = read(&[file], DEFAULT_LIMIT).unwrap();
+    let (ids, decoded) = decode(&native, "development");
+    let database = named(&decoded.objects, ObjectKind::DataSource, "orders-db");
+    let list = named(&decoded.objects, ObjectKind::Query, "listOrders");
+    for (object, constant) in [(database, "secrets.BILLING_PW"), (list, "secrets.QUERY_PW")] {
+        let constant = Target::Constant(constant.parse().unwrap());
+        assert!(object.references.iter().any(|r| r.target == constant), "{:?}", object.references);
+    }
+    let of_database: BTreeSet<_> = decoded
+        .secrets
+        .iter()
+        .filter(|taken| taken.object == database.id && taken.environment.is_none() && !taken.provisional)
+        .map(|taken| (taken.slot.as_str(), taken.value.expose()))
+        .collect();
+    assert_eq!(of_database, BTreeSet::from([("marked", "not-a-real-mark"), ("pin", "987654321")]));
+    let of_query: Vec<_> = decoded.secrets.iter().filter(|taken| taken.object == list.id).collect();
+    assert_eq!(of_query.iter().map(|taken| taken.value.expose()).collect::<Vec<_>>(), ["123456789"]);
+    let kept = format!("{:?} {:?} {}", decoded.objects, decoded.proposals, decoded.rest);
+    for gone in ["not-a-real-mark", "987654321", "123456789", "query-credential"] {
+        assert!(!kept.contains(gone), "{gone}");
+    }
+    let encoded = encode_back(&native, &decoded, &ids, "development");
+    let actual: Value = serde_json::from_slice(&encoded.files[0].bytes).unwrap();
+    let taken: BTreeSet<&str> = decoded.secrets.iter().map(|s| s.value.expose()).collect();
+    explain(&normalised(&original), &actual, &taken, "orders");
+}
+
+#[test]
+fn an_environment_that_was_never_imported_is_written_in_its_place() {
+    let native = native("tooljet/orders.json");
+    let (_, decoded) = decode(&native, "development");
+    let (none, options) = (BTreeMap::new(), own_options(&decoded));
+    for (environment, number, is_default) in
+        [("development", 1, false), ("qa", 2, false), ("staging", 3, false), ("live", 4, true)]
+    {
+        let input = EncodeInput {
+            format: native.format(),
+            rest: None,
+            objects: &decoded.objects,
+            native_ids: &none,
+            options: &options,
+            environment,
+            position: Position { number, of: 4 },
+        };
+        let file: Value = serde_json::from_slice(&encode(&input).unwrap().files[0].bytes).unwrap();
+        let own = &file["app"][0]["definition"]["appV2"]["appEnvironments"][0];
+        assert_eq!(
+            (&own["name"], &own["priority"], &own["isDefault"]),
+            (&json!(environment), &json!(number), &json!(is_default))
+        );
+    }
+}
+
 /// Identities as a person would confirm them: same kind, same name, same parent.
 fn matched(
     known: &Native,
@@ -232,6 +307,7 @@ fn a_first_export_reads_back_as_the_same_objects() {
             native_ids: &none,
             options: &options,
             environment: "staging",
+            position: position("staging"),
         };
         let encoded = encode(&fresh).unwrap();
         assert_eq!(encoded.made.len(), decoded.objects.len(), "{name}");
@@ -309,6 +385,7 @@ fn a_source_without_options_of_the_environment_is_refused() {
             native_ids: &native_ids,
             options: &options,
             environment: "staging",
+            position: position("staging"),
         };
         let refused = EncodeError::NoOptions { name: "orders-db".into(), environment: "staging".into() };
         assert_eq!(encode(&input), Err(refused));

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 use sluice_model::{LogicalId, Object, ObjectKind, Pointer, Reference, ReferenceKind, Target};
 
-use crate::references::{Dialect, Scope, Step};
+use crate::expression;
+use crate::references::{Dialect, Scope, Step, holders};
 
 /// The dialect of one folder.
 pub(super) struct Lowcoder {
@@ -87,7 +88,7 @@ impl Lowcoder {
                 found.push((ReferenceKind::PartOf, scope.by_id(text, ObjectKind::LibraryQuery)));
             }
             Some(LIBRARY) => {
-                let version = parent(root, steps).and_then(|comp| comp.get(RECORD));
+                let version = holders(root, steps).next().and_then(|comp| comp.get(RECORD));
                 let pinned = version.and_then(Value::as_str).is_some_and(|v| !v.is_empty() && v != LATEST);
                 let target = match scope.by_id(text, ObjectKind::LibraryQuery) {
                     Target::Resolved(draft) if !pinned => {
@@ -117,15 +118,6 @@ impl Lowcoder {
     }
 }
 
-/// The object that holds the member at `steps`.
-fn parent<'v>(root: &'v Value, steps: &[Step<'_>]) -> Option<&'v Value> {
-    let (_, before) = steps.split_last()?;
-    before.iter().try_fold(root, |value, step| match step {
-        Step::Member(name) => value.get(name),
-        Step::Element(index) => value.get(index),
-    })
-}
-
 /// Expressions and code name queries as they would any variable, so only names that queries have
 /// are references, and nothing can be told to be missing.
 fn names(steps: &[Step<'_>], text: &str, scope: &Scope, found: &mut Vec<(ReferenceKind, Target)>) {
@@ -133,11 +125,7 @@ fn names(steps: &[Step<'_>], text: &str, scope: &Scope, found: &mut Vec<(Referen
         return;
     }
     let is_code = steps.iter().rev().find_map(|step| step.member()) == Some("script");
-    let range = match (text.find("{{"), text.rfind("}}")) {
-        _ if is_code => 0..text.len(),
-        (Some(start), Some(end)) if start < end => start..end,
-        _ => return,
-    };
+    let range = if is_code { 0..text.len() } else { expression::braced(text) };
     let Some(expression) = text.get(range) else { return };
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let mut rest = expression;

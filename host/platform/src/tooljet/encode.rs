@@ -9,7 +9,9 @@ use super::decode::{Editing, PAGE, Rest, RestEntry, RestModule, RestUnit, versio
 use super::incidental::join_layouts;
 use crate::OPTIONS;
 use crate::content::restore;
-use crate::encode::{EncodeError, EncodeInput, NativeIds, Written, emptied, made_uuid, options_for};
+use crate::encode::{
+    EncodeError, EncodeInput, NativeIds, Position, Written, emptied, made_uuid, options_for,
+};
 use crate::format::{Format, Generation, Wrapper};
 use crate::thing::NativeKey;
 use crate::translate::Translator;
@@ -437,17 +439,12 @@ impl<'a> Writer<'a> {
 
     /// ToolJet orders environments by priority and calls the last one its default.
     fn fresh_environment(&self, unit: &Unit<'_>) -> Value {
-        let name = self.input.environment;
-        let priority = match name {
-            "production" => 3,
-            "staging" => 2,
-            _ => 1,
-        };
+        let Position { number, of } = self.input.position;
         json!({
             "id": self.environment_id(unit),
-            "name": name,
-            "isDefault": name == "production",
-            "priority": priority,
+            "name": self.input.environment,
+            "isDefault": number == of,
+            "priority": number,
             "enabled": true,
         })
     }
