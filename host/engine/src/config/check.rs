@@ -784,7 +784,14 @@ impl<'a> Check<'a> {
 
 /// Why a gate cannot stand beside others of its transition, and what to do.
 fn contradiction(gates: &[Gate], gate: &Gate) -> Option<(String, &'static str)> {
-    let twin = gates.iter().find(|other| other.policy == gate.policy && other.selects_as(gate));
+    // Other parameters are tried in `audit` or `warn` beside those that refuse.
+    let is_trial = |other: &Gate| {
+        other.name != gate.name
+            && other.level.refuses() != gate.level.refuses()
+            && other.parameters != gate.parameters
+    };
+    let same_plans = |other: &&Gate| other.policy == gate.policy && other.selects_as(gate);
+    let twin = gates.iter().filter(same_plans).find(|other| !is_trial(other));
     if let Some(twin) = twin {
         let mut differs = Vec::new();
         if twin.level != gate.level {
@@ -801,7 +808,9 @@ fn contradiction(gates: &[Gate], gate: &Gate) -> Option<(String, &'static str)> 
         } else {
             format!("`{}` stands twice for the same plans with different {}", gate.policy, ticked(differs))
         };
-        return Some((problem, "let them be for different plans, or take one out"));
+        let help = "let them be for different plans, or take one out; other parameters are tried under another \
+                    `name` in `audit` or `warn`";
+        return Some((problem, help));
     }
     let twin = gates.iter().find(|other| other.name == gate.name)?;
     Some((

@@ -4,6 +4,7 @@
 
 mod break_glass;
 mod canary;
+mod candidates;
 mod choices;
 mod consent;
 mod corpus;
@@ -15,6 +16,8 @@ mod facts;
 mod gates;
 mod holders;
 mod hostile;
+mod importing;
+mod judging;
 mod large;
 mod ledger;
 mod lowcoder;
@@ -22,5 +25,6 @@ mod model;
 mod plugins;
 mod stage;
 mod story;
+mod suspicions;
 mod taking_back;
 mod written;
