@@ -1,8 +1,11 @@
 //! `sluice export`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
+use sluice_engine::export::ByHand;
 use sluice_engine::settings::Constant;
 use sluice_model::EnvironmentName;
 
@@ -35,6 +38,34 @@ pub(crate) struct Arguments {
     /// Overwrite files that are there.
     #[arg(long)]
     force: bool,
+}
+
+/// One thing to enter by hand in the platform.
+#[derive(Debug, Serialize)]
+struct ToEnter<'r> {
+    /// The data source or other object, by name.
+    object: &'r str,
+    /// What to enter: a slot or a constant.
+    what: &'r str,
+    /// A plain constant's value; of a secret where it lies in Sluice; nothing where nothing is filed.
+    value: Option<String>,
+}
+
+/// What to enter, with the values that people may see.
+fn to_enter<'r>(entries: &'r [ByHand], constants: &BTreeMap<String, Constant>) -> Vec<ToEnter<'r>> {
+    let resolved = |entry: &ByHand| match &entry.value {
+        Some(reference) => Some(reference.to_string()),
+        None => {
+            let name = entry.what.strip_prefix("constant `")?.strip_suffix('`')?;
+            match constants.get(name)? {
+                Constant::Plain(value) => Some(value.clone()),
+                Constant::Secret(reference) => Some(reference.to_string()),
+            }
+        }
+    };
+    let one =
+        |entry: &'r ByHand| ToEnter { object: &entry.object, what: &entry.what, value: resolved(entry) };
+    entries.iter().map(one).collect()
 }
 
 /// Writes an environment's app in the platform's own format.
@@ -71,24 +102,52 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         std::fs::write(path, bytes).map_err(Failure::file(path))?;
         page.line(format!("wrote {} ({} bytes)", path.display(), bytes.len()));
     }
-    if !report.to_enter.is_empty() {
+    let to_enter = to_enter(&report.to_enter, &constants);
+    if !to_enter.is_empty() {
         page.heading("TO ENTER BY HAND, AFTER IMPORTING IT INTO THE PLATFORM");
         let mut rows = Rows::new(&["IN", "WHAT", "VALUE"]);
-        for entry in &report.to_enter {
-            let name = entry.what.strip_prefix("constant `").and_then(|name| name.strip_suffix('`'));
-            let value = match (&entry.value, name.and_then(|name| constants.get(name))) {
-                (Some(reference), _) => reference.to_string(),
-                (None, Some(Constant::Plain(value))) => value.clone(),
-                (None, _) => "nothing is filed in Sluice".to_owned(),
-            };
-            rows.row([entry.object.clone(), entry.what.clone(), value]);
+        for ToEnter { object, what, value } in &to_enter {
+            rows.row([*object, *what, value.as_deref().unwrap_or("nothing is filed in Sluice")]);
         }
         rows.onto(&mut page, "");
     }
     let paths: Vec<&PathBuf> = files.iter().map(|(path, _)| path).collect();
-    let data = json!({ "files": paths, "to_enter": report.to_enter });
+    let data = json!({ "files": paths, "to_enter": to_enter });
     let environment = &arguments.environment;
     Ok(Answer::new(&data, page)?.hint(format!(
         "\nNext: import it into the platform, enter the above, export it from there, and let Sluice learn the ids:\n  sluice import {environment} FILE"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_entered_says_plain_values_and_where_secrets_lie() {
+        let reference: sluice_model::SecretRef = "secret://staging/x".parse().unwrap();
+        let constants = BTreeMap::from([
+            ("constants.PLAIN".to_owned(), Constant::Plain("v1".to_owned())),
+            ("constants.EMPTY".to_owned(), Constant::Plain(String::new())),
+            ("secrets.FILED".to_owned(), Constant::Secret(reference.clone())),
+        ]);
+        for (what, value, expected) in [
+            ("constant `constants.PLAIN`", None, Some("v1")),
+            ("constant `constants.EMPTY`", None, Some("")),
+            ("constant `constants.MISSING`", None, None),
+            ("constant `secrets.FILED`", Some(&reference), Some("secret://staging/x")),
+            ("constant `secrets.FILED`", None, Some("secret://staging/x")),
+            ("secret `password`", Some(&reference), Some("secret://staging/x")),
+            ("secret `password`", None, None),
+            // A slot that is called as a constant is not one.
+            ("secret `constants.PLAIN`", None, None),
+        ] {
+            let entry = ByHand { object: "db".to_owned(), what: what.to_owned(), value: value.cloned() };
+            let entries = [entry];
+            let told = to_enter(&entries, &constants);
+            assert_eq!(told[0].value.as_deref(), expected, "{what}");
+            let data = json!([{"object": "db", "what": what, "value": expected}]);
+            assert_eq!(serde_json::to_value(&told).unwrap(), data);
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use sluice_engine::gates::PlannedGate;
 use sluice_engine::import::Difference;
-use sluice_engine::plan::{Action, Plan, PlannedObject, Problem, TransitionKind};
+use sluice_engine::plan::{Action, Choice, Plan, PlannedObject, Problem, TransitionKind};
+use sluice_engine::scan::PointsAt;
 use sluice_model::ObjectKind;
 use sluice_model::diff::Change;
 use sluice_policy::Selector;
@@ -37,7 +38,8 @@ pub(crate) fn plan(plan: &Plan) -> Page {
     if !plan.points_at_source.is_empty() {
         page.heading(format!("STILL POINTS AT A LOWER ENVIRONMENT ({})", plan.points_at_source.len()));
         for found in plan.points_at_source.iter().take(MOST_POINTERS) {
-            page.styled(Style::Notice, format!("  {} at {}: {}", found.name, found.at, found.value));
+            let PointsAt { name, at, value, environment, .. } = found;
+            page.styled(Style::Notice, format!("  {name} at {at}: {value}, which belongs to {environment}"));
         }
         more(&mut page, plan.points_at_source.len(), MOST_POINTERS);
     }
@@ -50,7 +52,10 @@ pub(crate) fn plan(plan: &Plan) -> Page {
     if !plan.choices.is_empty() {
         page.heading("CHOICES");
         for (object, choice) in &plan.choices {
-            page.line(format!("  {object}: {choice:?}").to_lowercase());
+            let planned = plan.objects.iter().find(|planned| planned.object == *object);
+            let named = planned
+                .map_or_else(|| object.to_string(), |planned| format!("{} ({})", planned.name, planned.kind));
+            page.line(format!("  {named}: {}", in_words(*choice)));
         }
     }
     gates(&mut page, plan);
@@ -59,6 +64,15 @@ pub(crate) fn plan(plan: &Plan) -> Page {
         problems(&mut page, &plan.problems);
     }
     page
+}
+
+/// A choice as it is typed.
+const fn in_words(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Overwrite => "overwrite",
+        Choice::Skip => "skip",
+        Choice::Create => "create",
+    }
 }
 
 fn title(plan: &Plan) -> String {

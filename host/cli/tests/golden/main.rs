@@ -16,6 +16,8 @@ mod lease;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod stage;
