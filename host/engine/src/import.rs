@@ -21,6 +21,7 @@ use crate::act::{ImportSummary, What};
 use crate::error::{Error, Result};
 use crate::identity::{self, IdentityMap, Resolution};
 use crate::permission::Wish;
+use crate::place;
 use crate::records::Actor;
 use crate::render::Rendered;
 use crate::settings::{Filed, Proposed, proposed_secret};
@@ -170,6 +171,7 @@ impl Workspace {
             },
         };
         import.take(&mut work, &decoded, &resolution)?;
+        import.keep_place(&mut work, &decoded)?;
         let residue = Residue { format: format.clone(), rest: decoded.rest };
         import.keep_residue(&mut work, &residue)?;
         let (changes, differences) =
@@ -407,6 +409,13 @@ impl Import<'_> {
             }
             self.after.proposals = work.set(self.after.proposals, &key, Some(&kept))?;
         }
+        Ok(())
+    }
+
+    fn keep_place(&mut self, work: &mut Work<'_>, decoded: &Decoded) -> Result<()> {
+        let config = self.workspace.config()?;
+        let named = |name: &str| config.environment_called(self.platform, name).map(|e| e.name.clone());
+        self.after.residue = place::keep(work, self.after.residue, decoded, self.environment, named)?;
         Ok(())
     }
 

@@ -28,6 +28,7 @@ pub mod import;
 mod keys;
 mod lease;
 pub mod permission;
+mod place;
 pub mod plan;
 pub mod promote;
 pub mod records;

@@ -628,7 +628,8 @@ impl<'a> Draft<'a> {
 
     /// Values of the environments below the target that the bundle's content still holds.
     fn check_points_at_source(&mut self, work: &mut Work<'_>, bundle: &Bundle) -> Result<()> {
-        let values = self.workspace.lower_values(work, &self.plan.to, &self.plan.sources)?;
+        let mut values = self.workspace.lower_values(work, &self.plan.to, &self.plan.sources)?;
+        values.extend(self.workspace.lower_ids(work, &self.plan.to, bundle)?);
         self.plan.points_at_source = self.workspace.points_at(work, bundle.content, &values)?;
         self.plan.points_at_source.sort();
         Ok(())

@@ -25,7 +25,7 @@ use crate::suspicion::{fingerprint, keyed_digest};
 use crate::workspace::Workspace;
 
 /// Version of what is found; a change of it makes what was remembered void.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// Bytes of remembered finds that are read at most.
 const MOST_REMEMBERED: usize = 256 << 20;

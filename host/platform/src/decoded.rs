@@ -1,8 +1,11 @@
 //! What an import gives.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 use sluice_model::{LogicalId, Object};
 
+use crate::translate::is_distinct;
 use crate::{NativeKey, TakenSecret};
 
 /// A data source's options in another environment of the same export: a proposal to its owner.
@@ -14,6 +17,30 @@ pub struct EnvironmentOptions {
     pub environment: String,
     /// The native options, with marks where secrets were.
     pub options: Value,
+}
+
+/// Ids by which a platform knows where an export comes from. Content that names one, in a URL or in
+/// code, is about that place; ids that could be ordinary words are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlaceIds {
+    /// Of organisations, apps, modules and workflows.
+    pub own: BTreeSet<String>,
+    /// Of environments, each with the name that the platform gives it.
+    pub environments: BTreeMap<String, String>,
+}
+
+impl PlaceIds {
+    pub(crate) fn add(&mut self, id: &str) {
+        if is_distinct(id) {
+            self.own.insert(id.to_owned());
+        }
+    }
+
+    pub(crate) fn add_environment(&mut self, id: &str, name: &str) {
+        if is_distinct(id) {
+            self.environments.insert(id.to_owned(), name.to_owned());
+        }
+    }
 }
 
 /// An export as objects.
@@ -28,6 +55,8 @@ pub struct Decoded {
     pub proposals: Vec<EnvironmentOptions>,
     /// The values taken out.
     pub secrets: Vec<TakenSecret>,
+    /// Ids of the place that the export comes from.
+    pub place: PlaceIds,
     /// What is of this file alone: order, time stamps, other versions, ids of no object. Hand it
     /// back to [`crate::encode`] to get the file again. It holds native ids but no secret.
     pub rest: Value,

@@ -47,7 +47,7 @@ mod tooljet;
 mod translate;
 
 pub use content::{ClearSecret, secrets_in_the_clear};
-pub use decoded::{DecodeError, Decoded, EnvironmentOptions};
+pub use decoded::{DecodeError, Decoded, EnvironmentOptions, PlaceIds};
 pub use encode::{EncodeError, EncodeInput, Encoded, Entry, Position, ToEnter, Written, encode};
 pub use environment::{EnvironmentValues, Occurrence, environment_values};
 pub use format::{Format, Generation, Platform};

@@ -30,7 +30,7 @@ pub(crate) enum Translation {
 }
 
 /// Whether an id can be told from other text: long, one word, with a digit in it.
-fn is_distinct(id: &str) -> bool {
+pub(crate) fn is_distinct(id: &str) -> bool {
     id.len() >= 20 && id.bytes().any(|b| b.is_ascii_digit()) && !id.contains(char::is_whitespace)
 }
 

@@ -142,6 +142,9 @@ fn no_secret_and_no_native_id_is_left() {
             let token = key.id.as_str().rsplit('/').next().unwrap();
             assert!(!objects.contains(token), "{path:?}: {key}");
         }
+        for id in decoded.place.own.iter().chain(decoded.place.environments.keys()) {
+            assert!(!objects.contains(id.as_str()), "{path:?}: {id}");
+        }
     }
 }
 

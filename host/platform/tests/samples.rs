@@ -200,6 +200,20 @@ fn what_tooljet_marks_as_secret_is_taken_and_comes_back() {
 }
 
 #[test]
+fn an_export_tells_the_ids_of_the_place_it_comes_from() {
+    let (_, decoded) = decode(&native("tooljet/orders.json"), "development");
+    let environments: Vec<_> = decoded.place.environments.iter().map(|(id, name)| (&id[..3], name)).collect();
+    let names = ["development", "staging", "production"].map(str::to_owned);
+    assert_eq!(environments, names.iter().map(|name| ("e00", name)).collect::<Vec<_>>());
+    assert!(decoded.place.own.contains("f00000d1-0000-4000-8000-000000000001"), "the organisation");
+    assert!(decoded.place.own.contains("a00000d1-0000-4000-8000-000000000001"), "the app");
+
+    let (_, decoded) = decode(&read(&folder("lowcoder"), DEFAULT_LIMIT).unwrap(), "development");
+    let own = ["65f000000000000000000001", "65f000000000000000000002", "65f0000000000000000000f0"];
+    assert_eq!(decoded.place.own, own.map(str::to_owned).into());
+}
+
+#[test]
 fn an_environment_that_was_never_imported_is_written_in_its_place() {
     let native = native("tooljet/orders.json");
     let (_, decoded) = decode(&native, "development");

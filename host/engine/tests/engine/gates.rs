@@ -51,6 +51,57 @@ fn a_value_that_is_left_over_is_of_one_environment() {
 }
 
 #[test]
+fn an_id_of_a_lower_environment_is_left_over_and_the_bundles_own_are_not() {
+    let stage = ungated(&furnishing(), &PLUGINS);
+    let ids = [
+        ("a00000d1", "the app itself, which is written as the target has it"),
+        ("e00000d1", "the environment, as its own platform calls it"),
+        ("f00000d1", "the organisation"),
+        ("a00000e7", "the app on staging's platform"),
+        ("f00000e7", "the organisation there"),
+    ];
+    let said: String = ids
+        .iter()
+        .map(|(id, _)| format!("/* https://t.example/{id}-0000-4000-8000-000000000001 */ "))
+        .collect();
+    let mut file = sample("tooljet/orders.json");
+    let text = String::from_utf8(file.bytes).unwrap();
+    // Staging, as development's platform calls it.
+    let said = format!("{said}/* e00000d1-0000-4000-8000-000000000002 */");
+    file.bytes = text.replace("SELECT id", &format!("{said} SELECT id")).into_bytes();
+    stage.import_files("development", vec![file], None).unwrap();
+    stage.manage("Orders");
+    stage.dismiss_suspicions();
+    stage.cut("1.0");
+    stage.furnish("Orders", &["staging", "production"]);
+    let left = |to: &str| -> Vec<(String, String)> {
+        let plan = stage.plan("Orders", to);
+        let found = plan.points_at_source.iter();
+        found.map(|found| (found.value[..8].to_owned(), found.environment.to_string())).collect()
+    };
+    let of = |ids: &[(&str, &str)]| -> Vec<(String, String)> {
+        ids.iter().map(|(id, of)| ((*id).to_owned(), (*of).to_owned())).collect()
+    };
+    // What staging's platform is called there, nobody knows before its export was read.
+    let of_development = [("e00000d1", "development"), ("f00000d1", "development")];
+    assert_eq!(left("staging"), of(&of_development));
+    stage.promote("Orders", "staging").unwrap();
+    let export = || vec![sample("tooljet/orders-staging.json")];
+    let asked = stage.import_files("staging", export(), None).unwrap_err();
+    let Error::MatchesToConfirm { digest, .. } = asked else { panic!("{asked}") };
+    stage.import_files("staging", export(), Some(digest)).unwrap();
+    assert_eq!(left("staging"), of(&of_development), "its own say nothing");
+    let of_both = [
+        ("a00000e7", "staging"),
+        ("e00000d1", "development"),
+        ("e00000d1", "staging"),
+        ("f00000d1", "development"),
+        ("f00000e7", "staging"),
+    ];
+    assert_eq!(left("production"), of(&of_both));
+}
+
+#[test]
 fn a_gate_is_asked_about_the_plans_that_its_selector_means() {
     let mut stage = Stage::promoted();
     let before = stage.plan("Orders", "staging");

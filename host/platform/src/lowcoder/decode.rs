@@ -9,7 +9,7 @@ use sluice_model::{Kind, LogicalId, Object, ObjectKind};
 use super::dialect::Lowcoder;
 use super::{Collection, Folder, Record, id_text, query_id, query_key};
 use crate::content::{convert, withhold};
-use crate::decoded::{DecodeError, Decoded};
+use crate::decoded::{DecodeError, Decoded, PlaceIds};
 use crate::format::Format;
 use crate::references::Scope;
 use crate::rules::{SlotRules, options_pointer};
@@ -161,6 +161,7 @@ impl Folder {
             environment: None,
             proposals: Vec::new(),
             secrets: Vec::new(),
+            place: self.place(),
             rest: Value::Null,
             orphan_options: 0,
             withheld: 0,
@@ -203,6 +204,16 @@ impl Folder {
         out.rest = serde_json::to_value(&rest).unwrap_or_default();
         out.withheld = withheld + withhold(&mut out.rest);
         Ok(out)
+    }
+
+    fn place(&self) -> PlaceIds {
+        let mut place = PlaceIds::default();
+        for record in self.live() {
+            let organisation = record.info().get("organizationId").and_then(id_text);
+            let app = Some(record.id.as_str()).filter(|_| record.is_app());
+            organisation.into_iter().chain(app).for_each(|id| place.add(id));
+        }
+        place
     }
 
     /// What the platform takes for `latest`: the record that was made last.

@@ -11,7 +11,7 @@ use super::incidental::{Of, content, content_of_entry, kept, kept_layouts, order
 use super::survey::{Found, Place};
 use super::{Export, ModuleEntry, Unit, is_built_in, text};
 use crate::content::{Content, convert, withhold};
-use crate::decoded::{DecodeError, Decoded, EnvironmentOptions};
+use crate::decoded::{DecodeError, Decoded, EnvironmentOptions, PlaceIds};
 use crate::format::{Format, Wrapper};
 use crate::references::Scope;
 use crate::rules::{SlotRules, options_pointer};
@@ -102,6 +102,7 @@ impl Export {
             environment: environment.clone(),
             proposals: Vec::new(),
             secrets: Vec::new(),
+            place: self.place(),
             rest,
             orphan_options: self.orphans,
             withheld,
@@ -156,6 +157,23 @@ impl Export {
             [one] => Some((*one).to_owned()),
             many => many.iter().find(|name| name.eq_ignore_ascii_case(wanted)).map(|name| (*name).to_owned()),
         }
+    }
+
+    fn place(&self) -> PlaceIds {
+        let mut place = PlaceIds::default();
+        for unit in &self.units {
+            place.add(&unit.id);
+            let environments = unit.list("appEnvironments");
+            for environment in environments {
+                if let (Some(id), Some(name)) = (text(environment, "id"), text(environment, "name")) {
+                    place.add_environment(id, name);
+                }
+            }
+            let own = unit.app.get("organizationId").and_then(Value::as_str);
+            let others = environments.iter().filter_map(|e| text(e, "organizationId"));
+            own.into_iter().chain(others).for_each(|id| place.add(id));
+        }
+        place
     }
 
     fn scopes(&self, found: &[Found], ids: &[LogicalId]) -> Vec<Scope> {
