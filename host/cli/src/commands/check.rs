@@ -31,12 +31,13 @@ Examples:
   sluice check plan.json --offline --output junit
   sluice check orders-export.json --to staging
 
-A plan's file is judged by the facts that it carries where there is no store, or with `--offline`; it needs the packs
-in `policies/` and no key. Of an export that nobody has planned, the gates are asked whose facts it tells; the others
-are named.
+A plan's file is judged by the facts that it carries where there is no store, or with `--offline`;
+it needs the packs in `policies/` and no key. Of an export that nobody has planned, the gates are
+asked whose facts it tells; the others are named.
 
-Ends with exit code 0 where the gates let through, 3 where they deny, also where they say from when on they would not,
-and 5 where something is missing that a person or time can bring; an export is never let through. Nothing is changed.";
+Ends with exit code 0 where the gates let through, 3 where they deny, also where they say from when
+on they would not, and 5 where something is missing that a person or time can bring; an export is
+never let through. Nothing is changed.";
 
 pub(crate) const EXAMPLES_OF_WHY: &str = "\
 Examples:

@@ -25,8 +25,8 @@ Examples:
   sluice policy diff --draft drafts --since 90d
   sluice policy diff --draft policies --output json
 
-A draft stands in for the policy of the same name, with the gate's parameters, and is asked with the facts of each
-decision that was kept. Nothing is changed.";
+A draft stands in for the policy of the same name, with the gate's parameters, and is asked with the
+facts of each decision that was kept. Nothing is changed.";
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
