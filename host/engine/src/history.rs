@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sluice_model::tree::Tree;
 use sluice_model::{EnvironmentName, LogicalId};
 
 use crate::act::{BreakGlass, Ended, What};
 use crate::config;
 use crate::error::Result;
 use crate::records::{LEDGER, LedgerEntry, Recorded, parse, stream};
-use crate::state::Holding;
+use crate::state::{EnvironmentState, Holding, Promoted, SHARED, Work};
+use crate::version;
 use crate::workspace::Workspace;
 
 /// One act, in a line.
@@ -37,6 +39,8 @@ pub struct Cell {
     pub environment: EnvironmentName,
     /// The version it holds, `imported`, or nothing.
     pub holds: Option<String>,
+    /// The app whose version it is, where the module came along with that app.
+    pub with: Option<String>,
     /// Versions that stand there.
     pub standing: Vec<String>,
     /// The version that end users get.
@@ -100,10 +104,12 @@ impl Workspace {
         let mut work = self.work();
         let (_, managed) = self.managed(&mut work)?;
         let mut rows: BTreeMap<LogicalId, Row> = BTreeMap::new();
+        let mut along = Vec::new();
         let environments: Vec<EnvironmentName> =
             self.config()?.environments.iter().map(|e| e.name.clone()).collect();
         for environment in &environments {
             let (_, state) = self.environment(&mut work, environment)?;
+            along.push(came_along(&work, &state)?);
             for (app, standing) in state.standings(&work)? {
                 let Some(digest) = state.object_digest(&work, app.as_str(), &app)? else { continue };
                 let object = work.object(&digest)?;
@@ -119,6 +125,7 @@ impl Workspace {
                         .map(|environment| Cell {
                             environment: environment.clone(),
                             holds: None,
+                            with: None,
                             standing: Vec::new(),
                             released: None,
                         })
@@ -131,6 +138,14 @@ impl Workspace {
                     });
                     cell.standing = standing.promoted.into_iter().map(|promoted| promoted.version).collect();
                     cell.released = standing.released.map(|promoted| promoted.version);
+                }
+            }
+        }
+        for (app, row) in &mut rows {
+            for (cell, along) in row.cells.iter_mut().zip(&along) {
+                if let Some((with, version)) = along.get(app.as_str()) {
+                    cell.holds = Some(version.clone());
+                    cell.with = Some(with.clone());
                 }
             }
         }
@@ -148,6 +163,36 @@ impl Workspace {
         let signed = person.is_some_and(|person| recorded.is_signed_by(&person.key));
         Ok(signed.then(|| recorded.act.actor.clone()))
     }
+}
+
+/// The modules that came to an environment with a version of an app and hold none of their own: each
+/// with the app's name and the version. Of several apps, the one whose version is what is there.
+fn came_along(work: &Work<'_>, state: &EnvironmentState) -> Result<BTreeMap<String, (String, String)>> {
+    let standings = state.standings(work)?;
+    let has_its_own = |unit: &str| {
+        LogicalId::new(unit)
+            .ok()
+            .and_then(|unit| standings.get(&unit))
+            .is_some_and(|standing| matches!(standing.holds, Holding::Version(_)))
+    };
+    let held = Tree::at(state.content).entries(work)?;
+    let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for standing in standings.values() {
+        let Holding::Version(Promoted { version, bundle }) = &standing.holds else { continue };
+        let bundle = version::bundle(work, bundle)?;
+        for (unit, root) in Tree::at(bundle.content).entries(work)? {
+            if unit == SHARED || has_its_own(&unit) {
+                continue;
+            }
+            let came = (bundle.name.clone(), version.clone());
+            match held.get(&unit) {
+                Some(there) if *there == root => drop(found.insert(unit, came)),
+                Some(_) => drop(found.entry(unit).or_insert(came)),
+                None => {}
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn told(entry: u64, recorded: Recorded) -> Happened {
@@ -195,8 +240,11 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
                 C::Removed { key } => format!("removed `{key}`"),
             }
         }
-        What::SuspicionJudged { slot, secret, reason, .. } => {
-            format!("said that `{slot}` is {}a secret: {reason}", if secret { "" } else { "not " })
+        What::SuspicionJudged { slot, object, secret, reason, .. } => {
+            format!(
+                "said that `{slot}` of `{object}` is {}a secret: {reason}",
+                if secret { "" } else { "not " }
+            )
         }
         What::EvidenceAdded { predicate_type, environment, issuer, .. } => {
             happened.environment = Some(environment.to_string());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sluice_model::content::{self, Part};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::Tree;
@@ -379,6 +379,11 @@ impl Import<'_> {
                     && taken.at.tokens().first().is_some_and(|t| t == OPTIONS)
             });
             let key = format!("{environment}/{source}");
+            if environment != *self.environment && options.as_object().is_some_and(Map::is_empty) {
+                // A platform has a place for every environment, most often with nothing in it.
+                self.after.proposals = work.set::<KeptProposal>(self.after.proposals, &key, None)?;
+                continue;
+            }
             let former: Option<KeptProposal> = work.lookup(self.before.proposals, &key)?;
             let mut secrets = BTreeMap::new();
             let mut fingerprints = BTreeMap::new();

@@ -150,6 +150,10 @@ pub struct Plan {
     pub unchanged: u64,
     /// The data sources, rendered for the target.
     pub sources: Vec<Rendered>,
+    /// Data sources that stay as the target has them: skipped, or matched. Nothing is written of
+    /// them, and the app runs on them like on the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_sources: Vec<Rendered>,
     /// What plugins remarked.
     pub notes: Vec<String>,
     /// Values of lower environments that are still in what the bundle carries.
@@ -181,7 +185,7 @@ impl Plan {
         let objects: Vec<Value> =
             self.objects.iter().map(|o| json!([o.unit, o.object, o.after, o.action])).collect();
         let rendered: Vec<Digest> = self.sources.iter().map(render::digest).collect::<Result<_>>()?;
-        Ok(json!({
+        let mut core = json!({
             "transition": self.transition,
             "app": self.app,
             "version": self.version,
@@ -195,7 +199,19 @@ impl Plan {
             "plugins": self.sources.iter().filter_map(|s| s.plugin).collect::<BTreeSet<_>>(),
             "gates": self.gates,
             "takes-back": self.takes_back,
-        }))
+        });
+        // Plans that keep none have the digest that they had before there was such a thing.
+        if let (false, Value::Object(members)) = (self.kept_sources.is_empty(), &mut core) {
+            let kept: Vec<Digest> = self.kept_sources.iter().map(render::digest).collect::<Result<_>>()?;
+            members.insert("kept".to_owned(), serde_json::to_value(kept)?);
+        }
+        Ok(core)
+    }
+
+    /// All data sources that the app would run on in the target: what is rendered for it, and what
+    /// stays as it is.
+    pub fn all_sources(&self) -> impl Iterator<Item = &Rendered> {
+        self.sources.iter().chain(&self.kept_sources)
     }
 
     /// The revisions of what the plan touches in the target, with what they hold of it. What was
@@ -287,15 +303,17 @@ impl Workspace {
         let cut = self.version_standing_in(&mut work, app, version, &from)?;
         let bundle = crate::version::bundle(&work, &cut.1)?;
         let (_, target) = self.environment(&mut work, to)?;
-        let mut draft = Draft::new(self, TransitionKind::Promotion, app, &bundle, cut, from, to.clone());
+        let mut draft = Draft::new(self, TransitionKind::Promotion, &bundle, cut, from, to.clone());
         draft.plan.choices = choices.clone();
         let content = draft.place(&mut work, &bundle, &target)?;
         draft.plan.content = (target.content, content);
+        draft.check_managed(&mut work, &bundle)?;
         let finds = self.finds(&work, bundle.content)?;
         draft.check_constants(&work, &finds)?;
         draft.check_references(&work, &bundle, &finds)?;
         draft.check_holes(&work, &bundle)?;
         draft.render(&mut work, &finds)?;
+        draft.keep_sources(&work, &target)?;
         draft.check_slots_elsewhere(&mut work, &finds)?;
         draft.check_points_at_source(&mut work, &bundle)?;
         draft.finish()
@@ -320,8 +338,7 @@ impl Workspace {
             ));
         }
         let from = environment.clone();
-        let mut draft =
-            Draft::new(self, TransitionKind::Release, app, &bundle, cut, from, environment.clone());
+        let mut draft = Draft::new(self, TransitionKind::Release, &bundle, cut, from, environment.clone());
         draft.plan.content = (state.content, state.content);
         let holding = state.revision_of(&work, Revised::Holding(&app.id))?;
         draft.plan.revision = state.revision_of(&work, Revised::Release(&app.id))?.max(holding);
@@ -386,10 +403,11 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
+    /// A plan about a bundle. The app's name, by which gates, labels and externals are chosen, is the
+    /// bundle's: the working copy can be called anything by now.
     fn new(
         workspace: &'a Workspace,
         transition: TransitionKind,
-        app: &Object,
         bundle: &Bundle,
         (version, digest): (String, Digest),
         from: EnvironmentName,
@@ -399,8 +417,8 @@ impl<'a> Draft<'a> {
         let plan = Plan {
             digest: nothing,
             transition,
-            app: app.id.clone(),
-            app_name: app.name.clone(),
+            app: bundle.app.clone(),
+            app_name: bundle.name.clone(),
             platform: bundle.format.platform.as_str().to_owned(),
             version,
             bundle: digest,
@@ -410,6 +428,7 @@ impl<'a> Draft<'a> {
             objects: Vec::new(),
             unchanged: 0,
             sources: Vec::new(),
+            kept_sources: Vec::new(),
             notes: Vec::new(),
             points_at_source: Vec::new(),
             constants: BTreeMap::new(),
@@ -587,6 +606,34 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Only what is managed is promoted, whatever was when the version was cut: the app, and each
+    /// module and shared object that the plan changes in the target.
+    fn check_managed(&mut self, work: &mut Work<'_>, bundle: &Bundle) -> Result<()> {
+        let (_, managed) = self.workspace.managed(work)?;
+        let mut brought = BTreeSet::from([(bundle.app.to_string(), bundle.app.clone())]);
+        for object in &self.plan.objects {
+            if matches!(object.action, Action::Create | Action::Update) {
+                let is_shared = object.unit == SHARED;
+                let marked = if is_shared { object.object.clone() } else { LogicalId::new(&*object.unit)? };
+                brought.insert((object.unit.clone(), marked));
+            }
+        }
+        let content = Tree::at(bundle.content);
+        for (unit, id) in brought {
+            let Some(root) = content.lookup(work, &unit)? else { continue };
+            let Some(digest) = Tree::at(root).lookup(work, id.as_str())? else { continue };
+            let object = work.object(&digest)?;
+            if !self.workspace.is_managed(work, managed, &object)? {
+                let Object { kind, name, .. } = object;
+                let message =
+                    format!("the {kind} `{name}` is not managed, so it is no candidate for promotion");
+                let fix = format!("sluice manage \"{name}\"");
+                self.problem("object.unmanaged", message, fix, "a builder", Some(&id));
+            }
+        }
+        Ok(())
+    }
+
     /// Hands every data source to its plugin.
     fn render(&mut self, work: &mut Work<'_>, finds: &[Find]) -> Result<()> {
         let settings = self.workspace.settings(work, &self.plan.to)?;
@@ -604,6 +651,25 @@ impl<'a> Draft<'a> {
             }
         }
         self.plan.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        Ok(())
+    }
+
+    /// Data sources that stay as they are: as they were rendered for the target, or as its platform has
+    /// them where nothing was.
+    fn keep_sources(&mut self, work: &Work<'_>, target: &EnvironmentState) -> Result<()> {
+        for object in self.plan.objects.iter().filter(|object| object.kind == ObjectKind::DataSource) {
+            let Some(held) = object.after.filter(|_| matches!(object.action, Action::Skip | Action::Match))
+            else {
+                continue;
+            };
+            let rendered = work.lookup(target.rendered, object.object.as_str())?;
+            let kept = match rendered {
+                Some(rendered) => Some(rendered),
+                None => Rendered::as_held(work.object(&held)?),
+            };
+            self.plan.kept_sources.extend(kept);
+        }
+        self.plan.kept_sources.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(())
     }
 
@@ -628,7 +694,12 @@ impl<'a> Draft<'a> {
 
     /// Values of the environments below the target that the bundle's content still holds.
     fn check_points_at_source(&mut self, work: &mut Work<'_>, bundle: &Bundle) -> Result<()> {
-        let mut values = self.workspace.lower_values(work, &self.plan.to, &self.plan.sources)?;
+        // What is skipped is no less of the bundle, whether or not the target has it.
+        let skipped = self.plan.choices.iter().filter(|(_, choice)| **choice == Choice::Skip);
+        let sources = self.plan.all_sources().map(|source| &source.source);
+        let sources = sources.chain(skipped.map(|(object, _)| object)).collect();
+        let own = self.plan.all_sources().map(|source| &source.options);
+        let mut values = self.workspace.lower_values(work, &self.plan.to, &sources, own)?;
         values.extend(self.workspace.lower_ids(work, &self.plan.to, bundle)?);
         self.plan.points_at_source = self.workspace.points_at(work, bundle.content, &values)?;
         self.plan.points_at_source.sort();
@@ -692,13 +763,14 @@ pub(crate) fn content_changes(before: &Object, after: &Object) -> Result<Vec<Cha
 
 impl Workspace {
     /// Values by which content points at the environments below `to`, each with the nearest to it
-    /// that has it: hosts, URLs, buckets and the like from the options that those own, unless the
-    /// target uses the same value itself.
-    fn lower_values(
+    /// that has it: hosts, URLs, buckets and the like from the options that those own of `sources`,
+    /// unless the target uses the same value itself, in its `own` options.
+    fn lower_values<'o>(
         &self,
         work: &mut Work<'_>,
         to: &EnvironmentName,
-        rendered: &[Rendered],
+        sources: &BTreeSet<&LogicalId>,
+        own: impl Iterator<Item = &'o Value>,
     ) -> Result<BTreeMap<String, EnvironmentName>> {
         let mut values = BTreeMap::new();
         let position = self.config()?.position(to).unwrap_or_default();
@@ -711,18 +783,17 @@ impl Workspace {
                 let found = sluice_platform::environment_values(options);
                 values.extend(found.into_iter().map(|value| (value, environment.clone())));
             };
-            for source in rendered {
-                if let Some(binding) = settings.binding(work, &source.source)? {
+            for source in sources {
+                if let Some(binding) = settings.binding(work, source)? {
                     owns(&binding.options);
                 }
-                let own = crate::import::kept_proposal(work, &state, environment, &source.source)?;
-                if let Some(own) = own {
+                if let Some((own, _)) = crate::import::kept_proposal(work, &state, environment, source)? {
                     owns(&own.options);
                 }
             }
         }
-        for source in rendered {
-            for own in sluice_platform::environment_values(&source.options) {
+        for options in own {
+            for own in sluice_platform::environment_values(options) {
                 values.remove(&own);
             }
         }

@@ -39,7 +39,25 @@ pub struct Rendered {
     pub owned_by_target: Vec<Pointer>,
 }
 
+impl Rendered {
+    /// A data source as its platform has it, by no plugin's hand; nothing of kinds that are part of
+    /// the platform itself.
+    pub(crate) fn as_held(mut object: Object) -> Option<Self> {
+        Some(Self {
+            source: object.id,
+            name: object.name,
+            kind: object.source_kind?,
+            plugin: None,
+            options: object.content.get_mut(OPTIONS).map(Value::take).unwrap_or_default(),
+            slots: BTreeMap::new(),
+            traits: Traits::default(),
+            owned_by_target: vec![Pointer::root()],
+        })
+    }
+}
+
 /// A rendered source with what stands in its way.
+#[derive(Default)]
 pub struct Rendering {
     /// The source, where it could be rendered.
     pub rendered: Option<Rendered>,
@@ -66,12 +84,11 @@ impl Workspace {
         find: &Find,
     ) -> Result<Rendering> {
         let Find::Source { id, name, kind, digest } = find else {
-            return Ok(Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] });
+            return Ok(Rendering::default());
         };
         let object: Object = work.object(digest)?;
         let options = object.content.get(OPTIONS).cloned().unwrap_or(Value::Null);
-        let mut rendering =
-            Rendering { rendered: None, missing_slots: vec![], problems: vec![], notes: vec![] };
+        let mut rendering = Rendering::default();
         let binding = settings.binding(work, id)?.filter(|binding| binding.kind == *kind);
         let carried = self.config()?.carried.contains(kind);
         let registry = self.plugins()?;
@@ -105,12 +122,16 @@ impl Workspace {
             return Ok(rendering);
         };
         let Some(plugin) = plugin else {
-            let missing: Vec<SlotName> = slots_in(&binding.options)
-                .into_iter()
-                .filter(|slot| !binding.slots.contains_key(slot))
-                .collect();
-            rendering.missing_slots = missing;
-            rendering.missing_slots.extend(unfiled(work, settings, &binding.slots)?);
+            for slot in slots_in(&binding.options) {
+                if !binding.slots.contains_key(&slot) {
+                    // Nobody assigns what is filed under a carried source's name.
+                    let fix = format!(
+                        "sluice binding set {to} \"{name}\" --slot \"{slot}=secret://{to}/{name}/{slot}\""
+                    );
+                    rendering.lacks(to, id, name, slot, fix);
+                }
+            }
+            rendering.lacks_unfiled(work, settings, to, id, name, &binding.slots)?;
             rendering.rendered = Some(Rendered {
                 source: id.clone(),
                 name: name.clone(),
@@ -121,7 +142,6 @@ impl Workspace {
                 traits: Traits::default(),
                 owned_by_target: vec![Pointer::root()],
             });
-            self.tell_missing(&mut rendering, to, id, name);
             return Ok(rendering);
         };
         let place = |environment: &EnvironmentName| -> Result<Environment> {
@@ -154,8 +174,11 @@ impl Workspace {
                         rendering.notes.push(format!("data source `{name}`: {text}"));
                     }
                 }
-                rendering.missing_slots = made.missing_slots;
-                rendering.missing_slots.extend(unfiled(work, settings, &made.slots)?);
+                for slot in made.missing_slots {
+                    let fix = format!("sluice secret set \"secret://{to}/{name}/{slot}\"");
+                    rendering.lacks(to, id, name, slot, fix);
+                }
+                rendering.lacks_unfiled(work, settings, to, id, name, &made.slots)?;
                 let owned = plugin.description(kind).map(owned_by_target).unwrap_or_default();
                 rendering.rendered = Some(Rendered {
                     source: id.clone(),
@@ -167,40 +190,45 @@ impl Workspace {
                     traits: made.traits,
                     owned_by_target: owned,
                 });
-                self.tell_missing(&mut rendering, to, id, name);
             }
             Err(error) => rendering.problems.push(problem_of(&error, to, id, name)),
         }
         Ok(rendering)
     }
-
-    fn tell_missing(&self, rendering: &mut Rendering, to: &EnvironmentName, id: &LogicalId, name: &str) {
-        for slot in &rendering.missing_slots {
-            rendering.problems.push(Problem {
-                code: "slot.empty".into(),
-                message: format!("`{to}` has no secret for slot `{slot}` of data source `{name}`"),
-                fix: format!("sluice secret set \"secret://{to}/{name}/{slot}\""),
-                who: format!("an owner of `{to}`"),
-                object: Some(id.clone()),
-                at: None,
-            });
-        }
-    }
 }
 
-/// Slots whose secret is named and not filed.
-fn unfiled(
-    work: &Work<'_>,
-    settings: &Settings,
-    slots: &BTreeMap<SlotName, SecretRef>,
-) -> Result<Vec<SlotName>> {
-    let mut found = Vec::new();
-    for (slot, reference) in slots {
-        if settings.filed(work, reference)?.is_none() {
-            found.push(slot.clone());
-        }
+impl Rendering {
+    /// Notes a slot for which the target has no secret, and what gives it one.
+    fn lacks(&mut self, to: &EnvironmentName, id: &LogicalId, name: &str, slot: SlotName, fix: String) {
+        self.problems.push(Problem {
+            code: "slot.empty".into(),
+            message: format!("`{to}` has no secret for slot `{slot}` of data source `{name}`"),
+            fix,
+            who: format!("an owner of `{to}`"),
+            object: Some(id.clone()),
+            at: None,
+        });
+        self.missing_slots.push(slot);
     }
-    Ok(found)
+
+    /// Notes the slots whose secret is named and not filed.
+    fn lacks_unfiled(
+        &mut self,
+        work: &Work<'_>,
+        settings: &Settings,
+        to: &EnvironmentName,
+        id: &LogicalId,
+        name: &str,
+        slots: &BTreeMap<SlotName, SecretRef>,
+    ) -> Result<()> {
+        for (slot, reference) in slots {
+            if settings.filed(work, reference)?.is_none() {
+                let fix = format!("sluice secret set \"{reference}\"");
+                self.lacks(to, id, name, slot.clone(), fix);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The described options that come from the target's binding.

@@ -43,7 +43,7 @@ pub enum Constant {
 }
 
 /// A secret as it is filed: its value sealed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filed {
     /// The sealed value, in base64.
@@ -108,6 +108,18 @@ impl Settings {
     /// When content is missing or damaged.
     pub fn constant(&self, work: &Work<'_>, name: &ConstantName) -> Result<Option<Constant>> {
         work.lookup(self.root, &constant_key(name))
+    }
+
+    /// Whether a constant has a value: of a secret one, whether it is still filed.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn has_constant(&self, work: &Work<'_>, name: &ConstantName) -> Result<bool> {
+        match self.constant(work, name)? {
+            Some(Constant::Secret(reference)) => Ok(self.filed(work, &reference)?.is_some()),
+            Some(Constant::Plain(_)) => Ok(true),
+            None => Ok(false),
+        }
     }
 
     /// All constants, by name.
@@ -337,7 +349,8 @@ impl Workspace {
         })
     }
 
-    /// The binding that the newest import of another environment proposed.
+    /// The binding that imports propose: what the environment's own had, else the newest of those
+    /// that imports of other environments had for it.
     ///
     /// # Errors
     /// When a record is damaged.
@@ -347,13 +360,20 @@ impl Workspace {
         environment: &EnvironmentName,
         source: &LogicalId,
     ) -> Result<Option<Proposed>> {
+        let mut newest: Option<(Proposed, Timestamp)> = None;
         for from in &self.config()?.environments {
             let (_, state) = self.environment(work, &from.name)?;
-            if let Some(found) = crate::import::kept_proposal(work, &state, environment, source)? {
-                return Ok(Some(found));
+            let Some(found) = crate::import::kept_proposal(work, &state, environment, source)? else {
+                continue;
+            };
+            if from.name == *environment {
+                return Ok(Some(found.0));
+            }
+            if newest.as_ref().is_none_or(|known| known.1 < found.1) {
+                newest = Some(found);
             }
         }
-        Ok(None)
+        Ok(newest.map(|(proposed, _)| proposed))
     }
 
     /// Sets a constant's value.
@@ -492,7 +512,7 @@ pub enum Setting {
 }
 
 /// Options that an export held for another environment, as a proposal to its owner.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposed {
     /// The data source's kind.

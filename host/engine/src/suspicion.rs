@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sluice_model::content::{self, Part};
 use sluice_model::tree::Tree;
-use sluice_model::{Digest, LogicalId, Object, Pointer, SlotName};
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, Pointer, SecretRef, SlotName};
 use sluice_platform::Likeness;
 use sluice_vault::Purpose;
 use zeroize::Zeroizing;
 
 use crate::act::{ImportSummary, What};
+use crate::consent::require_reason;
 use crate::error::{Error, Result};
 use crate::import::{Taken, joined};
 use crate::permission::Wish;
 use crate::records::{Actor, again};
-use crate::state::{Work, unit_of};
+use crate::state::{EnvironmentState, Work, unit_of};
 use crate::workspace::{Workspace, environment_stream};
 
-/// A text in the working copy that looks like a secret, until a person has said.
+/// A text in the working copy that looks like a secret, until a person has said. It is known by its
+/// object and its slot: two objects may each have a slot of the same name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suspicion {
@@ -54,6 +56,53 @@ pub struct Judgement {
     pub reason: String,
 }
 
+/// What a person judges: a slot, and the object in which it stands where several have one of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspected {
+    /// The provisional slot.
+    pub slot: SlotName,
+    /// The object's name or id.
+    pub object: Option<String>,
+}
+
+impl Suspicion {
+    /// The key under which the state of an environment keeps it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        suspicion_key(&self.object, &self.slot)
+    }
+
+    /// What to call it where a person judges it.
+    #[must_use]
+    pub fn named(&self) -> Suspected {
+        Suspected { slot: self.slot.clone(), object: Some(self.object.to_string()) }
+    }
+
+    fn is(&self, named: &Suspected) -> bool {
+        self.slot == named.slot
+            && named
+                .object
+                .as_ref()
+                .is_none_or(|object| *object == self.name || *object == self.object.as_str())
+    }
+}
+
+/// The beginning of keys under which a state keeps suspicions, beside its proposals.
+pub(crate) const SUSPICIONS: &str = "~suspicion/";
+
+/// The key under which a state keeps the suspicion of an object's slot.
+#[must_use]
+pub(crate) fn suspicion_key(object: &LogicalId, slot: &SlotName) -> String {
+    format!("{SUSPICIONS}{}", judgement_key(object, slot))
+}
+
+/// The key of the judgement of an object's slot. Neither name holds a line end, so that no other pair
+/// reads the same.
+#[must_use]
+pub(crate) fn judgement_key(object: &LogicalId, slot: &SlotName) -> String {
+    format!("{object}\n{slot}")
+}
+
 /// The stream of judgements.
 pub const STREAM: &str = "judgements";
 
@@ -75,14 +124,10 @@ pub fn keyed_digest(workspace: &Workspace, purpose: &str, digest: &Digest) -> Di
 }
 
 impl Workspace {
-    /// All judgements, by provisional slot.
-    ///
-    /// # Errors
-    /// When a record is damaged.
-    pub fn judgements(&self, work: &mut Work<'_>) -> Result<BTreeMap<SlotName, Judgement>> {
+    /// All judgements, by [`judgement_key`].
+    pub(crate) fn judgements(&self, work: &mut Work<'_>) -> Result<BTreeMap<String, Judgement>> {
         let (_, root) = self.judgements_root(work)?;
-        let all: BTreeMap<String, Judgement> = work.all(root)?;
-        all.into_iter().map(|(slot, judgement)| Ok((SlotName::new(slot)?, judgement))).collect()
+        work.all(root)
     }
 
     fn judgements_root(&self, work: &mut Work<'_>) -> Result<(u64, Digest)> {
@@ -105,35 +150,23 @@ impl Workspace {
     /// When a record is damaged.
     pub fn suspicions(&self, work: &mut Work<'_>) -> Result<Vec<Suspicion>> {
         let (_, state) = self.environment(work, &self.first_environment()?)?;
-        let mut found = Vec::new();
-        for (key, digest) in Tree::at(state.proposals).entries(work)? {
-            if key.starts_with("~suspicion/") {
-                found.push(work.json(&digest)?);
-            }
-        }
-        Ok(found)
+        open_suspicions(work, &state)
     }
 
     /// Says whether what looks like a secret is one. A secret becomes a slot that each target's
     /// owner fills; anything else gets its text back.
     ///
     /// # Errors
-    /// When nothing has the slot's name, or the actor may not.
-    pub fn judge(&self, actor: &Actor, slot: &SlotName, secret: bool, reason: &str) -> Result<()> {
+    /// When nothing or more than one thing is named so, no reason is given, or the actor may not.
+    pub fn judge(&self, actor: &Actor, named: &Suspected, secret: bool, reason: &str) -> Result<Suspicion> {
         self.permit(actor, Wish::TakePart)?;
+        require_reason(reason)?;
         let first = self.first_environment()?;
         let suspicion = again(|| {
             let mut work = self.work();
             let (_, before) = self.environment(&mut work, &first)?;
             self.refuse_held(&first, &before)?;
-            let key = format!("~suspicion/{slot}");
-            let Some(suspicion) = work.lookup::<Suspicion>(before.proposals, &key)? else {
-                return Err(Error::NotFound {
-                    what: "suspicion",
-                    named: slot.to_string(),
-                    help: "see what waits for a word with `sluice secret suspicions`".into(),
-                });
-            };
+            let suspicion = one(open_suspicions(&work, &before)?, named)?;
             let judgement = Judgement {
                 object: suspicion.object.clone(),
                 at: suspicion.at.clone(),
@@ -143,10 +176,11 @@ impl Workspace {
                 reason: reason.to_owned(),
             };
             let (judged, root) = self.judgements_root(&mut work)?;
-            let judgements = work.set(root, slot.as_str(), Some(&judgement))?;
+            let key = judgement_key(&suspicion.object, &suspicion.slot);
+            let judgements = work.set(root, &key, Some(&judgement))?;
             let what = What::SuspicionJudged {
                 judgements,
-                slot: slot.clone(),
+                slot: suspicion.slot.clone(),
                 object: suspicion.object.clone(),
                 secret,
                 reason: reason.to_owned(),
@@ -154,7 +188,8 @@ impl Workspace {
             self.records().append(actor, STREAM, judged, what, &work.into_fresh())?;
             Ok(suspicion)
         })?;
-        again(|| self.settle_in_working_copy(actor, &suspicion, secret))
+        again(|| self.settle_in_working_copy(actor, &suspicion, secret))?;
+        Ok(suspicion)
     }
 
     /// Rewrites the working copy after a judgement. When the process dies before it, the next
@@ -169,7 +204,8 @@ impl Workspace {
         let text = if secret {
             None
         } else {
-            Some(self.open_sealed(&suspicion_place(&first, &suspicion.slot)?, &suspicion.taken.filed)?)
+            let place = suspicion_place(&first, &suspicion.object, &suspicion.slot)?;
+            Some(self.open_sealed(&place, &suspicion.taken.filed)?)
         };
         settle(&mut object, suspicion, text.as_ref().and_then(|text| text.expose_text()));
         let digest = work.put_json(&object)?;
@@ -177,8 +213,7 @@ impl Workspace {
         let tree = before.unit(&work, &unit)?.unwrap_or(Tree::empty(&mut work)?);
         let tree = tree.with(&mut work, [(object.id.as_str(), Some(digest))])?;
         after.set_unit(&mut work, &unit, Some(tree))?;
-        after.proposals =
-            work.set::<Suspicion>(after.proposals, &format!("~suspicion/{}", suspicion.slot), None)?;
+        after.proposals = work.set::<Suspicion>(after.proposals, &suspicion.key(), None)?;
         let summary = ImportSummary { updated: 1, ..ImportSummary::default() };
         let what = What::Imported { state: Box::new(after), summary };
         self.records().append(actor, &environment_stream(&first), revision, what, &work.into_fresh())?;
@@ -192,7 +227,7 @@ impl Workspace {
     pub fn find_object(
         &self,
         work: &Work<'_>,
-        state: &crate::state::EnvironmentState,
+        state: &EnvironmentState,
         id: &LogicalId,
     ) -> Result<Option<(String, Object)>> {
         for tree in state.units(work)?.values() {
@@ -215,15 +250,48 @@ impl Workspace {
     }
 }
 
-/// Where a suspicion's value is sealed for.
-///
-/// # Errors
-/// When the slot's name is no part of a path.
-pub fn suspicion_place(
-    environment: &sluice_model::EnvironmentName,
+/// The place that a suspicion's value is sealed for. Names that a platform gave need not be parts of a
+/// path, so it is a digest of them.
+pub(crate) fn suspicion_place(
+    environment: &EnvironmentName,
+    object: &LogicalId,
     slot: &SlotName,
-) -> Result<sluice_model::SecretRef> {
-    Ok(sluice_model::SecretRef::new(environment.clone(), format!("suspicions/{slot}"))?)
+) -> Result<SecretRef> {
+    let key = Digest::of(judgement_key(object, slot).as_bytes());
+    Ok(SecretRef::new(environment.clone(), format!("suspicions/{}", key.hex()))?)
+}
+
+fn open_suspicions(work: &Work<'_>, state: &EnvironmentState) -> Result<Vec<Suspicion>> {
+    let entries = Tree::at(state.proposals).entries(work)?;
+    let kept = entries.iter().filter(|(key, _)| key.starts_with(SUSPICIONS));
+    kept.map(|(_, digest)| work.json(digest)).collect()
+}
+
+/// The one suspicion that is named so. An id counts before a name.
+fn one(open: Vec<Suspicion>, named: &Suspected) -> Result<Suspicion> {
+    let mut found: Vec<Suspicion> = open.into_iter().filter(|suspicion| suspicion.is(named)).collect();
+    if let Some(exact) = found.iter().position(|s| named.object.as_deref() == Some(s.object.as_str())) {
+        return Ok(found.swap_remove(exact));
+    }
+    match (found.pop(), found.as_slice()) {
+        (Some(only), []) => Ok(only),
+        (None, _) => Err(Error::NotFound {
+            what: "suspicion",
+            named: match &named.object {
+                Some(object) => format!("{}` in `{object}", named.slot),
+                None => named.slot.to_string(),
+            },
+            help: "see what waits for a word with `sluice secret suspicions`".into(),
+        }),
+        (Some(last), others) => {
+            let objects: Vec<String> =
+                others.iter().chain([&last]).map(|s| format!("`{}` ({})", s.name, s.object)).collect();
+            Err(Error::invalid(
+                format!("`{}` is a slot of {} objects: {}", named.slot, objects.len(), objects.join(", ")),
+                "say which with `--in ID`",
+            ))
+        }
+    }
 }
 
 fn settle(object: &mut Object, suspicion: &Suspicion, text: Option<&str>) {

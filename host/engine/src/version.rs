@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::import::Residue;
 use crate::permission::Wish;
 use crate::records::{Actor, again};
-use crate::state::{EnvironmentState, SHARED, Work, unit_of};
+use crate::state::{EnvironmentState, Holding, SHARED, Work, unit_of};
 use crate::workspace::Workspace;
 
 /// The stream of marks.
@@ -25,6 +25,9 @@ pub const MANAGED: &str = "managed";
 pub fn stream(app: &LogicalId) -> String {
     format!("versions/{app}")
 }
+
+/// Bytes of a version's name at most: it stands in tables, and whoever cuts one types it.
+const LONGEST_NAME: usize = 100;
 
 /// A frozen closure. Its digest is that of its canonical JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,44 @@ pub struct Bundle {
     pub content: Digest,
     /// What the closure holds and is not managed: the target must have it.
     pub expects: Vec<Expected>,
+}
+
+/// What versions brought into an environment: the units, and of what is shared the objects, of the
+/// bundles that it holds or that its end users get.
+#[derive(Default)]
+pub struct Carried {
+    bundles: Vec<BTreeMap<String, Digest>>,
+}
+
+impl Carried {
+    /// Into this environment.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn by(work: &Work<'_>, state: &EnvironmentState) -> Result<Self> {
+        let mut digests = BTreeSet::new();
+        for standing in state.standings(work)?.into_values() {
+            if let Holding::Version(promoted) = standing.holds {
+                digests.insert(promoted.bundle);
+            }
+            digests.extend(standing.released.map(|released| released.bundle));
+        }
+        let units = |digest| Ok(Tree::at(bundle(work, digest)?.content).entries(work)?);
+        Ok(Self { bundles: digests.iter().map(units).collect::<Result<_>>()? })
+    }
+
+    /// Whether one of them has the object, or the unit in which it would lie.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn has(&self, work: &Work<'_>, unit: &str, object: &LogicalId) -> Result<bool> {
+        for root in self.bundles.iter().filter_map(|units| units.get(unit)) {
+            if unit != SHARED || Tree::at(*root).lookup(work, object.as_str())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// An object that is not in the bundle and that the target must have.
@@ -246,7 +287,7 @@ impl Workspace {
     /// Cuts a version from the working copy of the first environment, or from an earlier version.
     ///
     /// # Errors
-    /// When the app is not managed, the name is taken, or the actor may not.
+    /// When the app is not managed, the name is taken or none, or the actor may not.
     pub fn cut(&self, actor: &Actor, request: &CutRequest) -> Result<CutReport> {
         self.permit(actor, Wish::Build)?;
         again(|| self.cut_next(actor, request))
@@ -261,6 +302,14 @@ impl Workspace {
             Some(name) => name.clone(),
             None => format!("v{}", versions.len() + 1),
         };
+        check_name(&name)?;
+        let (_, managed) = self.managed(&mut work)?;
+        if !self.is_managed(&work, managed, &app)? {
+            return Err(Error::invalid(
+                format!("`{}` is not managed, so it is no candidate for promotion", app.name),
+                format!("mark it with `sluice manage \"{}\"`", app.name),
+            ));
+        }
         if versions.iter().any(|cut| cut.version == name) {
             return Err(Error::invalid(
                 format!("`{}` has a version `{name}` already, and versions never change", app.name),
@@ -269,7 +318,7 @@ impl Workspace {
         }
         let (bundle, unresolved, floating) = match &request.from {
             Some(from) => (work.json(&self.version(&app.id, Some(from))?.bundle)?, 0, 0),
-            None => self.freeze(&mut work, &state, &app)?,
+            None => self.freeze(&mut work, &state, &app, managed)?,
         };
         let digest = work.put_json(&bundle)?;
         let cut = VersionCut {
@@ -291,14 +340,8 @@ impl Workspace {
         work: &mut Work<'_>,
         state: &EnvironmentState,
         app: &Object,
+        managed: Digest,
     ) -> Result<(Bundle, usize, usize)> {
-        let (_, managed) = self.managed(work)?;
-        if !self.is_managed(work, managed, app)? {
-            return Err(Error::invalid(
-                format!("`{}` is not managed, so it is no candidate for promotion", app.name),
-                format!("mark it with `sluice manage \"{}\"`", app.name),
-            ));
-        }
         let mut whole: BTreeMap<String, Tree> = BTreeMap::new();
         let mut shared: BTreeMap<LogicalId, Digest> = BTreeMap::new();
         let mut expects = BTreeSet::new();
@@ -358,6 +401,24 @@ impl Workspace {
         };
         Ok((bundle, unresolved, floating))
     }
+}
+
+/// Refuses a version's name that nobody could tell or type again.
+fn check_name(name: &str) -> Result<()> {
+    let is_told = !name.is_empty()
+        && name.len() <= LONGEST_NAME
+        && name.trim() == name
+        && !name.chars().any(char::is_control);
+    if is_told {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(40).collect();
+    Err(Error::invalid(
+        format!("`{shown}` is no name of a version"),
+        format!(
+            "use 1 to {LONGEST_NAME} bytes without control characters, and no blank at the beginning or end"
+        ),
+    ))
 }
 
 /// Objects that a person marks by themselves: what is part of a unit follows the unit's mark.

@@ -153,9 +153,11 @@ fn answer(environment: &EnvironmentName, report: &ImportReport) -> Result<Answer
     if !summary.proposals.is_empty() {
         page.line(format!("proposals  {}", proposals(&summary.proposals)));
     }
-    if !report.differences.is_empty() {
-        page.heading(if summary.baseline { "DIFFERENCES" } else { "CHANGES" });
-        show::differences(&mut page, &report.differences);
+    for (heading, found) in [("CHANGES", &report.changes), ("DIFFERENCES", &report.differences)] {
+        if !found.is_empty() {
+            page.heading(heading);
+            show::differences(&mut page, found);
+        }
     }
     let mut answer = Answer::new(report, page)?;
     if summary.suspicions > 0 {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use serde_json::{Value, json};
 use sluice_engine::settings::Setting;
+use sluice_engine::suspicion::Suspected;
 use sluice_model::{EnvironmentName, SecretRef, SlotName};
 
 use crate::answer::Answer;
@@ -47,12 +48,12 @@ pub(crate) enum Command {
     Suspicions,
     /// Say that what looks like a secret is one: each environment then files its own.
     #[command(
-        after_help = "Examples:\n  sluice secret confirm name@/options/headers/1/1 --reason \"the supplier's API key\""
+        after_help = "Examples:\n  sluice secret confirm name@/options/headers/1/1 --reason \"the supplier's API key\"\n  sluice secret confirm name@/options/headers/1/1 --in loadInvoice --reason \"the supplier's API key\""
     )]
     Confirm(Judged),
     /// Say that what looks like a secret is none: its text is put back.
     #[command(
-        after_help = "Examples:\n  sluice secret dismiss name@/options/headers/1/1 --reason \"a public key\""
+        after_help = "Examples:\n  sluice secret dismiss name@/options/headers/1/1 --reason \"a public key\"\n  sluice secret dismiss name@/options/headers/1/1 --in loadInvoice --reason \"a public key\""
     )]
     Dismiss(Judged),
 }
@@ -62,6 +63,9 @@ pub(crate) enum Command {
 pub(crate) struct Judged {
     /// The slot, as `sluice secret suspicions` shows it.
     slot: SlotName,
+    /// The name or id of the object in which it stands, where several have a slot of that name.
+    #[arg(long = "in", value_name = "OBJECT")]
+    object: Option<String>,
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -133,7 +137,7 @@ fn remove(context: &Context, reference: &SecretRef) -> Result<Answer, Failure> {
 fn suspicions(context: &Context) -> Result<Answer, Failure> {
     let workspace = context.open()?;
     let found = workspace.suspicions(&mut workspace.work())?;
-    let mut rows = Rows::new(&["SLOT", "IN", "AT", "LOOKS LIKE"]);
+    let mut rows = Rows::new(&["SLOT", "IN", "AT", "LOOKS LIKE", "ID"]);
     let mut data: Vec<Value> = Vec::new();
     for suspicion in &found {
         rows.row([
@@ -141,6 +145,7 @@ fn suspicions(context: &Context) -> Result<Answer, Failure> {
             suspicion.name.clone(),
             suspicion.at.to_string(),
             suspicion.what.in_words().to_owned(),
+            suspicion.object.to_string(),
         ]);
         data.push(json!({
             "slot": suspicion.slot, "object": suspicion.object, "name": suspicion.name, "at": suspicion.at,
@@ -151,25 +156,35 @@ fn suspicions(context: &Context) -> Result<Answer, Failure> {
     rows.onto(&mut page, "nothing that looks like a secret waits for a word");
     let answer = Answer::new(&data, page)?;
     Ok(match found.first() {
-        Some(first) => answer.hint(format!(
-            "\nSay of each whether it is one:\n  sluice secret confirm {0} --reason TEXT\n  sluice secret dismiss {0} --reason TEXT",
-            quoted(first.slot.as_str())
-        )),
+        Some(first) => {
+            let mut words = quoted(first.slot.as_str());
+            if found.iter().filter(|other| other.slot == first.slot).count() > 1 {
+                words = format!("{words} --in {}", quoted(first.object.as_str()));
+            }
+            answer.hint(format!(
+                "\nSay of each whether it is one:\n  sluice secret confirm {words} --reason TEXT\n  sluice secret dismiss {words} --reason TEXT"
+            ))
+        }
         None => answer,
     })
 }
 
 fn judge(context: &Context, judged: &Judged, is_secret: bool) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    workspace.judge(&actor, &judged.slot, is_secret, &judged.reason)?;
+    let named = Suspected { slot: judged.slot.clone(), object: judged.object.clone() };
+    let suspicion = workspace.judge(&actor, &named, is_secret, &judged.reason)?;
     let mut page = Page::new();
     page.line(format!(
-        "`{}` is {}a secret, says `{}`",
-        judged.slot,
+        "`{}` in `{}` is {}a secret, says `{}`",
+        suspicion.slot,
+        suspicion.name,
         if is_secret { "" } else { "not " },
         actor.name
     ));
-    let data = json!({ "slot": judged.slot, "secret": is_secret, "by": actor.name, "reason": judged.reason });
+    let data = json!({
+        "slot": suspicion.slot, "object": suspicion.object, "secret": is_secret, "by": actor.name,
+        "reason": judged.reason,
+    });
     Ok(Answer::new(&data, page)?.hint("\nIt counts for versions that are cut from now on"))
 }
 

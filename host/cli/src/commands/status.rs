@@ -46,7 +46,10 @@ pub(crate) fn run(context: &Context) -> Result<Answer, Failure> {
 fn cell(cell: &Cell) -> String {
     match (cell.holds.as_deref(), cell.released.as_deref()) {
         (None, _) => "-".to_owned(),
-        (Some(holds), None) => holds.to_owned(),
+        (Some(holds), None) => match &cell.with {
+            Some(app) => format!("{holds} with {app}"),
+            None => holds.to_owned(),
+        },
         (Some(holds), Some(released)) if holds == released => format!("{holds} (released)"),
         (Some(holds), Some(released)) => format!("{holds} ({released} released)"),
     }
@@ -58,16 +61,18 @@ mod tests {
 
     #[test]
     fn a_cell_says_what_is_held_and_what_is_released() {
-        for (holds, released, expected) in [
-            (None, None, "-"),
-            (Some("imported"), None, "imported"),
-            (Some("1.1"), Some("1.1"), "1.1 (released)"),
-            (Some("1.2"), Some("1.1"), "1.2 (1.1 released)"),
+        for (holds, with, released, expected) in [
+            (None, None, None, "-"),
+            (Some("imported"), None, None, "imported"),
+            (Some("1.1"), Some("Orders"), None, "1.1 with Orders"),
+            (Some("1.1"), None, Some("1.1"), "1.1 (released)"),
+            (Some("1.2"), None, Some("1.1"), "1.2 (1.1 released)"),
         ] {
             let environment = "staging".parse().unwrap();
             let made = Cell {
                 environment,
                 holds: holds.map(str::to_owned),
+                with: with.map(str::to_owned),
                 standing: Vec::new(),
                 released: released.map(str::to_owned),
             };

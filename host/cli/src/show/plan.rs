@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sluice_engine::gates::PlannedGate;
 use sluice_engine::import::Difference;
 use sluice_engine::plan::{Action, Choice, Plan, PlannedObject, Problem, TransitionKind};
+use sluice_engine::render::Rendered;
 use sluice_engine::scan::PointsAt;
 use sluice_model::ObjectKind;
 use sluice_model::diff::Change;
@@ -172,12 +173,17 @@ fn more(page: &mut Page, there: usize, shown: usize) {
 }
 
 fn sources(page: &mut Page, plan: &Plan) {
-    if plan.sources.is_empty() {
+    rendered(page, format!("DATA SOURCES, RENDERED FOR {}", plan.to), &plan.sources);
+    rendered(page, format!("DATA SOURCES, AS {} HAS THEM", plan.to), &plan.kept_sources);
+}
+
+fn rendered(page: &mut Page, heading: String, sources: &[Rendered]) {
+    if sources.is_empty() {
         return;
     }
-    page.heading(format!("DATA SOURCES, RENDERED FOR {}", plan.to));
+    page.heading(heading);
     let mut rows = Rows::new(&["NAME", "KIND", "BY", "ENDPOINT", "TLS", "ACCOUNT", "SECRETS"]);
-    for source in &plan.sources {
+    for source in sources {
         let tls = source.traits.tls.map_or("?", |tls| if tls { "yes" } else { "no" });
         let secrets: Vec<String> =
             source.slots.iter().map(|(slot, reference)| format!("{slot} <- {reference}")).collect();

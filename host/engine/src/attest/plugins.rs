@@ -116,7 +116,7 @@ impl Workspace {
     /// say of them. Signatures are checked again. Of several statements the latest said counts, so
     /// that bringing an old one again brings nothing back.
     pub(crate) fn plugin_facts(&self, work: &Work<'_>, plan: &Plan) -> Result<Vec<facts::Plugin>> {
-        let used: BTreeSet<Digest> = plan.sources.iter().filter_map(|source| source.plugin).collect();
+        let used: BTreeSet<Digest> = plan.all_sources().filter_map(|source| source.plugin).collect();
         let keys = self.people_keys()?;
         let mut found = Vec::new();
         for digest in used {

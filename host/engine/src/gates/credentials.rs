@@ -29,7 +29,7 @@ impl Workspace {
         let settings = self.settings(work, &plan.to)?;
         let mut found = Vec::new();
         let mut marks: Vec<Option<Fingerprint>> = Vec::new();
-        for source in &plan.sources {
+        for source in plan.all_sources() {
             for (slot, reference) in &source.slots {
                 let filed = settings.filed(work, reference)?;
                 let mark = filed.as_ref().map(|filed| self.fingerprint_of(reference, filed)).transpose()?;

@@ -18,7 +18,7 @@ impl Draft<'_> {
         let settings = self.workspace.settings(&mut self.workspace.work(), &to)?;
         for find in finds {
             if let Find::Constant { name, .. } = find {
-                let there = settings.constant(work, name)?.is_some();
+                let there = settings.has_constant(work, name)?;
                 self.plan.constants.insert(name.clone(), there);
             }
         }
@@ -62,8 +62,9 @@ impl Draft<'_> {
                     let message = format!(
                         "`{name}` holds what looks like a secret (`{slot}`), and nobody has said whether it is one"
                     );
+                    let named = format!("\"{slot}\" --in \"{object}\" --reason …");
                     let fix = format!(
-                        "sluice secret confirm \"{slot}\" --reason … or sluice secret dismiss \"{slot}\" --reason …, then cut a version"
+                        "sluice secret confirm {named} or sluice secret dismiss {named}, then cut a version"
                     );
                     self.problem("suspicion.open", message, fix, "a person of the workspace", Some(object));
                 }

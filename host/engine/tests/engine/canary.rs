@@ -146,7 +146,7 @@ fn play(said: &Said) -> Stage {
         let report = import(&stage, "development", file.clone()).unwrap();
         said.json(&report);
         said.add(&report);
-        said.add(&import(&stage, "development", file).unwrap().differences);
+        said.add(&import(&stage, "development", file).unwrap().changes);
     }
     // Cut off in the middle, with a message about the place.
     for file in [export(), legacy()] {
@@ -163,7 +163,7 @@ fn play(said: &Said) -> Stage {
     said.json(&stage.plan("Orders", "staging"));
     said.error(&stage.promote("Orders", "staging").unwrap_err());
     for suspicion in suspicions {
-        stage.workspace.judge(&stage.ada, &suspicion.slot, true, "it is one").unwrap();
+        stage.workspace.judge(&stage.ada, &suspicion.named(), true, "it is one").unwrap();
     }
     stage.cut("1.0");
     stage.furnish("Orders", &["staging", "production"]);

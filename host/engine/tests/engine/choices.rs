@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use sluice_engine::Error;
 use sluice_engine::plan::{Action, Choice, Plan, PlanRequest, PlannedObject};
+use sluice_engine::version::ManageRequest;
 use sluice_model::ObjectKind;
+use sluice_model::verdict::Verdict;
+use sluice_platform::InputFile;
 
 use crate::stage::{Stage, sample};
 
@@ -104,4 +107,83 @@ fn what_stays_must_find_what_it_refers_to() {
     assert!(said.starts_with(&format!("`{gone}` refers to the page ")), "{said}");
     assert!(said.ends_with("it is deleted"), "{said}");
     assert!(matches!(stage.carry_out(request), Err(Error::PlanRefused(_))));
+}
+
+/// The sample, or one with the host of development's database in a query's code and another port of
+/// that database.
+fn file(with_leftover: bool) -> InputFile {
+    let mut file = sample("tooljet/orders.json");
+    if with_leftover {
+        let text = String::from_utf8(file.bytes).unwrap();
+        let text = text.replace("SELECT id", "/* orders-db.dev.example.com */ SELECT id");
+        let mut export: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let options = &mut export["app"][0]["definition"]["appV2"]["dataSourceOptions"];
+        options[0]["options"]["port"]["value"] = serde_json::json!(5433);
+        file.bytes = serde_json::to_vec(&export).unwrap();
+    }
+    file
+}
+
+#[test]
+fn a_source_that_stays_hides_nothing() {
+    type Before = fn(&Stage);
+    let promoted: Before = |stage| {
+        stage.import_files("development", vec![file(false)], None).unwrap();
+        stage.manage("Orders");
+        stage.dismiss_suspicions();
+        stage.cut("1.0");
+        stage.furnish("Orders", &["staging"]);
+        stage.test("Orders", "development", "staging");
+        stage.promote("Orders", "staging").unwrap();
+    };
+    let imported: Before = |stage| {
+        stage.import_files("development", vec![file(false)], None).unwrap();
+        stage.import_files("staging", vec![file(false)], None).unwrap();
+    };
+    for (case, before, is_rendered, is_matched) in [
+        ("as it was rendered", promoted, true, false),
+        ("as the platform has it", imported, false, false),
+        ("as it is matched", imported, false, true),
+    ] {
+        let stage = Stage::new();
+        before(&stage);
+        stage.import_files("development", vec![file(true)], None).unwrap();
+        stage.manage("Orders");
+        if is_matched {
+            let objects = vec!["orders-db".to_owned()];
+            let unmark = ManageRequest { objects, with_dependencies: false, on: false };
+            stage.workspace.manage(&stage.ada, &unmark).unwrap();
+        }
+        stage.dismiss_suspicions();
+        stage.cut("2.0");
+        if !is_rendered {
+            stage.furnish("Orders", &["staging"]);
+        }
+        stage.test("Orders", "development", "staging");
+        let skipped: &[_] = if is_matched { &[] } else { &[(ObjectKind::DataSource, "orders-db")] };
+        let (request, plan) = skipping(&stage, skipped);
+        assert_eq!(plan.problems, [], "{case}");
+        let [kept] = plan.kept_sources.as_slice() else { panic!("{case}: {:#?}", plan.kept_sources) };
+        assert_eq!((kept.name.as_str(), kept.plugin.is_some()), ("orders-db", is_rendered), "{case}");
+        assert_eq!(kept.options["host"]["value"], "orders-db.staging.example.com", "{case}");
+        assert!(plan.sources.iter().all(|source| source.name != "orders-db"), "{case}");
+        let at = "2026-06-01T13:00:00Z".parse().unwrap();
+        let facts = stage.workspace.facts(&plan, at, true).unwrap().plan;
+        assert!(facts.sources.iter().any(|source| source.id == kept.source), "{case}");
+        assert_eq!(
+            facts.credentials.iter().any(|credential| credential.source == kept.source),
+            is_rendered,
+            "{case}"
+        );
+        let left: Vec<&str> = facts.still_pointing_at_source.iter().map(|left| left.value.as_str()).collect();
+        assert_eq!(left, ["orders-db.dev.example.com"], "{case}");
+        let Error::Refused(decision) = stage.carry_out(request).unwrap_err() else { panic!("{case}") };
+        let refusing: Vec<&str> = decision
+            .gates
+            .iter()
+            .filter(|gate| gate.verdict != Verdict::Pass)
+            .map(|gate| gate.gate.as_str())
+            .collect();
+        assert_eq!(refusing, ["data-masking"], "{case}");
+    }
 }

@@ -18,6 +18,7 @@ mod holders;
 mod hostile;
 mod importing;
 mod judging;
+mod lacking;
 mod large;
 mod ledger;
 mod lowcoder;

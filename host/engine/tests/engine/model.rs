@@ -344,7 +344,7 @@ proptest! {
                     let after = edited(&working, &edits);
                     let report = apps.import(0, &after);
                     prop_assert_eq!(report.changed, after != working);
-                    prop_assert_eq!(report.differences.len(), difference(&working, &after).len());
+                    prop_assert_eq!(report.changes.len(), difference(&working, &after).len());
                     prop_assert!(!apps.import(0, &after).changed);
                     working = after;
                     prop_assert_eq!(apps.components("development"), seen(&working));

@@ -226,7 +226,7 @@ impl Stage {
 
     pub fn dismiss_suspicions(&self) {
         for suspicion in self.workspace.suspicions(&mut self.workspace.work()).unwrap() {
-            self.workspace.judge(&self.ada, &suspicion.slot, false, "a sample").unwrap();
+            self.workspace.judge(&self.ada, &suspicion.named(), false, "a sample").unwrap();
         }
     }
 

@@ -26,7 +26,7 @@ fn from_development_to_production_and_back() {
     let stage = Stage::new();
     let report = stage.import("development", &["tooljet/orders.json"]).unwrap();
     assert!(report.changed);
-    assert_eq!(report.differences.len(), report.summary.created);
+    assert_eq!(report.changes.len(), report.summary.created);
     let again = stage.import("development", &["tooljet/orders.json"]).unwrap();
     assert!(!again.changed, "{:?}", again.summary);
 
