@@ -234,6 +234,7 @@ fn names_of_what_is_not_there() {
             ends(USAGE, "cosign 7 --as ben"),
             ends(USAGE, "why 0a1b2c3d4e5f"),
             ends(USAGE, "secret dismiss name@/nowhere --reason 'a guess'"),
+            ends(USAGE, "secret dismiss name@/nowhere --in loadInvoice --reason 'a guess'"),
             ends(DONE, "resume"),
             ends(DONE, "waiver list"),
         ],
