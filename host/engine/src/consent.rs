@@ -70,8 +70,8 @@ impl Workspace {
     /// Records a person's consent to a plan's digest.
     ///
     /// # Errors
-    /// When the actor is nobody in the configuration, or has approved it already, or the ticket is
-    /// blank.
+    /// When the actor is nobody in the configuration, or has approved it already, or the ticket or
+    /// the reason is blank.
     pub fn approve(
         &self,
         actor: &Actor,
@@ -82,6 +82,9 @@ impl Workspace {
         self.permit(actor, Wish::TakePart)?;
         if ticket.as_ref().is_some_and(|ticket| ticket.trim().is_empty()) {
             return Err(Error::invalid("the ticket is blank", "name one, or leave it out"));
+        }
+        if let Some(reason) = &reason {
+            require_reason(reason)?;
         }
         let stream = approvals_stream(&plan.digest);
         again(|| {

@@ -24,6 +24,7 @@ mod ledger;
 mod lowcoder;
 mod model;
 mod plugins;
+mod reasons;
 mod stage;
 mod story;
 mod suspicions;
