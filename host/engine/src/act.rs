@@ -26,6 +26,9 @@ pub struct Act {
     pub stream: String,
     /// That revision's number.
     pub revision: u64,
+    /// The newest revision of the stream `workspace` that was known when it was judged whether the
+    /// actor may do it: the configuration by which it was judged. Before one was adopted, 0 or 1.
+    pub configuration: u64,
     /// What was done.
     pub what: What,
 }

@@ -3,10 +3,11 @@
 
 mod plugins;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use sluice_ledger::key::PublicKey;
 use sluice_ledger::statement::{Envelope, Statement, Subject};
 use sluice_model::tree::Blobs as _;
@@ -176,7 +177,7 @@ impl Workspace {
         file: &str,
         about: About<'_>,
         predicate_type: &str,
-        predicate: serde_json::Map<String, serde_json::Value>,
+        predicate: serde_json::Map<String, Value>,
     ) -> Result<Taken> {
         let statement = Statement {
             subject: vec![bundle_subject(about.app, about.bundle)],
@@ -186,11 +187,10 @@ impl Workspace {
         self.keep(actor, file, &statement.sign(&actor.key))
     }
 
-    /// Refuses who may not, and what is about a version that does not stand where it should.
+    /// Refuses who may not, before a report is read.
     fn check_about(&self, actor: &Actor, about: About<'_>) -> Result<()> {
         self.permit(actor, Wish::TakePart)?;
-        self.known_environment(about.environment)?;
-        self.check_stands(about.app, &about.bundle, about.environment)
+        self.known_environment(about.environment)
     }
 
     /// Takes a statement about the masking of an environment's data source; the actor vouches for
@@ -238,25 +238,37 @@ impl Workspace {
         let Read { bundle, environment, dated, says, .. } = read(statement, subject).map_err(bad)?;
         self.known_environment(&environment)?;
         refuse_future(dated.unwrap_or(now), now).map_err(bad)?;
-        if let Some(bundle) = &bundle
-            && self.work().get(bundle)?.is_none()
-        {
-            return Err(bad(format!(
-                "it is about the bundle {bundle}, which no version of this workspace has"
-            )));
+        if let Some(bundle) = &bundle {
+            let app = match crate::version::bundle(&self.work(), bundle) {
+                Ok(known) => known.app,
+                Err(Error::ContentMissing(_) | Error::ContentDamaged { .. }) => {
+                    return Err(bad(format!(
+                        "it is about the bundle {bundle}, which no version of this workspace has"
+                    )));
+                }
+                Err(error) => return Err(error),
+            };
+            self.check_stands(&app, bundle, &environment)?;
         }
         let name = bundle.as_ref().map_or_else(|| stream_of_data(&environment), stream_of_bundle);
         again(|| {
             let mut work = self.work();
+            let digest = work.put(envelope.to_json())?;
+            let known = self.records().all(&name)?;
+            let is_it =
+                |what: &What| matches!(what, What::EvidenceAdded { envelope, .. } if *envelope == digest);
+            // What is there is there since it came first; bringing it again makes it no younger.
+            if known.iter().any(|recorded| is_it(&recorded.act.what)) {
+                return Ok(());
+            }
             let what = What::EvidenceAdded {
                 predicate_type: statement.predicate_type.clone(),
                 bundle,
                 environment: environment.clone(),
-                envelope: work.put(envelope.to_json())?,
+                envelope: digest,
                 issuer: issuer.clone(),
             };
-            let after = self.records().head(&name)?.map_or(0, |head| head.revision);
-            self.records().append(actor, &name, after, what, &work.into_fresh())
+            self.records().append(actor, &name, known.len() as u64, what, &work.into_fresh()).map(drop)
         })?;
         Ok(Taken {
             predicate_type: statement.predicate_type.clone(),
@@ -360,7 +372,8 @@ impl Workspace {
     }
 
     /// The evidence that gates may read for a plan: about its bundle, and about the data of the
-    /// environments that it connects. Signatures are checked again.
+    /// environments that it connects. Signatures are checked again. Of what was brought several
+    /// times, a statement or a report under several, the first receipt counts.
     ///
     /// # Errors
     /// When content is missing or damaged.
@@ -371,11 +384,15 @@ impl Workspace {
         let known = self.people_keys()?;
         let mut found = Vec::new();
         for name in streams {
+            let mut statements = BTreeSet::new();
+            let mut reports = BTreeMap::new();
             for recorded in self.records().all(&name)? {
-                let received_at = recorded.act.at;
                 let What::EvidenceAdded { envelope, bundle, environment, .. } = recorded.act.what else {
                     continue;
                 };
+                if !statements.insert(envelope) {
+                    continue;
+                }
                 let bytes = work.get(&envelope)?.ok_or(Error::ContentMissing(envelope))?;
                 let parsed = Envelope::parse(&bytes)?;
                 // A signer who left the configuration is an unknown issuer, which gates refuse.
@@ -390,6 +407,11 @@ impl Workspace {
                         let Ok(statement) = unverified(&parsed) else { continue };
                         (statement, facts::Issuer { key, name: None })
                     }
+                };
+                let at = recorded.act.at;
+                let received_at = match statement.predicate.get("report").and_then(Value::as_str) {
+                    Some(report) => *reports.entry((environment.clone(), report.to_owned())).or_insert(at),
+                    None => at,
                 };
                 let (claimed, payload) = payload(&statement, received_at);
                 found.push(facts::Evidence {
@@ -410,12 +432,11 @@ impl Workspace {
 
 /// The statement in an envelope whose signature nobody vouches for. It was read when it was taken.
 fn unverified(envelope: &Envelope) -> Result<Statement> {
-    let value: serde_json::Value = serde_json::from_slice(envelope.payload())?;
-    let text = |at: &str| value.pointer(at).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let value: Value = serde_json::from_slice(envelope.payload())?;
+    let text = |at: &str| value.pointer(at).and_then(Value::as_str).unwrap_or_default();
     let digest = format!("sha256:{}", text("/subject/0/digest/sha256")).parse().ok();
     let subject = digest.map(|digest| Subject { name: text("/subject/0/name").to_owned(), digest });
-    let predicate =
-        value.get("predicate").and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    let predicate = value.get("predicate").and_then(Value::as_object).cloned().unwrap_or_default();
     let predicate_type = text("/predicateType").to_owned();
     Ok(Statement { subject: subject.into_iter().collect(), predicate_type, predicate })
 }

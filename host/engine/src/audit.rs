@@ -1,6 +1,7 @@
 //! Verifying a ledger offline, on a copied store.
 
 mod content;
+mod right;
 mod warrant;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,10 @@ use sluice_store::{MOST_BODY, Order, Revision, SqliteStore, Store, StoreError};
 use crate::act::{Act, What};
 use crate::error::{Error, Result};
 use crate::records::{
-    CHECKPOINTS, KeptCheckpoint, LEDGER, LedgerEntry, is_derived, origin, parse, read, stream, verify,
+    CHECKPOINTS, KeptCheckpoint, LEDGER, LedgerEntry, is_derived, origin, parse, read, stream,
 };
 use crate::state::Work;
-use crate::workspace::{Adopted, STREAM};
+use crate::workspace::STREAM;
 
 /// What a verification found.
 #[derive(Debug, Clone, Serialize)]
@@ -33,8 +34,14 @@ pub struct Audited {
     pub root: Digest,
     /// How many signed checkpoints vouch for it.
     pub checkpoints: u64,
-    /// How many acts had their signatures checked.
+    /// How many acts had their signatures checked, and whether they were their authors' to do.
     pub signatures: u64,
+    /// Entries of acts that were done while a configuration was adopted by which they are no longer
+    /// their authors' to do: somebody should look at them.
+    pub overtaken: Vec<u64>,
+    /// Commits whose decisions were not made again, as they were made for names of facts that this
+    /// version does not know: what was recorded of them is all there is.
+    pub not_replayed: u64,
     /// Revisions that an interrupted writer left and the next command enters.
     pub unlogged: u64,
     /// Whether a checkpoint kept elsewhere was compared.
@@ -45,12 +52,14 @@ pub struct Audited {
 
 /// Verifies the ledger in a store's file: entries against streams both ways, the tree against its
 /// signed checkpoints and one kept elsewhere, all content that acts name, every act against its
-/// author's key as adopted then, and every commit against the decision that allowed it. Without `log_key` the one that the first
-/// act names is believed.
+/// author's key and rights as adopted then, and every commit against its plan and the decision that
+/// allowed it. What is not in the log yet is judged as if it were. Without `log_key` the one that the
+/// first act names is believed.
 ///
 /// # Errors
 /// [`Error::LedgerBroken`] names the first entry that is not as it was, [`Error::Unwarranted`] the
-/// first of a whole ledger that changed an environment without a decision that allowed it.
+/// first of a whole ledger that was not its author's to do, or that changed an environment without a
+/// plan and a decision that allowed it.
 pub fn audit(file: &Path, kept: Option<&[u8]>, log_key: Option<&str>) -> Result<Vec<Audited>> {
     SqliteStore::workspaces_in(file)?
         .into_iter()
@@ -147,18 +156,22 @@ fn audit_workspace(
     let streams = Streams { heads: &heads, position: &position };
     let verified = sluice_ledger::verify(entries, notes, &streams, kept.as_ref(), &log)
         .map_err(|broken| Error::LedgerBroken { entry: broken.index, what: broken.to_string() })?;
-    let acts = acts_in(revisions, workspace)?;
+    let unlogged = unlogged(store, verified.unlogged, verified.size)?;
+    let waiting = unlogged.len() as u64;
+    let acts = acts_in(revisions.into_iter().chain(unlogged), workspace)?;
     let mut work = Work::over(store);
     content::check(&work, altered, acts.iter().map(|entered| (entered.entry, &entered.act)))?;
-    let signatures = check_signatures(&work, &acts)?;
-    warrant::check(&mut work, acts.iter().map(|entered| (entered.entry, &entered.act)))?;
+    let judged = right::check(&work, &acts)?;
+    let not_replayed = warrant::check(&mut work, &judged.configurations, &acts)?;
     Ok(Audited {
         workspace: workspace.to_owned(),
         size: verified.size,
         root: verified.root,
         checkpoints: verified.checkpoints,
-        signatures,
-        unlogged: verified.unlogged.iter().map(|Unlogged { from, to, .. }| to - from + 1).sum(),
+        signatures: judged.signatures,
+        overtaken: judged.overtaken,
+        not_replayed,
+        unlogged: waiting,
         kept: verified.kept,
         log_key: key_text,
     })
@@ -181,6 +194,20 @@ fn heads(store: &dyn Store) -> Result<BTreeMap<String, u64>> {
     }
 }
 
+/// What an interrupted writer left, in the order in which the next command enters it, each with the
+/// entry that it will be.
+fn unlogged(store: &dyn Store, found: Vec<Unlogged>, size: u64) -> Result<Vec<(u64, Revision)>> {
+    let mut revisions = Vec::new();
+    for Unlogged { stream: name, from, to } in found {
+        let name = stream(&name)?;
+        for number in from..=to {
+            revisions.extend(store.revision(&name, number)?);
+        }
+    }
+    revisions.sort_by_key(|revision| revision.position);
+    Ok((size..).zip(revisions).collect())
+}
+
 /// An act with its revision, at its entry of the ledger.
 struct Entered {
     entry: u64,
@@ -189,9 +216,8 @@ struct Entered {
 }
 
 /// The acts in a workspace's revisions.
-fn acts_in(revisions: Vec<(u64, Revision)>, workspace: &str) -> Result<Vec<Entered>> {
+fn acts_in(revisions: impl Iterator<Item = (u64, Revision)>, workspace: &str) -> Result<Vec<Entered>> {
     revisions
-        .into_iter()
         .map(|(entry, revision)| {
             let act = read(&revision).map_err(|e| broken(entry, &e.to_string()))?.act;
             if act.workspace != workspace {
@@ -200,42 +226,6 @@ fn acts_in(revisions: Vec<(u64, Revision)>, workspace: &str) -> Result<Vec<Enter
             Ok(Entered { entry, revision, act })
         })
         .collect()
-}
-
-/// Checks every act's signature with the key that the configuration named when it was done. Answers
-/// how many were checked.
-fn check_signatures(work: &Work<'_>, acts: &[Entered]) -> Result<u64> {
-    let mut people: BTreeMap<String, PublicKey> = BTreeMap::new();
-    let mut waiting: Vec<&Entered> = Vec::new();
-    for entered in acts {
-        let What::ConfigAdopted { adopted, .. } = &entered.act.what else {
-            // Until a configuration was adopted nobody is known; the first one vouches for its adopter.
-            if people.is_empty() {
-                waiting.push(entered);
-            } else {
-                check_signature(entered, &people)?;
-            }
-            continue;
-        };
-        let next: Adopted = work.json(adopted).map_err(|e| broken(entered.entry, &e.to_string()))?;
-        let keys = next.config.people.iter().map(|(name, person)| (name.to_string(), person.key));
-        let keys: BTreeMap<String, PublicKey> = keys.collect();
-        check_signature(entered, if people.is_empty() { &keys } else { &people })?;
-        for waiting in waiting.drain(..) {
-            check_signature(waiting, &keys)?;
-        }
-        people = keys;
-    }
-    // A first adoption that was interrupted leaves the workspace's making without one.
-    Ok(acts.len().saturating_sub(waiting.len()) as u64)
-}
-
-fn check_signature(entered: &Entered, people: &BTreeMap<String, PublicKey>) -> Result<()> {
-    let Entered { entry, revision, act } = entered;
-    let key = people
-        .get(&act.actor)
-        .ok_or_else(|| broken(*entry, &format!("`{}` was nobody in the configuration then", act.actor)))?;
-    verify(revision, key).map_err(|e| broken(*entry, &e.to_string()))
 }
 
 fn broken(entry: u64, what: &str) -> Error {

@@ -9,7 +9,8 @@ use serde::Serialize;
 use sluice_model::Digest;
 use sluice_policy::{BREAK_GLASS_HOLDS, Decision, Relief};
 
-use crate::act::{BreakGlass, What};
+use crate::act::{Act, BreakGlass, What};
+use crate::config::Config;
 use crate::consent::require_reason;
 use crate::error::{Error, Result};
 use crate::permission::Wish;
@@ -134,49 +135,58 @@ impl Workspace {
     /// # Errors
     /// When a record is damaged.
     pub fn emergencies(&self, plan: &Digest) -> Result<Vec<KnownBreakGlass>> {
-        let mut found: Vec<KnownBreakGlass> = Vec::new();
-        for recorded in self.records().all(&stream(plan))? {
-            let Some(person) = self.signer(&recorded)? else { continue };
-            let (number, at) = (recorded.revision, recorded.act.at);
-            match recorded.act.what {
-                What::BrokeGlass(act) if act.plan == *plan => found.push(KnownBreakGlass {
-                    number,
-                    id: Digest::of(format!("break-glass/{plan}/{number}").as_bytes()),
-                    act,
-                    by: person,
-                    at,
-                    until: at.checked_add(BREAK_GLASS_HOLDS).unwrap_or(at),
-                    cosigned: None,
-                }),
-                What::BreakGlassCosigned { number, .. } => {
-                    let known = found.iter_mut().find(|known| known.number == number && known.by != person);
-                    if let Some(known) = known {
-                        known.cosigned.get_or_insert(person);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(found)
+        Ok(emergencies_in(plan, self.holding(&stream(plan))?.iter()))
     }
 
     /// The emergency acts on a plan as gates take them: none where the configuration names no role.
     pub(crate) fn emergency_reliefs(&self, plan: &Digest) -> Result<Vec<Relief>> {
-        let Some(role) = self.config()?.break_glass.as_ref().map(|rule| rule.role.to_string()) else {
-            return Ok(Vec::new());
-        };
-        let relief = |known: KnownBreakGlass| {
-            Relief::BreakGlass(sluice_policy::BreakGlass {
-                id: known.id,
-                plan: known.act.plan,
-                role: role.clone(),
-                by: known.by,
-                cosigned: known.cosigned,
-                reason: known.act.reason,
-                ticket: known.act.ticket,
-                at: known.at,
-            })
-        };
-        Ok(self.emergencies(plan)?.into_iter().map(relief).collect())
+        Ok(emergency_reliefs_in(self.config()?, self.emergencies(plan)?))
     }
+}
+
+/// Emergency acts as gates take them by a configuration: none where it names no role.
+pub(crate) fn emergency_reliefs_in(config: &Config, known: Vec<KnownBreakGlass>) -> Vec<Relief> {
+    let Some(role) = config.break_glass.as_ref().map(|rule| rule.role.to_string()) else {
+        return Vec::new();
+    };
+    let relief = |known: KnownBreakGlass| {
+        Relief::BreakGlass(sluice_policy::BreakGlass {
+            id: known.id,
+            plan: known.act.plan,
+            role: role.clone(),
+            by: known.by,
+            cosigned: known.cosigned,
+            reason: known.act.reason,
+            ticket: known.act.ticket,
+            at: known.at,
+        })
+    };
+    known.into_iter().map(relief).collect()
+}
+
+/// The emergency acts on a plan in acts of its stream whose signatures hold, oldest first.
+pub(crate) fn emergencies_in<'a>(plan: &Digest, said: impl Iterator<Item = &'a Act>) -> Vec<KnownBreakGlass> {
+    let mut found: Vec<KnownBreakGlass> = Vec::new();
+    for act in said {
+        let (number, at, person) = (act.revision, act.at, &act.actor);
+        match &act.what {
+            What::BrokeGlass(broken) if broken.plan == *plan => found.push(KnownBreakGlass {
+                number,
+                id: Digest::of(format!("break-glass/{plan}/{number}").as_bytes()),
+                act: broken.clone(),
+                by: person.clone(),
+                at,
+                until: at.checked_add(BREAK_GLASS_HOLDS).unwrap_or(at),
+                cosigned: None,
+            }),
+            What::BreakGlassCosigned { number, .. } => {
+                let known = found.iter_mut().find(|known| known.number == *number && known.by != *person);
+                if let Some(known) = known {
+                    known.cosigned.get_or_insert_with(|| person.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }

@@ -11,8 +11,8 @@ use sluice_policy::facts::{self, Approval};
 use sluice_policy::gate::{FACTS_MISSING, FAULT, SILENT};
 use sluice_policy::{Override, Relief, Subject};
 
-use crate::act::{Waiver, What};
-use crate::config;
+use crate::act::{Act, Waiver, What};
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::permission::Wish;
 use crate::plan::Plan;
@@ -25,11 +25,11 @@ pub const WAIVERS: &str = "waivers";
 /// What every gate can be found to be, whatever its policy: it lacks facts, or says nothing.
 const OF_EVERY_GATE: [&str; 2] = [FACTS_MISSING, SILENT];
 
-fn approvals_stream(plan: &Digest) -> String {
+pub(crate) fn approvals_stream(plan: &Digest) -> String {
     format!("plan/{}/approvals", plan.hex())
 }
 
-fn overrides_stream(plan: &Digest) -> String {
+pub(crate) fn overrides_stream(plan: &Digest) -> String {
     format!("plan/{}/overrides", plan.hex())
 }
 
@@ -89,11 +89,14 @@ impl Workspace {
         let stream = approvals_stream(&plan.digest);
         again(|| {
             let known = self.records().all(&stream)?;
-            if known.iter().any(|recorded| recorded.act.actor == actor.name) {
-                return Err(Error::invalid(
-                    format!("`{}` has approved this plan already", actor.name),
-                    "one approval a person counts",
-                ));
+            for recorded in &known {
+                // With a key that was replaced since, it no longer counts.
+                if self.signer(recorded)?.as_deref() == Some(actor.name.as_str()) {
+                    return Err(Error::invalid(
+                        format!("`{}` has approved this plan already", actor.name),
+                        "one approval a person counts",
+                    ));
+                }
             }
             let mut work = self.work();
             work.put_json(plan)?;
@@ -108,17 +111,16 @@ impl Workspace {
     /// # Errors
     /// When a record is damaged.
     pub fn approvals(&self, plan: &Digest) -> Result<Vec<Approval>> {
-        let config = self.config()?;
+        let said = self.holding(&approvals_stream(plan))?;
+        Ok(approvals_in(self.config()?, said.iter()))
+    }
+
+    /// The acts of a stream whose signatures hold by the adopted configuration.
+    pub(crate) fn holding(&self, stream: &str) -> Result<Vec<Act>> {
         let mut found = Vec::new();
-        for recorded in self.records().all(&approvals_stream(plan))? {
-            let Some(person) = self.signer(&recorded)? else { continue };
-            let roles = config::person(&person)
-                .and_then(|name| config.people.get(&name))
-                .map(|person| person.roles.iter().map(ToString::to_string).collect())
-                .unwrap_or_default();
-            let at = recorded.act.at;
-            if let What::Approved { ticket, .. } = recorded.act.what {
-                found.push(Approval { person, roles, plan: *plan, ticket, at });
+        for recorded in self.records().all(stream)? {
+            if self.signer(&recorded)?.is_some() {
+                found.push(recorded.act);
             }
         }
         Ok(found)
@@ -322,17 +324,7 @@ impl Workspace {
             let Waiver { app, bundle, environment, .. } = &known.waiver;
             *environment == plan.to && *app == plan.app && bundle.is_none_or(|bundle| bundle == plan.bundle)
         };
-        let fact = |known: KnownWaiver| facts::Waiver {
-            code: known.waiver.code,
-            is_for_bundle: known.waiver.bundle.is_some(),
-            by: known.by,
-            cosigned: known.cosigned,
-            reason: known.waiver.reason,
-            ticket: known.waiver.ticket,
-            at: known.at,
-            expires: known.waiver.expires,
-        };
-        Ok(self.waivers()?.into_iter().filter(is_meant).map(fact).collect())
+        Ok(self.waivers()?.into_iter().filter(is_meant).map(KnownWaiver::fact).collect())
     }
 
     /// All waivers, with who asked and who signed second.
@@ -340,25 +332,7 @@ impl Workspace {
     /// # Errors
     /// When a record is damaged.
     pub fn waivers(&self) -> Result<Vec<KnownWaiver>> {
-        let mut found: Vec<KnownWaiver> = Vec::new();
-        for recorded in self.records().all(WAIVERS)? {
-            let Some(person) = self.signer(&recorded)? else { continue };
-            match recorded.act.what {
-                What::Waived(waiver) => {
-                    let id = sluice_model::json::digest(&serde_json::to_value(&waiver)?);
-                    found.push(KnownWaiver { waiver, by: person, at: recorded.act.at, cosigned: None, id });
-                }
-                What::WaiverCosigned { number } => {
-                    let known =
-                        found.iter_mut().find(|known| known.waiver.number == number && known.by != person);
-                    if let Some(known) = known {
-                        known.cosigned.get_or_insert(person);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(found)
+        waivers_in(self.holding(WAIVERS)?.iter())
     }
 
     /// Overrides of a plan, emergency acts on it, and waivers that let into its target.
@@ -366,38 +340,98 @@ impl Workspace {
     /// # Errors
     /// When a record is damaged.
     pub fn reliefs(&self, plan: &Plan) -> Result<Vec<Relief>> {
-        let mut found = Vec::new();
-        for KnownWaiver { waiver, by, at, cosigned, id } in self.waivers()? {
-            if waiver.environment != plan.to {
-                continue;
-            }
-            let subject = match waiver.bundle {
-                Some(bundle) => Subject::Bundle(bundle),
-                None => Subject::App(waiver.app),
-            };
-            found.push(Relief::Waiver(sluice_policy::Waiver {
-                id,
-                code: waiver.code,
-                subject,
-                by,
-                cosigned,
-                reason: waiver.reason,
-                ticket: waiver.ticket,
-                at,
-                expires: waiver.expires,
-            }));
-        }
-        for recorded in self.records().all(&overrides_stream(&plan.digest))? {
-            let Some(by) = self.signer(&recorded)? else { continue };
-            let at = recorded.act.at;
-            if let What::Overridden { plan, gate, reason } = recorded.act.what {
-                let id = Digest::of(format!("{plan}/{gate}/{}", recorded.revision).as_bytes());
-                found.push(Relief::Override(Override { id, gate, plan, by, reason, at }));
-            }
-        }
+        let waivers = self.waivers()?.into_iter().filter(|known| known.waiver.environment == plan.to);
+        let mut found: Vec<Relief> = waivers.map(KnownWaiver::relief).collect();
+        found.extend(overrides_in(self.holding(&overrides_stream(&plan.digest))?.iter()));
         found.extend(self.emergency_reliefs(&plan.digest)?);
         Ok(found)
     }
+}
+
+impl KnownWaiver {
+    /// As policies see it.
+    pub(crate) fn fact(self) -> facts::Waiver {
+        facts::Waiver {
+            code: self.waiver.code,
+            is_for_bundle: self.waiver.bundle.is_some(),
+            by: self.by,
+            cosigned: self.cosigned,
+            reason: self.waiver.reason,
+            ticket: self.waiver.ticket,
+            at: self.at,
+            expires: self.waiver.expires,
+        }
+    }
+
+    /// As gates take it.
+    pub(crate) fn relief(self) -> Relief {
+        let Self { waiver, by, at, cosigned, id } = self;
+        let subject = match waiver.bundle {
+            Some(bundle) => Subject::Bundle(bundle),
+            None => Subject::App(waiver.app),
+        };
+        Relief::Waiver(sluice_policy::Waiver {
+            id,
+            code: waiver.code,
+            subject,
+            by,
+            cosigned,
+            reason: waiver.reason,
+            ticket: waiver.ticket,
+            at,
+            expires: waiver.expires,
+        })
+    }
+}
+
+/// The approvals in acts of a plan's stream whose signatures hold.
+pub(crate) fn approvals_in<'a>(config: &Config, said: impl Iterator<Item = &'a Act>) -> Vec<Approval> {
+    let approval = |act: &Act| {
+        let What::Approved { plan, ticket, .. } = &act.what else { return None };
+        let person = config::person(&act.actor).and_then(|name| config.people.get(&name));
+        let roles = person.map(|person| person.roles.iter().map(ToString::to_string).collect());
+        let (plan, ticket, at) = (*plan, ticket.clone(), act.at);
+        Some(Approval { person: act.actor.clone(), roles: roles.unwrap_or_default(), plan, ticket, at })
+    };
+    said.filter_map(approval).collect()
+}
+
+/// The overrides in acts of a plan's stream whose signatures hold.
+pub(crate) fn overrides_in<'a>(said: impl Iterator<Item = &'a Act>) -> Vec<Relief> {
+    let relief = |act: &Act| {
+        let What::Overridden { plan, gate, reason } = &act.what else { return None };
+        let id = Digest::of(format!("{plan}/{gate}/{}", act.revision).as_bytes());
+        let (gate, reason, by) = (gate.clone(), reason.clone(), act.actor.clone());
+        Some(Relief::Override(Override { id, gate, plan: *plan, by, reason, at: act.at }))
+    };
+    said.filter_map(relief).collect()
+}
+
+/// The waivers in acts of their stream whose signatures hold.
+///
+/// # Errors
+/// When one cannot be made JSON.
+pub(crate) fn waivers_in<'a>(said: impl Iterator<Item = &'a Act>) -> Result<Vec<KnownWaiver>> {
+    let mut found: Vec<KnownWaiver> = Vec::new();
+    for act in said {
+        let person = &act.actor;
+        match &act.what {
+            What::Waived(waiver) => {
+                let id = sluice_model::json::digest(&serde_json::to_value(waiver)?);
+                let (waiver, by) = (waiver.clone(), person.clone());
+                found.push(KnownWaiver { waiver, by, at: act.at, cosigned: None, id });
+            }
+            What::WaiverCosigned { number } => {
+                let known =
+                    found.iter_mut().find(|known| known.waiver.number == *number && known.by != *person);
+                if let Some(known) = known {
+                    known.cosigned.get_or_insert_with(|| person.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// Refuses an act that says nothing of why.

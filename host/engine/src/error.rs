@@ -40,6 +40,9 @@ pub enum Error {
     /// There is no workspace.
     #[error("`{0}` is not a workspace: it has no `sluice.toml` and store")]
     NoWorkspace(String),
+    /// A configuration without a store, as in a checkout.
+    #[error("`{0}` has a `sluice.toml` and no store")]
+    NoStore(String),
     /// A workspace whose store is gone.
     #[error("the store `{0}` of this workspace is missing")]
     StoreMissing(String),
@@ -131,6 +134,9 @@ pub enum Error {
         /// The stream.
         stream: String,
     },
+    /// Another configuration counts than the one by which an act was judged.
+    #[error("the configuration was changed by somebody else since this command began")]
+    ConfigurationChanged,
     /// A rollback would undo later work.
     #[error("{} objects changed after the promotion that is to be taken back", .objects.len())]
     RollbackConflicts {
@@ -322,6 +328,7 @@ impl Error {
             | Self::Invalid { .. }
             | Self::Name(_)
             | Self::NoWorkspace(_)
+            | Self::NoStore(_)
             | Self::WorkspaceExists(_) => Class::Usage,
             _ => Class::Failed,
         }
@@ -333,10 +340,15 @@ impl Error {
         Some(match self {
             Self::NotAdopted { .. } => "see what changed with `sluice config diff`, then an owner runs `sluice config adopt`".into(),
             Self::NoWorkspace(_) => "make one with `sluice init`, or name its folder with `--workspace`".into(),
+            Self::NoStore(_) => {
+                "copy `.sluice` here from where this workspace is kept, and its keys with it; or make a new store for this \
+                 configuration with `sluice init`, where all that was done begins anew"
+                    .into()
+            }
             Self::StoreMissing(_) => "restore it from a backup".into(),
             Self::IdMissing(_) => {
                 "restore it from a backup, or write into it the id that `sluice ledger verify` tells of the store; where \
-                 `sluice init` was interrupted, remove `.sluice` and `sluice.toml` and run it again"
+                 `sluice init` was interrupted, run it again"
                     .into()
             }
             Self::WorkspaceExists(_) => "choose another folder".into(),
@@ -354,7 +366,7 @@ impl Error {
             Self::Export(sluice_platform::ReadError::TooLarge { .. }) => {
                 "export less, or raise the limit: `import` of `[limits]` in `sluice.toml`, or `--limit` of `sluice inspect`".into()
             }
-            Self::Conflict { .. } => "run the command again".into(),
+            Self::Conflict { .. } | Self::ConfigurationChanged => "run the command again".into(),
             Self::RollbackConflicts { .. } => "take back the later promotion first, or promote a version that has what you want".into(),
             Self::Overtaken { later, .. } => {
                 format!("take back promotion {later} first, or promote a version that has what you want")

@@ -54,6 +54,22 @@ pub struct PlannedGate {
     pub selector: Selector,
 }
 
+impl PlannedGate {
+    /// As a plan names a gate.
+    pub(crate) fn of(gate: &Gate) -> Self {
+        let spec = gate.spec();
+        Self {
+            name: spec.name.clone(),
+            policy: gate.policy().pack().manifest().name.clone(),
+            pack: spec.pack,
+            level: spec.level,
+            waivable: spec.waivable,
+            parameters: spec.parameters.clone(),
+            selector: spec.selector.clone(),
+        }
+    }
+}
+
 /// The policies that count, compiled, by name.
 pub type Policies = BTreeMap<String, Arc<Policy>>;
 
@@ -193,21 +209,7 @@ impl Workspace {
     /// When the configuration does not have the transition.
     pub fn planned_gates(&self, plan: &Plan) -> Result<Vec<PlannedGate>> {
         let (gates, _) = self.gates_before(plan)?;
-        Ok(gates
-            .iter()
-            .map(|gate| {
-                let spec = gate.spec();
-                PlannedGate {
-                    name: spec.name.clone(),
-                    policy: gate.policy().pack().manifest().name.clone(),
-                    pack: spec.pack,
-                    level: spec.level,
-                    waivable: spec.waivable,
-                    parameters: spec.parameters.clone(),
-                    selector: spec.selector.clone(),
-                }
-            })
-            .collect())
+        Ok(gates.iter().map(PlannedGate::of).collect())
     }
 
     fn gates_before(&self, plan: &Plan) -> Result<(Vec<Gate>, Option<String>)> {

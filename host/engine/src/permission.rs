@@ -2,7 +2,7 @@
 
 use sluice_model::EnvironmentName;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, PersonName};
 use crate::error::{Error, Result};
 use crate::records::Actor;
 use crate::workspace::Workspace;
@@ -30,6 +30,57 @@ pub enum Wish<'a> {
     TakePart,
 }
 
+impl Wish<'_> {
+    /// Whether a configuration lets a person do it.
+    #[must_use]
+    pub fn is_granted(self, config: &Config, person: &PersonName) -> bool {
+        match self {
+            Self::TakePart => config.people.contains_key(person),
+            Self::BreakGlass => {
+                config.break_glass.as_ref().is_some_and(|rule| config.holds(person, rule.role.as_str()))
+            }
+            Self::Build => config.holds(person, BUILDER) || config.owns_workspace(person),
+            Self::Import(environment) => {
+                let is_first = config.first_environment().is_some_and(|first| first.name == *environment);
+                config.owns(person, environment) || is_first && config.holds(person, BUILDER)
+            }
+            Self::Own(environment) => config.owns(person, environment),
+            Self::Promote(environment) => {
+                config.owns(person, environment) || config.holds(person, RELEASE_MANAGER)
+            }
+        }
+    }
+
+    /// What it is, and who may, in words.
+    fn told(self, config: &Config) -> (String, String) {
+        match self {
+            Self::TakePart => {
+                ("take part in this workspace".into(), "people whom `sluice.toml` names".into())
+            }
+            Self::BreakGlass => (
+                "break glass".to_owned(),
+                config.break_glass.as_ref().map_or_else(
+                    || "nobody, as `sluice.toml` has no `[break_glass]` that names a role".to_owned(),
+                    |rule| format!("people with the role `{}`", rule.role),
+                ),
+            ),
+            Self::Build => {
+                ("mark objects or cut versions".into(), format!("people with the role `{BUILDER}`"))
+            }
+            Self::Import(environment) => {
+                (format!("import into `{environment}`"), owners(config, environment))
+            }
+            Self::Own(environment) => {
+                (format!("change what `{environment}` owns"), owners(config, environment))
+            }
+            Self::Promote(environment) => (
+                format!("change what `{environment}` holds"),
+                format!("{}, or people with the role `{RELEASE_MANAGER}`", owners(config, environment)),
+            ),
+        }
+    }
+}
+
 impl Workspace {
     /// Refuses what the actor may not do. The actor's key must be the one in the configuration.
     ///
@@ -49,42 +100,11 @@ impl Workspace {
         let Some(person) = config::person(&actor.name) else {
             return refuse("act in this workspace".into(), "people whom `sluice.toml` names".into());
         };
-        let (ok, act, who) = match wish {
-            Wish::TakePart => (true, String::new(), String::new()),
-            Wish::BreakGlass => {
-                let role = config.break_glass.as_ref().map(|rule| rule.role.as_str());
-                (
-                    role.is_some_and(|role| config.holds(&person, role)),
-                    "break glass".to_owned(),
-                    role.map_or_else(
-                        || "nobody, as `sluice.toml` has no `[break_glass]` that names a role".to_owned(),
-                        |role| format!("people with the role `{role}`"),
-                    ),
-                )
-            }
-            Wish::Build => (
-                config.holds(&person, BUILDER) || config.owns_workspace(&person),
-                "mark objects or cut versions".into(),
-                format!("people with the role `{BUILDER}`"),
-            ),
-            Wish::Import(environment) => (
-                config.owns(&person, environment)
-                    || self.first_environment()? == *environment && config.holds(&person, BUILDER),
-                format!("import into `{environment}`"),
-                owners(config, environment),
-            ),
-            Wish::Own(environment) => (
-                config.owns(&person, environment),
-                format!("change what `{environment}` owns"),
-                owners(config, environment),
-            ),
-            Wish::Promote(environment) => (
-                config.owns(&person, environment) || config.holds(&person, RELEASE_MANAGER),
-                format!("change what `{environment}` holds"),
-                format!("{}, or people with the role `{RELEASE_MANAGER}`", owners(config, environment)),
-            ),
-        };
-        if ok { Ok(()) } else { refuse(act, who) }
+        if wish.is_granted(config, &person) {
+            return Ok(());
+        }
+        let (act, who) = wish.told(config);
+        refuse(act, who)
     }
 }
 

@@ -102,7 +102,9 @@ impl Workspace {
         match self.run(actor, request, plan, fence, &leased) {
             Ok(report) => Ok(report),
             Err(error) => {
-                self.give_back(actor, &target, fence)?;
+                if let Err(also) = self.give_back(actor, &target, fence) {
+                    left_to_the_next(&target, &also);
+                }
                 Err(error)
             }
         }
@@ -132,7 +134,7 @@ impl Workspace {
         leased: &EnvironmentState,
     ) -> Result<PromoteReport> {
         // Whoever held the lease before can no longer write, so its run came to its end.
-        self.conclude(actor, &before.to)?;
+        self.conclude_all(actor, &before.to)?;
         let plan = self.expected_plan(request)?;
         if plan.digest != before.digest {
             return Err(Error::PlanChanged {
@@ -144,31 +146,27 @@ impl Workspace {
         tracing::debug!(name: "promote.planned", plan = %plan.digest, "the plan is still the same");
         let decision = self.allowed(actor, &plan)?;
         tracing::debug!(name: "promote.allowed", "the gates allow it");
-        let (work, after) = self.state_after(&plan, fence, leased)?;
-        let number = self.journal(actor, &plan, &decision, &after, fence)?;
+        let mut work = self.work();
+        let after = self.state_left(&mut work, &plan, fence, leased)?;
+        let run = self.journal(actor, &plan, &decision, &after, fence)?;
+        let number = run.number;
         tracing::debug!(name: "promote.journaled", number, "is in the journal");
         failpoint("promote.journaled");
-        // Asked again right before the commit point: an approval withdrawn, a window closed or a
-        // configuration changed since then stops it here, with nothing written.
-        self.check_adopted()?;
-        let again = match self.allowed(actor, &plan) {
-            Ok(decision) => decision,
-            Err(error) => {
-                self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
-                return Err(error);
-            }
-        };
-        tracing::debug!(name: "promote.allowed-again", "the gates still allow it");
-        // Before the commit, so that none that an emergency act let through is without a review.
-        let emergency = allowing_emergency(&again).or_else(|| allowing_emergency(&decision));
-        let review = emergency.map(|act| self.open_review(actor, &plan, number, act)).transpose()?;
-        let decision = again;
+        let (decision, review) = self
+            .look_again(actor, &plan, number, &decision)
+            .map_err(|error| self.undo(actor, &plan.to, number, error))?;
         let what = What::Committed { state: Box::new(after.clone()), promotion: number };
         let stream = environment_stream(&plan.to);
         failpoint("promote.before-commit");
         if let Err(error) = self.records().append(actor, &stream, fence, what, &work.into_fresh()) {
-            self.end(actor, &plan.to, number, Ended::Undone { reason: error.to_string() })?;
-            return Err(error);
+            // Whoever does not hear that it was done may not say that it was not.
+            match self.committed(&plan.to, &run) {
+                Ok(true) => {
+                    tracing::warn!(%error, number, "is committed, though the store answered otherwise")
+                }
+                Ok(false) => return Err(self.undo(actor, &plan.to, number, error)),
+                Err(_) => return Err(error),
+            }
         }
         tracing::debug!(name: "promote.committed", number, "is committed");
         failpoint("promote.committed");
@@ -178,6 +176,33 @@ impl Workspace {
         self.end(actor, &plan.to, number, Ended::Done)?;
         tracing::debug!(name: "promote.ended", number, "is done");
         Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()?, review })
+    }
+
+    /// Asks again right before the commit point: an approval withdrawn, a window closed or a file
+    /// changed since then stops it here, with nothing written. Answers the decision, and the review
+    /// that is open of the run where an emergency act lets it through.
+    fn look_again(
+        &self,
+        actor: &Actor,
+        plan: &Plan,
+        number: u64,
+        decision: &Decision,
+    ) -> Result<(Decision, Option<u64>)> {
+        self.check_adopted()?;
+        let again = self.allowed(actor, plan)?;
+        tracing::debug!(name: "promote.allowed-again", "the gates still allow it");
+        // Before the commit, so that none that an emergency act let through is without a review.
+        let emergency = allowing_emergency(&again).or_else(|| allowing_emergency(decision));
+        let review = emergency.map(|act| self.open_review(actor, plan, number, act)).transpose()?;
+        Ok((again, review))
+    }
+
+    /// Records that a run did not come to its commit, and hands on why.
+    fn undo(&self, actor: &Actor, environment: &EnvironmentName, number: u64, why: Error) -> Error {
+        if let Err(error) = self.end(actor, environment, number, Ended::Undone { reason: why.to_string() }) {
+            left_to_the_next(environment, &error);
+        }
+        why
     }
 
     /// The gates' decision, where it lets through; a refusal is kept.
@@ -209,47 +234,21 @@ impl Workspace {
     }
 
     /// The target's state as the plan will leave it, in the revision after `fence`.
-    fn state_after(
+    fn state_left(
         &self,
+        work: &mut Work<'_>,
         plan: &Plan,
         fence: u64,
         leased: &EnvironmentState,
-    ) -> Result<(Work<'_>, EnvironmentState)> {
-        let mut work = self.work();
-        let mut after = leased.clone();
-        after.held = None;
-        let mut standing = after.standing_of(&work, &plan.app)?.unwrap_or_default();
-        let promoted = Promoted { version: plan.version.clone(), bundle: plan.bundle };
-        let touched = plan.touched();
-        let mut revised: Vec<Revised<'_>> = touched.iter().map(|t| Revised::Object(&t.object)).collect();
-        match plan.transition {
-            TransitionKind::Promotion => {
-                standing.promoted.retain(|known| *known != promoted);
-                standing.promoted.push(promoted.clone());
-                standing.holds = Holding::Version(promoted);
-                revised.push(Revised::Holding(&plan.app));
-            }
+    ) -> Result<EnvironmentState> {
+        let former = match plan.transition {
             TransitionKind::Rollback => {
                 let taken_back = self.journaled(&plan.to, plan.takes_back)?;
-                standing = self.standing_before(&work, &plan.to, &taken_back)?.back_from(&standing);
-                revised.extend([Revised::Holding(&plan.app), Revised::Release(&plan.app)]);
+                self.standing_before(work, &plan.to, &taken_back)?
             }
-            TransitionKind::Release => {
-                standing.released = Some(promoted);
-                revised.push(Revised::Release(&plan.app));
-            }
-        }
-        after.content = crate::plan::apply(&mut work, leased, &touched)?;
-        after.revise(&mut work, fence + 1, revised)?;
-        for gone in plan.objects.iter().filter(|o| o.kind == ObjectKind::DataSource && o.after.is_none()) {
-            after.rendered = work.set::<Rendered>(after.rendered, gone.object.as_str(), None)?;
-        }
-        for source in &plan.sources {
-            after.rendered = work.set(after.rendered, source.source.as_str(), Some(source))?;
-        }
-        let app_is_there = after.object_digest(&work, plan.app.as_str(), &plan.app)?.is_some();
-        after.set_standing(&mut work, &plan.app, app_is_there.then_some(&standing))?;
-        Ok((work, after))
+            TransitionKind::Promotion | TransitionKind::Release => Standing::default(),
+        };
+        state_after(work, plan, fence, leased, former)
     }
 
     /// The run of an environment with this number.
@@ -284,7 +283,7 @@ impl Workspace {
         decision: &Decision,
         after: &EnvironmentState,
         fence: u64,
-    ) -> Result<u64> {
+    ) -> Result<Proposal> {
         let stream = promotions_stream(&plan.to);
         let number = self.records().head(&stream)?.map_or(0, |head| head.revision) + 1;
         let mut kept = self.work();
@@ -305,14 +304,9 @@ impl Workspace {
             fence,
             takes_back: plan.takes_back,
         };
-        self.records().append(
-            actor,
-            &stream,
-            number - 1,
-            What::PromotionProposed(proposal),
-            &kept.into_fresh(),
-        )?;
-        Ok(number)
+        let what = What::PromotionProposed(proposal.clone());
+        self.records().append(actor, &stream, number - 1, what, &kept.into_fresh())?;
+        Ok(proposal)
     }
 
     fn end(&self, actor: &Actor, environment: &EnvironmentName, promotion: u64, ended: Ended) -> Result<()> {
@@ -386,7 +380,7 @@ impl Workspace {
         let names: Vec<EnvironmentName> =
             self.config()?.environments.iter().map(|e| e.name.clone()).collect();
         for name in &names {
-            if self.unfinished(name)?.is_some() || self.is_held(name)? {
+            if self.is_held(name)? || !self.unfinished(name)?.is_empty() {
                 self.permit(actor, Wish::Promote(name))?;
                 done.extend(self.settle(actor, name)?);
             }
@@ -394,22 +388,36 @@ impl Workspace {
         Ok(done)
     }
 
-    /// Before a run: records the end of one that came to its commit point and whose process is gone.
-    /// One that did not is undone once this run has the lease.
+    /// Before a run: records the ends of those that came to their commit point and whose processes are
+    /// gone. Those that did not are undone once this run has the lease.
     fn recover(&self, actor: &Actor, environment: &EnvironmentName) -> Result<()> {
-        let Some(unfinished) = self.unfinished(environment)? else { return Ok(()) };
-        if self.committed(environment, &unfinished)? {
-            self.conclude(actor, environment)?;
+        for run in self.unfinished(environment)? {
+            if self.committed(environment, &run)? {
+                self.conclude(actor, environment, &run)?;
+            }
         }
         Ok(())
     }
 
-    /// The newest journaled run of an environment, if it has no recorded end.
-    fn unfinished(&self, environment: &EnvironmentName) -> Result<Option<Proposal>> {
-        let Some(head) = self.records().head(&promotions_stream(environment))? else { return Ok(None) };
-        let What::PromotionProposed(proposal) = head.act.what else { return Ok(None) };
-        let ended = self.end_of(environment, proposal.number)?;
-        Ok(ended.is_none().then_some(proposal))
+    /// The journaled runs of an environment that have no recorded end, oldest first. It need not be
+    /// the newest: who lost the lease may journal its run after the one that has it now.
+    fn unfinished(&self, environment: &EnvironmentName) -> Result<Vec<Proposal>> {
+        let newest =
+            |stream: &str| Ok::<_, Error>(self.records().head(stream)?.map_or(0, |head| head.revision));
+        // Each run has one end. In this order: what ends meanwhile is looked at once more.
+        let ended = newest(&ends_stream(environment))?;
+        let mut number = newest(&promotions_stream(environment))?;
+        let mut missing = number.saturating_sub(ended);
+        let mut found = Vec::new();
+        while missing > 0 && number > 0 {
+            if self.end_of(environment, number)?.is_none() {
+                found.push(self.journaled(environment, Some(number))?);
+                missing -= 1;
+            }
+            number -= 1;
+        }
+        found.reverse();
+        Ok(found)
     }
 
     /// Whether a journaled run came to its commit point: the revision after its fence says so.
@@ -421,33 +429,36 @@ impl Workspace {
     }
 
     /// Finishes or undoes what stands half done in one environment.
-    fn settle(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Option<Resumed>> {
+    fn settle(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Vec<Resumed>> {
         // First the fence: a run that is judged not to have committed must not do so afterwards.
         let was_held = self.is_held(environment)?;
         if was_held {
             self.fence_off(actor, environment)?;
         }
-        let concluded = self.conclude(actor, environment)?;
-        if concluded.is_none() && !was_held {
-            return Ok(None);
+        let resumed = |promotion, finished| Resumed { environment: environment.clone(), promotion, finished };
+        let concluded = self.conclude_all(actor, environment)?;
+        let mut settled: Vec<Resumed> =
+            concluded.into_iter().map(|(number, finished)| resumed(Some(number), finished)).collect();
+        if settled.is_empty() && was_held {
+            settled.push(resumed(None, false));
         }
-        Ok(Some(Resumed {
-            environment: environment.clone(),
-            promotion: concluded.map(|(number, _)| number),
-            finished: concluded.is_some_and(|(_, finished)| finished),
-        }))
+        Ok(settled)
     }
 
-    /// Records how the newest run ended, where that is not recorded: done if it came to its commit
-    /// point, undone otherwise. Whoever calls this has seen to it that nothing of it can be written
-    /// any more. Answers its number and whether it was done.
-    fn conclude(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Option<(u64, bool)>> {
-        let Some(proposal) = self.unfinished(environment)? else { return Ok(None) };
-        let commit = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
-        let finished = self.committed(environment, &proposal)?;
+    /// Records how runs ended of which that is not recorded. Whoever calls this has seen to it that
+    /// nothing of them can be written any more. Answers their numbers and whether each was done.
+    fn conclude_all(&self, actor: &Actor, environment: &EnvironmentName) -> Result<Vec<(u64, bool)>> {
+        let runs = self.unfinished(environment)?;
+        runs.iter().map(|run| Ok((run.number, self.conclude(actor, environment, run)?))).collect()
+    }
+
+    /// Records how a run ended: done if it came to its commit point, undone otherwise. Answers which.
+    fn conclude(&self, actor: &Actor, environment: &EnvironmentName, run: &Proposal) -> Result<bool> {
+        let commit = self.records().at(&environment_stream(environment), run.fence + 1)?;
+        let finished = self.committed(environment, run)?;
         let ended = match commit {
             Some(commit) if finished => {
-                let touched: Vec<Touched> = self.work().json(&proposal.touched)?;
+                let touched: Vec<Touched> = self.work().json(&run.touched)?;
                 let (revision, _) = self.environment(&mut self.work(), environment)?;
                 // Only where nothing came after it can what it wrote be read back as it was.
                 if revision == commit.revision {
@@ -457,8 +468,8 @@ impl Workspace {
             }
             _ => Ended::Undone { reason: "the process that ran it ended before the commit point".to_owned() },
         };
-        self.end(actor, environment, proposal.number, ended)?;
-        Ok(Some((proposal.number, finished)))
+        self.end(actor, environment, run.number, ended)?;
+        Ok(finished)
     }
 
     /// The promotion of an app that a rollback takes back: the newest that was done and not taken
@@ -529,6 +540,61 @@ impl Workspace {
         }
         Ok(found)
     }
+}
+
+/// An environment's state as a plan leaves it, in the revision after `fence`. `former` is how the app
+/// stood before the promotion that a rollback takes back.
+///
+/// # Errors
+/// When content cannot be read or kept.
+pub fn state_after(
+    work: &mut Work<'_>,
+    plan: &Plan,
+    fence: u64,
+    leased: &EnvironmentState,
+    former: Standing,
+) -> Result<EnvironmentState> {
+    let mut after = leased.clone();
+    after.held = None;
+    let mut standing = after.standing_of(work, &plan.app)?.unwrap_or_default();
+    let promoted = Promoted { version: plan.version.clone(), bundle: plan.bundle };
+    let touched = plan.touched();
+    let mut revised: Vec<Revised<'_>> = touched.iter().map(|t| Revised::Object(&t.object)).collect();
+    match plan.transition {
+        TransitionKind::Promotion => {
+            standing.promoted.retain(|known| *known != promoted);
+            standing.promoted.push(promoted.clone());
+            standing.holds = Holding::Version(promoted);
+            revised.push(Revised::Holding(&plan.app));
+        }
+        TransitionKind::Rollback => {
+            standing = former.back_from(&standing);
+            revised.extend([Revised::Holding(&plan.app), Revised::Release(&plan.app)]);
+        }
+        TransitionKind::Release => {
+            standing.released = Some(promoted);
+            revised.push(Revised::Release(&plan.app));
+        }
+    }
+    after.content = crate::plan::apply(work, leased, &touched)?;
+    after.revise(work, fence.saturating_add(1), revised)?;
+    for gone in plan.objects.iter().filter(|o| o.kind == ObjectKind::DataSource && o.after.is_none()) {
+        after.rendered = work.set::<Rendered>(after.rendered, gone.object.as_str(), None)?;
+    }
+    for source in &plan.sources {
+        after.rendered = work.set(after.rendered, source.source.as_str(), Some(source))?;
+    }
+    let app_is_there = after.object_digest(work, plan.app.as_str(), &plan.app)?.is_some();
+    after.set_standing(work, &plan.app, app_is_there.then_some(&standing))?;
+    Ok(after)
+}
+
+/// Tells that a run could not be put in order by who ran it.
+fn left_to_the_next(environment: &EnvironmentName, error: &Error) {
+    tracing::warn!(
+        name: "promote.left", %environment, %error,
+        "the run could not be ended: the next one does, or `sluice resume`"
+    );
 }
 
 /// Where a transition writes.

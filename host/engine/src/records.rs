@@ -1,6 +1,7 @@
 //! The book of a workspace: acts are signed, appended, and entered into the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use sluice_store::{AppendError, MOST_BODY, NewRevision, Order, Revision, Store, 
 use crate::act::{Act, PREDICATE, What};
 use crate::ambient::Ambient;
 use crate::error::{Error, Result};
+use crate::workspace::STREAM;
 
 /// The stream whose revision n holds entry n - 1 of the ledger.
 pub const LEDGER: &str = "ledger";
@@ -111,6 +113,8 @@ pub struct Records {
     log_key: Option<KeyPair>,
     /// The newest revision of each stream that is known to have been there.
     known: Mutex<BTreeMap<String, u64>>,
+    /// The newest revision of the stream of configurations that this process judges by.
+    configuration: AtomicU64,
 }
 
 /// How often an act is done again at most. Of all that write to a stream at once one gets through each time, and
@@ -150,7 +154,26 @@ impl Records {
         writer: WriterId,
         log_key: Option<KeyPair>,
     ) -> Self {
-        Self { store, ambient, workspace, writer, log_key, known: Mutex::default() }
+        let (known, configuration) = (Mutex::default(), AtomicU64::new(0));
+        Self { store, ambient, workspace, writer, log_key, known, configuration }
+    }
+
+    /// Acts are judged by the configuration in this revision of the workspace's stream from now on.
+    pub(crate) fn judge_by(&self, configuration: u64) {
+        self.configuration.store(configuration, Ordering::SeqCst);
+    }
+
+    /// The revision of the workspace's stream by which acts are judged; 0 before there is one.
+    pub(crate) fn judged_by(&self) -> u64 {
+        self.configuration.load(Ordering::SeqCst)
+    }
+
+    /// Refuses an act that was judged by a configuration that no longer counts. Somebody may adopt
+    /// another between this and the insert; the act names the one that it was judged by, and an
+    /// audit sees to the rest.
+    pub(crate) fn check_configuration(&self, judged_by: u64) -> Result<()> {
+        let newest = self.store.head(&stream(STREAM)?)?.map_or(0, |head| head.revision);
+        if newest > judged_by { Err(Error::ConfigurationChanged) } else { Ok(()) }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
@@ -332,11 +355,12 @@ impl Records {
     }
 
     /// Signs an act as the next revision after `after`, and appends it with its content. The
-    /// ledger catches up in the same call.
+    /// ledger catches up in the same call, or in the next command where it cannot.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when somebody else wrote first, [`Error::ClockBehind`] when the clock
-    /// is before the ledger's last entry; nothing is written then.
+    /// [`Error::Conflict`] when somebody else wrote first, [`Error::ConfigurationChanged`] when
+    /// somebody else adopted another configuration, [`Error::ClockBehind`] when the clock is before
+    /// the ledger's last entry; nothing is written then.
     pub fn append(
         &self,
         actor: &Actor,
@@ -347,6 +371,7 @@ impl Records {
     ) -> Result<u64> {
         let at = self.now()?;
         let revision = after + 1;
+        let configuration = self.judged_by();
         let subject =
             Subject { name: format!("{name}@{revision}"), digest: Digest::of(&canonical_of(&what)?) };
         let act = Act {
@@ -355,6 +380,7 @@ impl Records {
             at,
             stream: name.to_owned(),
             revision,
+            configuration,
             what,
         };
         let Value::Object(predicate) = serde_json::to_value(&act)? else {
@@ -375,16 +401,27 @@ impl Records {
             return Err(lost(name, revision));
         }
         sluice_store::failpoint("records.before-append");
+        // After its time was taken, so that no act is dated after a configuration that it did not see.
+        self.check_configuration(configuration)?;
         match self.store.commit(fresh, &new) {
             Ok(_) => {}
-            Err(AppendError::Conflict { stream, .. } | AppendError::Gap { stream, .. }) => {
-                return Err(Error::Conflict { stream: stream.to_string() });
+            Err(AppendError::Conflict { .. } | AppendError::Gap { .. }) if name == STREAM => {
+                return Err(Error::ConfigurationChanged);
             }
-            Err(AppendError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(refused(error)),
         }
         sluice_store::failpoint("records.after-append");
         self.known().insert(name.to_owned(), revision);
-        self.sequence()?;
+        if name == STREAM {
+            self.judge_by(revision);
+        }
+        // What was done is done, and the ledger is derived.
+        if let Err(error) = self.sequence() {
+            tracing::warn!(
+                name: "records.not-sequenced", stream = name, revision, %error,
+                "it is done; the next command enters it into the ledger"
+            );
+        }
         Ok(revision)
     }
 
@@ -420,39 +457,63 @@ impl Records {
     /// # Errors
     /// When the store fails, or no log key is at hand.
     pub fn sequence(&self) -> Result<Option<String>> {
+        let mut note = None;
+        // Who derives the same at the same time is as good as oneself: what is left is derived again.
+        while again(|| self.sequence_page(&mut note))? {}
+        Ok(note)
+    }
+
+    /// Enters a page of revisions, with their checkpoint where nothing is left after them. Answers
+    /// whether something is.
+    fn sequence_page(&self, note: &mut Option<String>) -> Result<bool> {
         let ledger = stream(LEDGER)?;
         let head = self.store.head(&ledger)?;
-        let (mut next, mut position) = match &head {
+        let (entries, position) = match &head {
             Some(head) => (head.revision, parse::<LedgerEntry>(head)?.position),
             None => (0, 0),
         };
-        let mut added = false;
+        let (waiting, is_more) = self.waiting(position)?;
+        let mut derived = Vec::with_capacity(waiting.len() + 1);
+        for (entry, number) in waiting.iter().zip(entries + 1..) {
+            derived.push(self.derived(&ledger, number, canonical_of(entry)?));
+        }
+        let mut signed = None;
+        if !is_more
+            && let Some(key) = &self.log_key
+            && let Some((checkpoint, text)) = self.checkpoint(key, entries, &waiting)?
+        {
+            derived.push(checkpoint);
+            signed = Some(text);
+        }
+        if derived.is_empty() {
+            return Ok(false);
+        }
+        sluice_store::failpoint("records.before-derived");
+        self.store.append_all(&derived).map_err(refused)?;
+        sluice_store::failpoint("records.after-derived");
+        *note = signed;
+        Ok(is_more)
+    }
+
+    /// The entries of at most a page of revisions after a position, and whether more may be waiting.
+    fn waiting(&self, mut position: u64) -> Result<(Vec<LedgerEntry>, bool)> {
         loop {
             let page = self.store.since(position, PAGE)?;
-            let Some(last) = page.last() else { break };
-            let newest = last.position;
-            for revision in page.iter().filter(|revision| !is_derived(&revision.stream)) {
-                let entry = LedgerEntry {
+            let is_more = page.len() == PAGE;
+            position = page.last().map_or(position, |last| last.position);
+            let acts = page.into_iter().filter(|revision| !is_derived(&revision.stream));
+            let found: Vec<LedgerEntry> = acts
+                .map(|revision| LedgerEntry {
                     stream: revision.stream.to_string(),
                     revision: revision.revision,
                     leaf: revision.leaf,
                     position: revision.position,
-                };
-                let body = canonical_of(&entry)?;
-                self.derive(&ledger, next, body)?;
-                sluice_store::failpoint("records.after-ledger-entry");
-                next += 1;
-                added = true;
+                })
+                .collect();
+            // Of entries and checkpoints alone the next page begins where this one did.
+            if !found.is_empty() || !is_more {
+                return Ok((found, is_more));
             }
-            position = newest;
-        }
-        match (added, &self.log_key) {
-            (true, Some(key)) => self.checkpoint(key, next).map(Some),
-            // A crash between the entries and their checkpoint left it unsigned.
-            (false, Some(key)) if self.newest_kept()?.map_or(0, |kept| kept.size) < next => {
-                self.checkpoint(key, next).map(Some)
-            }
-            _ => Ok(None),
         }
     }
 
@@ -468,30 +529,30 @@ impl Records {
         Ok(self.newest_kept()?.map(|kept| kept.note))
     }
 
-    fn checkpoint(&self, key: &KeyPair, size: u64) -> Result<String> {
+    /// The checkpoint of the ledger's `entries` with those that wait after them, and its text; none
+    /// where somebody has vouched for as many.
+    fn checkpoint(
+        &self,
+        key: &KeyPair,
+        entries: u64,
+        waiting: &[LedgerEntry],
+    ) -> Result<Option<(NewRevision, String)>> {
         let stream = stream(CHECKPOINTS)?;
-        loop {
-            let head = self.store.head(&stream)?;
-            let after = head.as_ref().map_or(0, |head| head.revision);
-            let newest: Option<KeptCheckpoint> = head.as_ref().map(parse).transpose()?;
-            // Another process may have vouched for these entries meanwhile, and for later ones.
-            if let Some(kept) = newest.as_ref().filter(|kept| kept.size >= size) {
-                return Ok(kept.note.clone());
-            }
-            let frontier = self.frontier(newest, size)?;
-            let root = frontier.root();
-            let number = after + 1;
-            let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root, number };
-            let note = checkpoint
-                .sign(key)
-                .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;
-            let kept = KeptCheckpoint { note: note.clone(), size, peaks: frontier.peaks().to_vec() };
-            match self.derive(&stream, after, canonical_of(&kept)?) {
-                Ok(()) => return Ok(note),
-                Err(Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        let head = self.store.head(&stream)?;
+        let number = head.as_ref().map_or(0, |head| head.revision) + 1;
+        let newest: Option<KeptCheckpoint> = head.as_ref().map(parse).transpose()?;
+        let size = entries.saturating_add(waiting.len() as u64);
+        if newest.as_ref().map_or(0, |kept| kept.size) >= size {
+            return Ok(None);
         }
+        let mut frontier = self.frontier(newest, entries)?;
+        waiting.iter().for_each(|entry| frontier.push(entry.leaf));
+        let checkpoint = Checkpoint { origin: origin(&self.workspace), size, root: frontier.root(), number };
+        let note = checkpoint
+            .sign(key)
+            .map_err(|e| Error::invalid(e.to_string(), "restore the file `.sluice/workspace`"))?;
+        let kept = KeptCheckpoint { note: note.clone(), size, peaks: frontier.peaks().to_vec() };
+        Ok(Some((self.derived(&stream, number, canonical_of(&kept)?), note)))
     }
 
     /// The tree over the first `size` entries, from where the newest checkpoint left it.
@@ -520,24 +581,20 @@ impl Records {
         Ok(frontier)
     }
 
-    /// Appends to a derived stream. Somebody who derived the same first is as good as oneself.
-    fn derive(&self, stream: &StreamName, after: u64, body: Vec<u8>) -> Result<()> {
-        let revision = after + 1;
+    /// A revision of a derived stream.
+    fn derived(&self, stream: &StreamName, revision: u64, body: Vec<u8>) -> NewRevision {
         let leaf = Digest::of(&body);
-        let new = NewRevision { stream: stream.clone(), revision, body, leaf, writer: self.writer.clone() };
-        match self.store.append(&new) {
-            Ok(_) => Ok(()),
-            Err(AppendError::Conflict { stream, .. }) => {
-                let there = self.store.revision(&stream, revision)?;
-                if there.is_some_and(|there| there.leaf == leaf) {
-                    Ok(())
-                } else {
-                    Err(Error::Conflict { stream: stream.to_string() })
-                }
-            }
-            Err(AppendError::Gap { stream, .. }) => Err(Error::Conflict { stream: stream.to_string() }),
-            Err(AppendError::Store(error)) => Err(error.into()),
+        NewRevision { stream: stream.clone(), revision, body, leaf, writer: self.writer.clone() }
+    }
+}
+
+/// An insert that was refused.
+fn refused(error: AppendError) -> Error {
+    match error {
+        AppendError::Conflict { stream, .. } | AppendError::Gap { stream, .. } => {
+            Error::Conflict { stream: stream.to_string() }
         }
+        AppendError::Store(error) => error.into(),
     }
 }
 

@@ -310,6 +310,12 @@ impl<'s> Work<'s> {
         Self { store, fresh: BTreeMap::new() }
     }
 
+    /// The same store, and nothing new.
+    #[must_use]
+    pub(crate) fn anew(&self) -> Self {
+        Self::over(self.store)
+    }
+
     /// What was put since, to be committed with a revision.
     #[must_use]
     pub fn into_fresh(self) -> BTreeMap<Digest, Vec<u8>> {
@@ -319,10 +325,19 @@ impl<'s> Work<'s> {
     /// Keeps a value's canonical JSON.
     ///
     /// # Errors
-    /// When it cannot be made JSON.
+    /// When it cannot be made JSON, or is nested so deep that it could not be read again.
     pub fn put_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<Digest> {
-        let bytes = json::canonical_of(value)?;
-        self.put(bytes)
+        let value = serde_json::to_value(value)?;
+        if !json::is_within(&value, json::MOST_KEPT) {
+            return Err(Error::invalid(
+                format!(
+                    "it would be nested deeper than {} levels, and nobody could read it again",
+                    json::MOST_KEPT
+                ),
+                "make it of fewer levels",
+            ));
+        }
+        self.put(json::canonical(&value))
     }
 
     /// Whether content is there, whatever its bytes are.

@@ -41,6 +41,9 @@ pub const STREAM: &str = "workspace";
 const STORE_FOLDER: &str = ".sluice";
 const STORE_FILE: &str = "store.db";
 
+/// Says which workspace's the store is.
+const ID_FILE: &str = "workspace";
+
 /// Configuration, policies and plugins as they were adopted, whole: what counts is read from here
 /// and not from the files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,10 +118,13 @@ pub struct Furnishing {
 
 impl Workspace {
     /// Makes a workspace in `folder`: `sluice.toml` from the template, policies and plugins, the
-    /// store, and outside the folder its root key and log key.
+    /// store, and outside the folder its root key and log key. Where `sluice.toml` is there, as in a
+    /// checkout, it makes the store for it and leaves all files as they are. What an interrupted one
+    /// left it finishes.
     ///
     /// # Errors
-    /// When there is one already, or a file cannot be written.
+    /// When there is one already or its store was lost, `sluice.toml` has mistakes, or a file cannot be
+    /// written.
     pub fn init(
         folder: &Path,
         name: &str,
@@ -128,11 +134,18 @@ impl Workspace {
     ) -> Result<Self> {
         let config = folder.join(CONFIG_FILE);
         let store = folder.join(STORE_FOLDER).join(STORE_FILE);
-        if config.exists() || store.exists() {
-            return Err(Error::WorkspaceExists(folder.display().to_string()));
+        let id_file = folder.join(STORE_FOLDER).join(ID_FILE);
+        match (store.exists(), id_file.exists()) {
+            (true, true) => return Err(Error::WorkspaceExists(folder.display().to_string())),
+            (false, true) => return Err(Error::StoreMissing(store.display().to_string())),
+            (_, false) => {}
         }
-        let template = config::template(name)
-            .map_err(|e| Error::invalid(e.to_string(), "name the workspace with `--name`"))?;
+        let template = if Self::configured_name(folder)?.is_some() {
+            None
+        } else {
+            let made = config::template(name);
+            Some(made.map_err(|e| Error::invalid(e.to_string(), "name the workspace with `--name`"))?)
+        };
         let mut id = [0; 8];
         fill(ambient.as_ref(), &mut id)?;
         let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -146,18 +159,51 @@ impl Workspace {
         }
         root_key.create_file(&home.root_key(&id), folder)?;
         keyfile::create(&home.log_key(&id), &log_key)?;
-        write_new(&config, template.as_bytes())?;
-        for (path, bytes) in &furnishing.policies {
-            write_under(&folder.join(POLICIES), path, bytes)?;
+        write_under(&folder.join(STORE_FOLDER), ".gitignore", b"*\n")?;
+        if let Some(template) = template {
+            for (path, bytes) in &furnishing.policies {
+                write_under(&folder.join(POLICIES), path, bytes)?;
+            }
+            for (path, bytes) in &furnishing.plugins {
+                write_under(&folder.join(PLUGINS), path, bytes)?;
+            }
+            // After what it names, so that where it is, that is too.
+            write_new(&config, template.as_bytes())?;
         }
-        for (path, bytes) in &furnishing.plugins {
-            write_under(&folder.join(PLUGINS), path, bytes)?;
+        match SqliteStore::create(&store, workspace_id(&id)?) {
+            // Nothing was ever done in it.
+            Err(StoreError::AlreadyThere { .. }) if SqliteStore::workspaces_in(&store)?.is_empty() => {}
+            Err(StoreError::AlreadyThere { .. }) => {
+                return Err(Error::IdMissing(id_file.display().to_string()));
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
         }
-        write_new(&folder.join(STORE_FOLDER).join(".gitignore"), b"*\n")?;
-        let workspace_id = workspace_id(&id)?;
-        SqliteStore::create(&store, workspace_id)?;
-        write_new(&folder.join(STORE_FOLDER).join("workspace"), format!("{id}\n").as_bytes())?;
+        write_new(&id_file, format!("{id}\n").as_bytes())?;
         Self::open(folder, home, ambient)
+    }
+
+    /// What the configuration in `folder` calls its workspace, where there is one. What else it says is
+    /// checked when it is to be adopted.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names none.
+    pub fn configured_name(folder: &Path) -> Result<Option<String>> {
+        let path = folder.join(CONFIG_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+        let name = text
+            .parse::<toml_edit::DocumentMut>()
+            .ok()
+            .and_then(|document| Some(document.get("workspace")?.get("name")?.as_str()?.to_owned()));
+        name.map(Some).ok_or_else(|| {
+            Error::invalid(
+                format!("`{}` names no workspace", path.display()),
+                "mend its table `[workspace]`, or remove the file to begin with a new one",
+            )
+        })
     }
 
     /// Opens the workspace in `folder`, finishing what a crash left half done in the ledger.
@@ -166,9 +212,12 @@ impl Workspace {
     /// When there is none, or its store or keys cannot be used.
     pub fn open(folder: &Path, home: &Home, ambient: Arc<dyn Ambient>) -> Result<Self> {
         let store = folder.join(STORE_FOLDER).join(STORE_FILE);
-        let id_file = folder.join(STORE_FOLDER).join("workspace");
+        let id_file = folder.join(STORE_FOLDER).join(ID_FILE);
         match (store.exists(), id_file.exists()) {
             (true, true) => {}
+            (false, false) if folder.join(CONFIG_FILE).exists() => {
+                return Err(Error::NoStore(folder.display().to_string()));
+            }
             (false, false) => return Err(Error::NoWorkspace(folder.display().to_string())),
             (false, true) => return Err(Error::StoreMissing(store.display().to_string())),
             (true, false) => return Err(Error::IdMissing(id_file.display().to_string())),
@@ -316,8 +365,10 @@ impl Workspace {
     /// Refuses when the files are not what was adopted.
     ///
     /// # Errors
-    /// [`Error::NotAdopted`] names what changed.
+    /// [`Error::NotAdopted`] names what changed; [`Error::ConfigurationChanged`] when somebody else
+    /// adopted another since this workspace was opened.
     pub fn check_adopted(&self) -> Result<()> {
+        self.records.check_configuration(self.records.judged_by())?;
         // What was adopted was checked then: to be the same is enough.
         if read_files(&self.folder)?.1.adopted == *self.adopted()? {
             return Ok(());

@@ -11,8 +11,12 @@ use serde_json::{Map, Number, Value};
 
 use crate::{Digest, Pointer};
 
-/// Nesting that is read; deeper input is refused, since reading recurses on the stack.
-pub const MOST_NESTED: usize = 200;
+/// Nesting that is read; deeper input is refused, since reading recurses on the stack. What is kept wraps what was
+/// read a few levels deeper (an object in a plan in a decision), and stays below [`MOST_KEPT`].
+pub const MOST_NESTED: usize = 100;
+
+/// Nesting of what is kept: the deepest that `serde_json`, by which it is read back, reads.
+pub const MOST_KEPT: usize = 127;
 
 /// Why input is not JSON that can be kept exactly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -296,6 +300,16 @@ pub fn canonical_of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, 
     serde_json::to_value(value).map(|value| canonical(&value))
 }
 
+/// Whether a value is nested no deeper than `levels`. The list or object that holds nothing else is one level.
+#[must_use]
+pub fn is_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_within(item, levels - 1)),
+        Value::Object(members) => levels > 0 && members.values().all(|member| is_within(member, levels - 1)),
+        _ => true,
+    }
+}
+
 fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
@@ -431,6 +445,11 @@ pub(crate) mod tests {
             let error = read(nested(levels).as_bytes(), LIMIT);
             assert_eq!(error, Err(ReadError::TooDeep { line: 1, column: MOST_NESTED + 2 }));
         }
+        for kept in [MOST_NESTED, MOST_KEPT] {
+            let value: Value = serde_json::from_str(&nested(kept)).unwrap();
+            assert!(is_within(&value, kept) && !is_within(&value, kept - 1));
+        }
+        assert!(serde_json::from_str::<Value>(&nested(MOST_KEPT + 1)).is_err());
         assert_eq!(read(b"\"a\xff\"", LIMIT), Err(ReadError::NotUtf8 { at: 2 }));
         assert_eq!(read(b"[1,2]", 4), Err(ReadError::TooLarge { bytes: 5, limit: 4 }));
     }

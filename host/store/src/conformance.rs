@@ -81,6 +81,32 @@ fn what_is_not_canonical_or_too_large_is_refused(store: &dyn Store) {
     assert!(!store.has_blob(&Digest::of(b"one")).unwrap());
 }
 
+fn many_are_inserted_in_order_up_to_the_first_that_is_refused(store: &dyn Store) {
+    let batch = [new("a", 1, "{}", "w"), new("b", 1, "[1]", "w"), new("a", 2, "[2]", "w")];
+    store.append_all(&[]).unwrap();
+    // A second time it finds all of it there.
+    for _ in 0..2 {
+        store.append_all(&batch).unwrap();
+        let stored = store.since(0, 10).unwrap();
+        let places: Vec<_> = stored.iter().map(|r| (r.stream.as_str(), r.revision)).collect();
+        assert_eq!(places, [("a", 1), ("b", 1), ("a", 2)]);
+    }
+    let names = store.streams("").unwrap();
+    assert_eq!(names.iter().map(|head| head.revision).collect::<Vec<_>>(), [2, 1]);
+    for (what, refused) in [
+        ("taken", new("b", 1, "[9]", "w")),
+        ("a gap", new("b", 3, "[9]", "w")),
+        ("not canonical", new("b", 2, "[ 9]", "w")),
+    ] {
+        let number = store.head(&stream("a")).unwrap().unwrap().revision + 1;
+        let batch = [new("a", number, "[3]", "w"), refused, new("b", 2, "[4]", "w")];
+        store.append_all(&batch).unwrap_err();
+        assert_eq!(store.head(&stream("b")).unwrap().unwrap().revision, 1, "{what}");
+        // What came before it is there or not, and can be inserted all the same.
+        store.append(&new("a", number, "[3]", "w")).unwrap();
+    }
+}
+
 fn ranges_and_positions_are_ordered(store: &dyn Store) {
     for number in 1..=7 {
         for name in ["env/staging", "env/staging/promotions", "env/stagingx"] {
@@ -354,6 +380,11 @@ macro_rules! conforms {
             #[test]
             fn what_is_not_canonical_or_too_large_is_refused() {
                 super::what_is_not_canonical_or_too_large_is_refused($make.1.as_ref());
+            }
+
+            #[test]
+            fn many_are_inserted_in_order_up_to_the_first_that_is_refused() {
+                super::many_are_inserted_in_order_up_to_the_first_that_is_refused($make.1.as_ref());
             }
 
             #[test]

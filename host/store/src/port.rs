@@ -98,6 +98,17 @@ pub trait Store: Send + Sync {
     /// As [`append`](Store::append); and when a blob's bytes are not what its digest says.
     fn commit(&self, blobs: &BTreeMap<Digest, Vec<u8>>, new: &NewRevision) -> Result<Appended, AppendError>;
 
+    /// Inserts revisions one after the other, as [`append`](Store::append) would. They are durable once
+    /// this returns. For what is derived from other revisions: it is not atomic, and a store that can
+    /// wait for its disk once for all of them does.
+    ///
+    /// # Errors
+    /// As [`append`](Store::append), of the first that is refused. None after it is inserted; those
+    /// before it may be.
+    fn append_all(&self, new: &[NewRevision]) -> Result<(), AppendError> {
+        new.iter().try_for_each(|new| self.append(new).map(drop))
+    }
+
     /// The newest revision of a stream, from the revisions themselves: decisions may rest on it.
     ///
     /// # Errors

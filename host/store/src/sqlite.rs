@@ -6,7 +6,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
 use sluice_model::Digest;
 
 use crate::name::ABOVE_ALL;
@@ -270,18 +272,43 @@ impl SqliteStore {
 
     /// Stores the blobs and the revision in one transaction.
     fn insert(&self, blobs: &BTreeMap<Digest, Vec<u8>>, new: &NewRevision) -> Result<Appended, AppendError> {
-        let explain = |error: rusqlite::Error| self.explain(&error);
         let mut connection = self.connection();
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+        let transaction = self.begin(&mut connection)?;
+        let appended = self.insert_within(&transaction, blobs, new)?;
+        if !appended.repeated {
+            self.finish(transaction)?;
+        }
+        Ok(appended)
+    }
+
+    fn begin<'c>(&self, connection: &'c mut Connection) -> Result<Transaction<'c>, StoreError> {
+        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.map_err(|error| self.explain(&error))
+    }
+
+    /// Derives the heads, and makes what was inserted durable.
+    fn finish(&self, transaction: Transaction<'_>) -> Result<(), StoreError> {
+        catch_up(&transaction, self.workspace.as_str()).map_err(|error| self.explain(&error))?;
+        failpoint("store.commit.revision");
+        transaction.commit().map_err(|error| self.explain(&error))
+    }
+
+    /// Inserts the blobs and the revision into what is not durable yet.
+    fn insert_within(
+        &self,
+        transaction: &Connection,
+        blobs: &BTreeMap<Digest, Vec<u8>>,
+        new: &NewRevision,
+    ) -> Result<Appended, AppendError> {
+        let explain = |error: rusqlite::Error| self.explain(&error);
         let workspace = self.workspace.as_str();
-        let head = newest(&transaction, workspace, &new.stream).map_err(explain)?;
-        let there = numbered(&transaction, workspace, &new.stream, new.revision).map_err(explain)?;
+        let head = newest(transaction, workspace, &new.stream).map_err(explain)?;
+        let there = numbered(transaction, workspace, &new.stream, new.revision).map_err(explain)?;
         if let Some(repeated) = port::judge(new, head, there.as_ref())? {
             return Ok(repeated);
         }
         for (digest, bytes) in blobs {
-            put(&transaction, workspace, digest, bytes).map_err(explain)?;
+            put(transaction, workspace, digest, bytes).map_err(explain)?;
         }
         failpoint("store.commit.blobs");
         transaction
@@ -301,9 +328,6 @@ impl SqliteStore {
             })
             .map_err(explain)?;
         let position = unsigned(transaction.last_insert_rowid());
-        catch_up(&transaction, workspace).map_err(explain)?;
-        failpoint("store.commit.revision");
-        transaction.commit().map_err(explain)?;
         Ok(Appended { revision: new.revision, position, repeated: false })
     }
 }
@@ -316,6 +340,19 @@ impl Store for SqliteStore {
         let appended = self.insert(blobs, new)?;
         failpoint("store.commit.after");
         Ok(appended)
+    }
+
+    fn append_all(&self, new: &[NewRevision]) -> Result<(), AppendError> {
+        self.writable()?;
+        let none = BTreeMap::new();
+        new.iter().try_for_each(|new| port::check(&none, new))?;
+        failpoint("store.append-all.before");
+        let mut connection = self.connection();
+        let transaction = self.begin(&mut connection)?;
+        new.iter().try_for_each(|new| self.insert_within(&transaction, &none, new).map(drop))?;
+        self.finish(transaction)?;
+        failpoint("store.append-all.after");
+        Ok(())
     }
 
     fn head(&self, stream: &StreamName) -> Result<Option<Revision>, StoreError> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sluice_engine::workspace::Furnishing;
+use sluice_engine::Workspace;
+use sluice_engine::workspace::{CONFIG_FILE, Furnishing};
 
 use crate::answer::Answer;
 use crate::context::{Context, variable};
@@ -40,7 +41,9 @@ pub(crate) struct Arguments {
 /// Makes a workspace.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
     let dir = &arguments.dir;
-    let (from, plugins) = plugins()?;
+    let there = Workspace::configured_name(dir)?;
+    // What the configuration that is here names lies here too.
+    let (from, plugins) = if there.is_some() { Default::default() } else { plugins()? };
     let policies: BTreeMap<String, Vec<u8>> =
         POLICIES.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
     std::fs::create_dir_all(dir).map_err(Failure::file(dir))?;
@@ -52,23 +55,39 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
             "choose another folder, or another `SLUICE_HOME`: keys never lie in a workspace",
         ));
     }
-    let name = arguments.name.clone().unwrap_or_else(|| name_after(&whole));
+    let name = match (&there, &arguments.name) {
+        (Some(there), Some(wanted)) if there != wanted => {
+            return Err(Failure::usage(
+                format!("`{CONFIG_FILE}` is here, and calls the workspace `{there}`"),
+                "leave `--name` out: the store is made for the configuration that is here",
+            ));
+        }
+        (Some(there), _) => there.clone(),
+        (None, wanted) => wanted.clone().unwrap_or_else(|| name_after(&whole)),
+    };
     let plugin_files: Vec<String> = plugins.keys().cloned().collect();
     let packs: std::collections::BTreeSet<String> =
         policies.keys().filter_map(|path| path.split('/').next()).map(str::to_owned).collect();
     let workspace = context.init(dir, &name, &Furnishing { policies, plugins })?;
     let log_key = workspace.records().log_key().map(|key| key.to_string()).unwrap_or_default();
     let mut page = Page::new();
-    page.line(format!("made the workspace `{name}` in {}", dir.display()));
-    page.line(format!("policies: {}", packs.iter().map(String::as_str).collect::<Vec<_>>().join(", ")));
-    page.line(format!("plugins:  {} from {}", plugin_files.join(", "), from.display()));
+    if there.is_some() {
+        page.line(format!(
+            "made a store for the workspace `{name}` in {}, as `{CONFIG_FILE}` there says",
+            dir.display()
+        ));
+    } else {
+        page.line(format!("made the workspace `{name}` in {}", dir.display()));
+        page.line(format!("policies: {}", packs.iter().map(String::as_str).collect::<Vec<_>>().join(", ")));
+        page.line(format!("plugins:  {} from {}", plugin_files.join(", "), from.display()));
+    }
     page.line(format!("log key:  {log_key}"));
     let mut answer = Answer::new(
         &json!({
             "name": name,
             "folder": dir,
-            "policies": packs,
-            "plugins": plugin_files,
+            "policies": if there.is_some() { None } else { Some(packs) },
+            "plugins": if there.is_some() { None } else { Some(plugin_files) },
             "log_key": log_key,
         }),
         page,

@@ -74,6 +74,26 @@ fn verify(
         page.line(format!("root         {}", found.root));
         page.line(format!("signatures   {} acts checked with their authors' keys", found.signatures));
         page.line(format!("checkpoints  {} agree", found.checkpoints));
+        if found.not_replayed > 0 {
+            page.styled(
+                Style::Notice,
+                format!(
+                    "not replayed {} decisions, made for facts that this version does not know: what was recorded of \
+                     them is all there is",
+                    found.not_replayed
+                ),
+            );
+        }
+        if !found.overtaken.is_empty() {
+            let entries: Vec<String> = found.overtaken.iter().map(ToString::to_string).collect();
+            page.styled(
+                Style::Notice,
+                format!(
+                    "overtaken    {}: done while a configuration was adopted by which their authors may not; look at them",
+                    entries.join(", ")
+                ),
+            );
+        }
         if found.unlogged > 0 {
             page.styled(
                 Style::Notice,

@@ -1,51 +1,85 @@
-//! Whether what an environment holds came there by right: every commit by a run whose gates allowed
-//! it, and nothing by a lease.
+//! Whether what an environment holds came there by right: every commit is what its plan leaves, by a run
+//! whose gates allowed it; nothing comes by a lease, and no import changes what was promoted.
+
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_model::{EnvironmentName, json};
-use sluice_policy::{Decision, ReplayError};
+use sluice_model::tree::{Entry, Tree};
+use sluice_model::{Digest, EnvironmentName, LogicalId, json};
+use sluice_policy::{Decision, Gate, ReplayError};
 
-use crate::act::{Act, Proposal, What};
+use self::said::{Counting, Said};
+use super::Entered;
+use super::right::Configurations;
+use crate::act::{Act, Ended, ImportSummary, Proposal, What};
 use crate::break_glass::allowing_emergency;
 use crate::decisions::Replays;
 use crate::error::{Error, Result};
-use crate::plan::Plan;
-use crate::state::{EnvironmentState, Work, touched};
+use crate::gates::{PlannedGate, Policies, gates_for};
+use crate::plan::{Plan, TransitionKind};
+use crate::promote::state_after;
+use crate::state::{EnvironmentState, Holding, Revised, Standing, Touched, Work, touched};
+use crate::version::Carried;
+use crate::workspace::Adopted;
 
-/// Checks the acts, which are in the order of the ledger.
+/// Something judged, or why it is without a warrant, in words.
+type Judgement<T> = Result<T, String>;
+
+/// Checks the acts, which are in the order of the ledger. Answers of how many commits the decisions
+/// were not made again.
 ///
 /// # Errors
 /// [`Error::Unwarranted`] names the first that is without a warrant.
-pub(super) fn check<'a>(work: &mut Work<'_>, acts: impl Iterator<Item = (u64, &'a Act)>) -> Result<()> {
+pub(super) fn check(work: &mut Work<'_>, configurations: &Configurations, acts: &[Entered]) -> Result<u64> {
     let empty = EnvironmentState::empty(work)?;
+    let mut court =
+        Court { replays: Replays::over(work), configurations, said: Said::default(), not_replayed: 0 };
     let mut environments: BTreeMap<&str, Environment<'_>> = BTreeMap::new();
     let mut reviewed: BTreeSet<(EnvironmentName, u64)> = BTreeSet::new();
-    let replays = Replays::over(work);
-    for (entry, act) in acts {
+    for Entered { entry, act, .. } in acts {
+        let unwarranted = |what: String| Error::Unwarranted { entry: *entry, what };
+        court.said.hear(*entry, act);
         if let What::ReviewOpened(review) = &act.what {
             reviewed.insert((review.environment.clone(), review.promotion));
         }
         let Some(name) = act.stream.strip_prefix("env/") else { continue };
-        let unwarranted = |what: String| Err(Error::Unwarranted { entry, what });
         let (name, list) = name.split_once('/').map_or((name, None), |(name, list)| (name, Some(list)));
         let environment = environments.entry(name).or_insert_with(|| Environment::new(&empty));
         match (list, &act.what) {
-            (Some("promotions"), What::PromotionProposed(proposal)) => {
-                environment.journaled.insert(act.revision, (act.at, proposal));
+            (Some("promotions"), What::PromotionProposed(run)) => {
+                environment.journaled.insert(act.revision, Journaled { entry: *entry, act, run });
             }
-            (None, What::Imported { state, .. }) => environment.state = state,
+            (Some("ends"), What::PromotionEnded { promotion, ended }) => {
+                let is_committed = environment.committed.contains(promotion);
+                if is_committed != (*ended == Ended::Done) {
+                    let how = if is_committed { "undone, and was" } else { "done, and was never" };
+                    let what = format!("promotion {promotion} of `{name}` is recorded as {how} committed");
+                    return Err(unwarranted(what));
+                }
+            }
+            (None, What::Imported { state, summary }) => {
+                let place = EnvironmentName::new(name)?;
+                let config = configurations.at(act.configuration).map(|adopted| &adopted.config);
+                let is_first =
+                    config.and_then(|it| it.first_environment()).is_some_and(|first| first.name == place);
+                environment
+                    .imported(&court, act.revision, state, summary, is_first)
+                    .map_err(|why| unwarranted(format!("the import into `{name}` {why}")))?;
+                environment.state = state;
+            }
             (None, What::LeaseTaken { state } | What::LeaseReturned { state }) => {
                 if !state.holds_the_same(environment.state) {
-                    return unwarranted(format!("the lease on `{name}` changed what it holds"));
+                    return Err(unwarranted(format!("the lease on `{name}` changed what it holds")));
                 }
                 environment.state = state;
                 environment.leased = act.at;
+                environment.leases.insert(act.revision, state);
             }
             (None, What::Committed { state, promotion }) => {
                 let place = EnvironmentName::new(name)?;
-                let warrant = environment.warrant(&replays, &place, act.revision, state, *promotion);
+                let warrant = environment.warrant(&mut court, &place, act.revision, state, *promotion);
                 let is_reviewed = reviewed.contains(&(place, *promotion));
                 let warrant = warrant.and_then(|decision| match allowing_emergency(&decision) {
                     Some(_) if !is_reviewed => {
@@ -54,16 +88,33 @@ pub(super) fn check<'a>(work: &mut Work<'_>, acts: impl Iterator<Item = (u64, &'
                     _ => Ok(()),
                 });
                 if let Err(why) = warrant {
-                    return unwarranted(format!(
+                    return Err(unwarranted(format!(
                         "promotion {promotion} of `{name}` was committed without a decision that allowed it: {why}"
-                    ));
+                    )));
                 }
+                environment.committed.insert(*promotion);
                 environment.state = state;
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(court.not_replayed)
+}
+
+/// By what everything is judged.
+struct Court<'w, 's, 'a> {
+    replays: Replays<'w, 's>,
+    configurations: &'a Configurations,
+    said: Said<'a>,
+    /// Of how many commits the decisions were not made again.
+    not_replayed: u64,
+}
+
+/// A run that was begun.
+struct Journaled<'a> {
+    entry: u64,
+    act: &'a Act,
+    run: &'a Proposal,
 }
 
 /// An environment so far.
@@ -72,25 +123,39 @@ struct Environment<'a> {
     state: &'a EnvironmentState,
     /// When the newest lease was taken or given back.
     leased: Timestamp,
-    /// The runs that were begun, by number, each with the time of that.
-    journaled: BTreeMap<u64, (Timestamp, &'a Proposal)>,
+    /// What it held when leases were taken, by revision.
+    leases: BTreeMap<u64, &'a EnvironmentState>,
+    /// The runs that were begun, by number.
+    journaled: BTreeMap<u64, Journaled<'a>>,
+    /// Those that came to their commit.
+    committed: BTreeSet<u64>,
+}
+
+fn damaged(error: impl Into<Error>) -> String {
+    error.into().to_string()
 }
 
 impl<'a> Environment<'a> {
     const fn new(empty: &'a EnvironmentState) -> Self {
-        Self { state: empty, leased: Timestamp::UNIX_EPOCH, journaled: BTreeMap::new() }
+        Self {
+            state: empty,
+            leased: Timestamp::UNIX_EPOCH,
+            leases: BTreeMap::new(),
+            journaled: BTreeMap::new(),
+            committed: BTreeSet::new(),
+        }
     }
 
     /// The decision that allowed the commit that is revision `revision` of the environment `place`.
     fn warrant(
         &self,
-        replays: &Replays<'_, '_>,
+        court: &mut Court<'_, '_, 'a>,
         place: &EnvironmentName,
         revision: u64,
         state: &EnvironmentState,
         promotion: u64,
-    ) -> Result<Decision, String> {
-        let Some((journaled, run)) = self.journaled.get(&promotion) else {
+    ) -> Judgement<Decision> {
+        let Some(Journaled { entry, act, run }) = self.journaled.get(&promotion) else {
             return Err("no run of that number was begun before it".to_owned());
         };
         if run.number != promotion || run.fence.checked_add(1) != Some(revision) {
@@ -99,24 +164,23 @@ impl<'a> Environment<'a> {
                 run.fence.saturating_add(1)
             ));
         }
-        let damaged = |error: Error| error.to_string();
-        let plan: Plan = replays.work().json(&run.plan).map_err(damaged)?;
+        let work = court.replays.work();
+        let plan: Plan = work.json(&run.plan).map_err(damaged)?;
         if plan.digest != run.plan_digest || json::digest(&plan.core().map_err(damaged)?) != plan.digest {
             return Err(format!("the plan that was kept for it is not plan {}", run.plan_digest.short()));
         }
         let planned = (plan.transition.as_str(), &plan.app, &plan.version, plan.bundle, &plan.from, &plan.to);
         let journaled_as = (run.transition.as_str(), &run.app, &run.version, run.bundle, &run.from, place);
-        if planned != journaled_as || plan.size() != run.size {
+        let changes: Vec<Touched> = work.json(&run.touched).map_err(damaged)?;
+        if planned != journaled_as
+            || plan.size() != run.size
+            || plan.takes_back != run.takes_back
+            || plan.touched() != changes
+        {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
         }
-        let mut changed = touched(replays.work(), self.state.content, state.content).map_err(damaged)?;
-        let mut planned = plan.touched();
-        changed.sort();
-        planned.sort();
-        if changed != planned {
-            return Err(format!("it changed other objects, or otherwise, than plan {}", plan.digest.short()));
-        }
-        let decision: Decision = replays.work().json(&run.decision).map_err(damaged)?;
+        self.left(work, &plan, run, state)?;
+        let decision: Decision = work.json(&run.decision).map_err(damaged)?;
         if !decision.is_allowed() {
             return Err(format!("the gates said {}", decision.outcome));
         }
@@ -128,19 +192,142 @@ impl<'a> Environment<'a> {
         if asked != (plan.transition, &plan.from, &plan.to) {
             return Err("the gates were asked about another transition".to_owned());
         }
-        let gates = decision.input.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level));
-        if !gates.eq(plan.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level))) {
-            return Err("other gates were asked than those of the plan".to_owned());
-        }
-        if facts.now < self.leased || facts.now > *journaled {
+        if facts.now < self.leased || facts.now > act.at {
             return Err(format!("the gates were asked at {}, which is not within the run", facts.now));
         }
-        match replays.again(&decision) {
-            Ok(again) if again == decision => Ok(decision),
-            Ok(again) => Err(format!("asked again with the same facts, the gates say {}", again.outcome)),
+        let Some(adopted) = court.configurations.at(act.configuration) else {
+            return Err("no configuration had been adopted".to_owned());
+        };
+        let counting =
+            Counting { entry: *entry, configurations: court.configurations, config: &adopted.config };
+        gates_stood(&court.replays, &plan, &decision, adopted)?;
+        court.said.check(&plan, &decision, &counting)?;
+        match court.replays.again(&decision) {
+            Ok(again) if again == decision => {}
+            Ok(again) => {
+                return Err(format!("asked again with the same facts, the gates say {}", again.outcome));
+            }
             // Of names that this version no longer has, what was recorded is all there is.
-            Err(ReplayError::Api(_)) => Ok(decision),
-            Err(error) => Err(error.to_string()),
+            Err(ReplayError::Api(_)) => court.not_replayed += 1,
+            Err(error) => return Err(error.to_string()),
         }
+        Ok(decision)
     }
+
+    /// Whether a commit left what its plan leaves, and nothing else.
+    fn left(&self, work: &Work<'_>, plan: &Plan, run: &Proposal, state: &EnvironmentState) -> Judgement<()> {
+        let mut changed = touched(work, self.state.content, state.content).map_err(damaged)?;
+        let mut planned = plan.touched();
+        changed.sort();
+        planned.sort();
+        if changed != planned {
+            return Err(format!("it changed other objects, or otherwise, than plan {}", plan.digest.short()));
+        }
+        if (run.before, run.after) != (self.state.content, state.content) || self.state.held.is_none() {
+            return Err("the run was begun for other content, or without the lease".to_owned());
+        }
+        let mut scratch = work.anew();
+        let former = match plan.transition {
+            TransitionKind::Rollback => {
+                let taken_back = plan.takes_back.and_then(|number| self.journaled.get(&number));
+                let before = taken_back.and_then(|taken_back| self.leases.get(&taken_back.run.fence));
+                let before = before.ok_or("it takes back a promotion that was never begun")?;
+                before.standing_of(&scratch, &plan.app).map_err(damaged)?.unwrap_or_default()
+            }
+            TransitionKind::Promotion | TransitionKind::Release => Standing::default(),
+        };
+        let expected = state_after(&mut scratch, plan, run.fence, self.state, former).map_err(damaged)?;
+        let what = if expected.standing != state.standing {
+            "which version stands or is released"
+        } else if expected.rendered != state.rendered {
+            "what is rendered"
+        } else if expected != *state {
+            "what the environment knows of its objects"
+        } else {
+            return Ok(());
+        };
+        Err(format!("{what} is not as plan {} leaves it", plan.digest.short()))
+    }
+
+    /// Whether an import brought only what one may: outside of the first environment nothing that a
+    /// version brought, and nowhere a version.
+    fn imported(
+        &self,
+        court: &Court<'_, '_, 'a>,
+        revision: u64,
+        state: &EnvironmentState,
+        summary: &ImportSummary,
+        is_first: bool,
+    ) -> Judgement<()> {
+        let work = court.replays.work();
+        let changed = touched(work, self.state.content, state.content).map_err(damaged)?;
+        if state.rendered != self.state.rendered || state.held != self.state.held {
+            return Err("changed what is rendered, or the lease".to_owned());
+        }
+        let stands = |digest: Option<Digest>| digest.map(|it| work.json::<Standing>(&it)).transpose();
+        let standings =
+            Tree::at(self.state.standing).diff(&Tree::at(state.standing), work).map_err(damaged)?;
+        for Entry { key: app, before, after } in standings {
+            let (before, after) = (stands(before).map_err(damaged)?, stands(after).map_err(damaged)?);
+            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+            if after.holds != Holding::Imported
+                || (&before.promoted, &before.released) != (&after.promoted, &after.released)
+            {
+                return Err(format!("changed which version of `{app}` stands or is released"));
+            }
+        }
+        if is_first {
+            // A judgement puts one text in its place; only files bring more.
+            let roots = |state: &EnvironmentState| (state.standing, state.identity, state.residue);
+            if summary.files.is_empty() && (changed.len() > 1 || roots(state) != roots(self.state)) {
+                return Err("names no file, and changed more than a judgement does".to_owned());
+            }
+            return Ok(());
+        }
+        let carried = Carried::by(work, self.state).map_err(damaged)?;
+        for Touched { unit, object, .. } in &changed {
+            if carried.has(work, unit, object).map_err(damaged)? {
+                return Err(format!("changed `{object}`, which a version brought"));
+            }
+        }
+        let mut scratch = work.anew();
+        let mut expected = self.state.clone();
+        let objects: Vec<&LogicalId> = changed.iter().map(|entry| &entry.object).collect();
+        expected.revise(&mut scratch, revision, objects.into_iter().map(Revised::Object)).map_err(damaged)?;
+        if expected.revised != state.revised {
+            return Err("changed when objects were changed that it did not touch".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Whether the gates that a decision asked are those that the configuration put before its plan.
+fn gates_stood(
+    replays: &Replays<'_, '_>,
+    plan: &Plan,
+    decision: &Decision,
+    adopted: &Adopted,
+) -> Judgement<()> {
+    let input = &decision.input;
+    let planned = input.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level));
+    if !planned.eq(plan.gates.iter().map(|gate| (&gate.name, gate.pack, gate.level))) {
+        return Err("other gates were asked than those of the plan".to_owned());
+    }
+    let compiled = |(name, pack): (&String, &Digest)| Some((name.clone(), replays.policy(pack)?));
+    let policies: Policies = adopted.policies.iter().filter_map(compiled).collect();
+    let transition = plan.configured();
+    let (gates, ungated) = match gates_for(&adopted.config, &policies, &transition, &plan.app, &plan.app_name)
+    {
+        Ok(stood) => stood,
+        // Of policies that this version cannot read, what was recorded is all there is.
+        Err(_) if input.api != sluice_policy::API => return Ok(()),
+        Err(error) => return Err(damaged(error)),
+    };
+    if !gates.iter().map(PlannedGate::of).eq(plan.gates.iter().cloned()) {
+        return Err(format!("other gates than those of plan {} were adopted then", plan.digest.short()));
+    }
+    if !gates.iter().map(Gate::spec).eq(&input.gates) || ungated != input.ungated {
+        return Err("the gates were asked otherwise than they were adopted".to_owned());
+    }
+    Ok(())
 }

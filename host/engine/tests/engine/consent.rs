@@ -136,3 +136,19 @@ fn a_waiver_that_could_lift_nothing_is_refused() {
     }
     assert_eq!(stage.workspace.waivers().unwrap().len(), 4);
 }
+
+#[test]
+fn whose_key_was_replaced_approves_anew() {
+    let (mut stage, ben, plan) = closed();
+    let approved = |stage: &Stage| stage.workspace.approvals(&plan.digest).unwrap().len();
+    assert_eq!(approved(&stage), 1);
+    let renewed = Actor { name: "ben".into(), key: KeyPair::from_seed(&Zeroizing::new([96; 32])) };
+    let (old, new) = (ben.key.public().to_string(), renewed.key.public().to_string());
+    stage.configure(|text| text.replace(&old, &new));
+    assert_eq!(approved(&stage), 0);
+    assert!(matches!(stage.workspace.approve(&ben, &plan, None, None), Err(Error::NotPermitted { .. })));
+    stage.workspace.approve(&renewed, &plan, None, None).unwrap();
+    assert_eq!(approved(&stage), 1);
+    let error = stage.workspace.approve(&renewed, &plan, None, None).unwrap_err();
+    assert!(error.to_string().contains("`ben` has approved this plan already"), "{error}");
+}

@@ -51,8 +51,12 @@ fn passed(subject: Vec<Subject>) -> Statement {
 
 /// What the gate of tests says where a promotion to staging is refused; nothing is changed.
 fn refusal(stage: &Stage) -> (Verdict, String) {
+    refusal_by(stage, &stage.ada)
+}
+
+fn refusal_by(stage: &Stage, actor: &Actor) -> (Verdict, String) {
     let before = stage.contents();
-    let error = stage.promote("Orders", "staging").unwrap_err();
+    let error = stage.promote_as(actor, "Orders", "staging").unwrap_err();
     let Error::Refused(decision) = error else { panic!("{error}") };
     assert_eq!(stage.contents(), before);
     let gate = decision.gates.into_iter().find(|gate| gate.gate == "test-evidence").unwrap();
@@ -259,4 +263,45 @@ fn coverage_acceptance_and_performance_are_taken_and_told() {
         assert!(error.contains(expected), "{error} / {expected}");
     }
     assert_eq!(workspace.history(None, None).unwrap().len(), entries);
+}
+
+#[test]
+fn evidence_that_is_brought_again_is_as_old_as_it_was() {
+    let mut stage = untested(65);
+    let ben = stage.with_ben(&["approver"], "");
+    let plan = stage.plan("Orders", "staging");
+    let entries = |stage: &Stage| stage.workspace.history(None, None).unwrap().len();
+    let report =
+        r#"<testsuite name="orders" timestamp="2026-06-01T10:00:00"><testcase name="a"/></testsuite>"#;
+    let times = |stage: &Stage| -> Vec<_> {
+        let facts = stage.workspace.facts(&plan, "2026-06-20T00:00:00Z".parse().unwrap(), true).unwrap();
+        facts.evidence.unwrap().iter().map(|one| (one.claimed_at, one.received_at)).collect()
+    };
+    bring_report(&stage, report).unwrap();
+    let (brought, first) = (entries(&stage), times(&stage));
+    assert_eq!(first.len(), 1);
+    stage.hand.set("2026-06-09T12:00:00Z");
+    // The very statement says nothing new, nor does the report under another name.
+    bring_report(&stage, report).unwrap();
+    assert_eq!((entries(&stage), times(&stage)), (brought, first.clone()));
+    stage.ada = ben;
+    bring_report(&stage, report).unwrap();
+    assert_eq!(times(&stage), [first[0], first[0]]);
+    assert_eq!(refusal_by(&stage, &crate::stage::ada()), (Verdict::Deny, "tests.stale".into()));
+    // Another run of the same tests is another report.
+    bring_report(&stage, &report.replace("10:00:00", "11:00:00")).unwrap();
+    assert!(times(&stage)[2].1 > first[0].1);
+}
+
+#[test]
+fn a_statement_is_about_a_version_that_stands_where_it_was_made() {
+    let stage = untested(66);
+    let plan = stage.plan("Orders", "staging");
+    let mut statement = passed(vec![bundle_subject(&plan.app, plan.bundle)]);
+    statement.predicate.insert("environment".into(), "production".into());
+    let envelope = statement.sign(&stage.ada.key).to_json();
+    let entries = stage.workspace.history(None, None).unwrap().len();
+    let error = stage.workspace.add_envelope(&stage.ada, "tests.json", &envelope).unwrap_err();
+    assert!(error.to_string().contains("stands in `production`, so nothing was tested there"), "{error}");
+    assert_eq!(stage.workspace.history(None, None).unwrap().len(), entries);
 }

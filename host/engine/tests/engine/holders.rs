@@ -99,7 +99,7 @@ impl Other {
 
 /// Every commit follows its own lease at once, is of one run, and that run says so; every other run
 /// was undone.
-fn check(workspace: &Workspace, staging: &EnvironmentName, at: &str) {
+pub(crate) fn check(workspace: &Workspace, staging: &EnvironmentName, at: &str) {
     let mut committed = Vec::new();
     let mut lease = None;
     for recorded in workspace.records().all(&format!("env/{staging}")).unwrap() {

@@ -153,7 +153,7 @@ fn evidence_that_shows_nothing_opens_nothing() {
     assert!(error.to_string().contains("junit-entities.xml"), "{error}");
     let nowhere = sluice_model::Digest::of(b"no bundle");
     let error = add("junit-pass.xml", nowhere).unwrap_err();
-    assert!(error.to_string().contains("no version with the bundle"), "{error}");
+    assert!(error.to_string().contains("no version of this workspace has"), "{error}");
     let error = stage.workspace.add_envelope(&stage.ada, "x.json", b"{\"payload\":1}").unwrap_err();
     assert!(error.to_string().contains("x.json"), "{error}");
     assert_eq!(stage.contents(), before);

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use sluice_engine::Error;
-use sluice_engine::act::{Proposal, What};
+use sluice_engine::act::{Ended, ImportSummary, Proposal, What};
 use sluice_engine::audit::audit;
-use sluice_engine::plan::{Plan, apply};
-use sluice_engine::state::{EnvironmentState, Held};
-use sluice_model::Digest;
+use sluice_engine::plan::Plan;
+use sluice_engine::promote::state_after;
+use sluice_engine::state::{EnvironmentState, Held, Holding, Revised, Standing, Work};
 use sluice_model::verdict::Outcome;
-use sluice_policy::{Decision, Facts};
+use sluice_model::{Digest, json};
+use sluice_policy::facts::Approval;
+use sluice_policy::{Decision, Facts, Override, Relief};
 use sluice_store::Lease;
 
 use crate::stage::{Stage, copy, environment};
@@ -199,10 +201,9 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
     let plan = stage.plan("Orders", "staging");
     let decision = stage.workspace.decide(&plan, None).unwrap().decision;
     assert!(decision.is_allowed());
-    state.held = None;
     let before = state.content;
     let mut content = stage.workspace.work();
-    state.content = apply(&mut content, &state, &plan.touched()).unwrap();
+    let state = state_after(&mut content, &plan, fence, &state, Standing::default()).unwrap();
     let number = records.head("env/staging/promotions").unwrap().unwrap().revision + 1;
     let proposal = Proposal {
         number,
@@ -240,7 +241,7 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
 #[test]
 fn a_commit_that_no_decision_allowed_is_named() {
     type Forge = fn(&mut Run);
-    let ways: [(&str, Forge, Option<&str>); 13] = [
+    let ways: [(&str, Forge, Option<&str>); 24] = [
         ("as the engine would", |_| {}, None),
         ("never begun", |run| run.is_journaled = false, Some("no run of that number was begun before it")),
         ("of another number", |run| run.promotion = 1, Some("the run of that number writes revision")),
@@ -275,6 +276,85 @@ fn a_commit_that_no_decision_allowed_is_named() {
         (
             "another transition",
             |run| run.proposal.transition = "release".into(),
+            Some("the run is not the transition of plan"),
+        ),
+        (
+            "another version",
+            |run| run.state.standing = run.state.rendered,
+            Some("which version stands or is released is not as plan"),
+        ),
+        (
+            "other sources",
+            |run| run.state.rendered = run.state.proposals,
+            Some("what is rendered is not as plan"),
+        ),
+        (
+            "other ids",
+            |run| run.state.identity = run.state.rendered,
+            Some("what the environment knows of its objects is not as plan"),
+        ),
+        (
+            "for other content",
+            |run| run.proposal.after = run.proposal.before,
+            Some("begun for other content"),
+        ),
+        (
+            "with fewer gates than were adopted",
+            |run| {
+                run.plan.gates.pop();
+                run.decision.input.gates.pop();
+                run.plan.digest = json::digest(&run.plan.core().unwrap());
+                run.proposal.plan_digest = run.plan.digest;
+                run.decision.digests.plan = run.plan.digest;
+                let mut facts = Facts::clone(&run.decision.input.facts);
+                facts.plan.digest = run.plan.digest;
+                run.decision.input.facts = Arc::new(facts);
+            },
+            Some("other gates than those of plan"),
+        ),
+        (
+            "with another parameter",
+            |run| drop(run.decision.input.gates[0].parameters.insert("max_age".into(), "900d".into())),
+            Some("the gates were asked otherwise than they were adopted"),
+        ),
+        (
+            "with people that nobody adopted",
+            |run| change_facts(run, |facts| facts.people[0].roles.push("auditor".into())),
+            Some("told of other people or environments"),
+        ),
+        (
+            "with an approval that nobody gave",
+            |run| {
+                change_facts(run, |facts| {
+                    let (person, roles) = ("ada".to_owned(), facts.people[0].roles.clone());
+                    let (plan, at) = (facts.plan.digest, facts.now);
+                    facts.approvals = Some(vec![Approval { person, roles, plan, ticket: None, at }]);
+                });
+            },
+            Some("the approval by `ada` does not stand in the ledger before it"),
+        ),
+        (
+            "with an override that nobody gave",
+            |run| {
+                let (plan, at) = (run.plan.digest, run.decision.input.facts.now);
+                let (gate, by, reason) = ("test-evidence".into(), "ada".into(), "why not".into());
+                let over = Override { id: Digest::of(b""), gate, plan, by, reason, at };
+                run.decision.input.reliefs.push(Relief::Override(over));
+            },
+            Some("the override of `test-evidence` by `ada` does not stand in the ledger before it"),
+        ),
+        (
+            "with evidence that nobody brought",
+            |run| {
+                change_facts(run, |facts| {
+                    facts.evidence.iter_mut().flatten().for_each(|one| one.id = Digest::of(b"made up"));
+                });
+            },
+            Some("does not stand in the ledger before it"),
+        ),
+        (
+            "taking back what it does not",
+            |run| run.proposal.takes_back = Some(1),
             Some("the run is not the transition of plan"),
         ),
         (
@@ -334,4 +414,107 @@ fn a_lease_that_brings_content_is_named() {
     let Error::Unwarranted { entry, what } = error else { panic!("{error}") };
     assert_eq!(entry, stage.workspace.history(None, None).unwrap().len() as u64 - 1);
     assert_eq!(what, "the lease on `staging` changed what it holds");
+}
+
+#[test]
+fn a_decision_for_facts_that_nobody_knows_is_told_and_not_made_again() {
+    let stage = Stage::copied(72);
+    write_run(&stage, |run| run.decision.input.api = 99);
+    let audited = audit(&stage.store(), None, None).unwrap();
+    assert_eq!(audited[0].not_replayed, 1);
+    // The gates are asked about all the same: which they are, and of whom.
+    let stage = Stage::copied(73);
+    write_run(&stage, |run| {
+        run.decision.input.api = 99;
+        drop(run.decision.input.gates.pop());
+    });
+    assert!(matches!(audit(&stage.store(), None, None), Err(Error::Unwarranted { .. })));
+}
+
+#[test]
+fn an_end_that_is_not_so_is_named() {
+    for (promotion, ended, expected) in [
+        (99, Ended::Done, "promotion 99 of `staging` is recorded as done, and was never committed"),
+        (
+            1,
+            Ended::Undone { reason: "x".into() },
+            "promotion 1 of `staging` is recorded as undone, and was committed",
+        ),
+    ] {
+        let stage = Stage::copied(74);
+        let records = stage.workspace.records();
+        let after = records.head("env/staging/ends").unwrap().unwrap().revision;
+        let what = What::PromotionEnded { promotion, ended };
+        records.append(&stage.ada, "env/staging/ends", after, what, &Default::default()).unwrap();
+        let Err(Error::Unwarranted { what, .. }) = audit(&stage.store(), None, None) else { panic!() };
+        assert_eq!(what, expected);
+    }
+}
+
+/// What an import into staging, which holds a promoted version, may not change.
+#[test]
+fn an_import_that_changes_what_was_promoted_is_named() {
+    type Forge = fn(&Stage, &mut Work<'_>, &mut EnvironmentState, u64);
+    let ways: [(&str, Forge, Option<&str>); 6] = [
+        ("native ids", |_, _, state, _| state.residue = state.identity, None),
+        (
+            "content",
+            |stage, _, state, _| state.content = stage.content("development"),
+            Some("which a version brought"),
+        ),
+        (
+            "a release",
+            |stage, work, state, _| {
+                let app = stage.workspace.app(work, "Orders").unwrap().id;
+                let mut standing = state.standing_of(work, &app).unwrap().unwrap();
+                standing.released = standing.promoted.first().cloned();
+                state.set_standing(work, &app, Some(&standing)).unwrap();
+            },
+            Some("changed which version of"),
+        ),
+        (
+            "what it holds",
+            |stage, work, state, _| {
+                let app = stage.workspace.app(work, "Orders").unwrap().id;
+                let mut standing = state.standing_of(work, &app).unwrap().unwrap();
+                standing.holds = Holding::Imported;
+                standing.promoted.clear();
+                state.set_standing(work, &app, Some(&standing)).unwrap();
+            },
+            Some("changed which version of"),
+        ),
+        (
+            "what is rendered",
+            |_, _, state, _| state.rendered = state.proposals,
+            Some("changed what is rendered"),
+        ),
+        (
+            "when objects changed",
+            |stage, work, state, revision| {
+                let app = stage.workspace.app(work, "Orders").unwrap().id;
+                state.revise(work, revision, [Revised::Object(&app)]).unwrap();
+            },
+            Some("changed when objects were changed"),
+        ),
+    ];
+    for (name, forge, expected) in ways {
+        let stage = Stage::copied(75);
+        let records = stage.workspace.records();
+        let mut work = stage.workspace.work();
+        let (revision, mut state) = stage.workspace.environment(&mut work, &environment("staging")).unwrap();
+        forge(&stage, &mut work, &mut state, revision + 1);
+        let summary = ImportSummary { files: vec!["forged.json".into()], ..ImportSummary::default() };
+        let what = What::Imported { state: Box::new(state), summary };
+        records.append(&stage.ada, "env/staging", revision, what, &work.into_fresh()).unwrap();
+        match (audit(&stage.store(), None, None), expected) {
+            (Ok(_), None) => {}
+            (Err(Error::Unwarranted { what, .. }), Some(expected)) => {
+                assert!(
+                    what.contains("the import into `staging`") && what.contains(expected),
+                    "{name}: {what}"
+                );
+            }
+            (result, _) => panic!("{name}: {result:?}"),
+        }
+    }
 }

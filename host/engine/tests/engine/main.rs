@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![allow(unreachable_pub, reason = "the stage is for all modules")]
 
+mod adopting;
 mod break_glass;
 mod canary;
 mod candidates;
@@ -11,6 +12,7 @@ mod corpus;
 #[cfg(unix)]
 mod crash;
 mod damage;
+mod deep;
 mod evidence;
 mod facts;
 mod gates;
@@ -22,6 +24,7 @@ mod lacking;
 mod large;
 mod ledger;
 mod lowcoder;
+mod making;
 mod model;
 mod plugins;
 mod reasons;
@@ -29,4 +32,5 @@ mod stage;
 mod story;
 mod suspicions;
 mod taking_back;
+mod unsure;
 mod written;
