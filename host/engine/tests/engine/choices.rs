@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use sluice_engine::Error;
 use sluice_engine::plan::{Action, Choice, Plan, PlanRequest, PlannedObject};
 use sluice_engine::version::ManageRequest;
-use sluice_model::ObjectKind;
+use sluice_model::tree::Tree;
 use sluice_model::verdict::Verdict;
+use sluice_model::{Digest, ObjectKind};
 use sluice_platform::InputFile;
 
-use crate::stage::{Stage, sample};
+use crate::stage::{Stage, environment, sample};
 
 fn orders() -> Stage {
     let stage = Stage::new();
@@ -186,4 +187,27 @@ fn a_source_that_stays_hides_nothing() {
             .collect();
         assert_eq!(refusing, ["data-masking"], "{case}");
     }
+}
+
+#[test]
+fn a_skipped_source_stays_as_it_was_rendered() {
+    let stage = orders();
+    stage.promote("Orders", "staging").unwrap();
+    let rendered = || -> BTreeMap<String, Digest> {
+        let mut work = stage.workspace.work();
+        let (_, state) = stage.workspace.environment(&mut work, &environment("staging")).unwrap();
+        Tree::at(state.rendered).entries(&work).unwrap()
+    };
+    let before = rendered();
+    let mut changed = file(true);
+    let text = String::from_utf8(changed.bytes).unwrap();
+    changed.bytes = text.replace("/* orders-db.dev.example.com */ ", "").into_bytes();
+    stage.import_files("development", vec![changed], None).unwrap();
+    stage.cut("2.0");
+    stage.test("Orders", "development", "staging");
+    let (request, plan) = skipping(&stage, &[(ObjectKind::DataSource, "orders-db")]);
+    assert_eq!((plan.kept_sources.len(), plan.problems.len()), (1, 0));
+    stage.carry_out(request).unwrap();
+    assert_eq!(rendered(), before);
+    sluice_engine::audit::audit(&stage.store(), None, None).unwrap();
 }
