@@ -57,6 +57,11 @@ pub(crate) fn since(text: &str) -> Result<Since, String> {
     })
 }
 
+/// A time as tables show it, to the second.
+pub(crate) fn told(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 /// Reads a time: RFC 3339, or with a zone's name as RFC 9557 writes it.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse::<Timestamp>().or_else(|_| text.parse::<Zoned>().map(|zoned| zoned.timestamp())).map_err(

@@ -276,7 +276,7 @@ pub(crate) fn list(context: &Context) -> Result<Answer, Failure> {
             waiver.environment.to_string(),
             by.clone(),
             cosigned.clone().unwrap_or_else(|| "-".to_owned()),
-            waiver.expires.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            moment::told(waiver.expires),
             state.to_owned(),
             waiver.ticket.clone(),
         ]);

@@ -254,7 +254,7 @@ fn list(context: &Context, app: Option<&str>) -> Result<Answer, Failure> {
             one.about.clone(),
             one.environment.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             one.issuer.clone(),
-            one.received_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            moment::told(one.received_at),
             one.envelope.short(),
         ]);
     }

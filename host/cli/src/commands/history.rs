@@ -5,6 +5,7 @@ use sluice_model::EnvironmentName;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::moment;
 use crate::page::Page;
 use crate::table::Rows;
 
@@ -43,7 +44,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     for act in &acts {
         rows.row([
             act.entry.to_string(),
-            act.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            moment::told(act.at),
             act.actor.clone(),
             act.environment.clone().unwrap_or_default(),
             act.what.clone(),

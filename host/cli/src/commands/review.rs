@@ -5,6 +5,7 @@ use sluice_engine::review::KnownReview;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::moment;
 use crate::page::Page;
 use crate::table::Rows;
 
@@ -51,7 +52,7 @@ fn list(context: &Context) -> Result<Answer, Failure> {
             review.by.clone(),
             review.cosigned.clone(),
             review.ticket.clone(),
-            at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            moment::told(*at),
             closed.as_ref().map_or_else(
                 || "open".to_owned(),
                 |closed| format!("closed by {}: {}", closed.by, closed.reason),

@@ -12,6 +12,9 @@ mod damage;
 #[cfg(test)]
 mod governance;
 #[cfg(test)]
+#[cfg(unix)]
+mod integrations;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod mistakes;

@@ -1,7 +1,10 @@
 //! Scenes of those who write policies.
 
-use crate::mistakes::{DONE, FAILED, USAGE, edit, ends, scene};
+use std::fs;
+
+use crate::mistakes::{DENIED, DONE, FAILED, GATES, PENDING, USAGE, edit, ends, scene};
 use crate::stage::Stage;
+use crate::steps;
 
 #[test]
 fn a_policy_is_made_tested_looked_at_and_explained() {
@@ -30,4 +33,94 @@ fn a_policy_is_made_tested_looked_at_and_explained() {
             ends(USAGE, "policy test policies/nowhere"),
         ],
     );
+}
+
+#[test]
+fn policies_are_tried_replayed_compared_and_rolled_out_on_what_was_decided() {
+    let audit = "\n[[transition]]\non = [\"staging -> production\"]\n\n[[transition.gate]]\nname = \"tested-twice\"\n\
+                 policy = \"test-evidence\"\nlevel = \"audit\"\nparameters.min_executed = 500\n\n[limits]";
+    scene(
+        "policy-past",
+        steps::end(),
+        &[
+            ends(DONE, "policy replay"),
+            ends(DONE, "policy replay --since 2999-01-01T00:00:00Z"),
+            ends(USAGE, "policy replay --since lately"),
+            ends(DENIED, "policy try --in production --refusal 1 --gate release-window"),
+            ends(
+                DONE,
+                "policy try policies/test-evidence --in staging --promotion 1 --parameter min_executed=2",
+            ),
+            ends(
+                DENIED,
+                "policy try policies/test-evidence --in staging --promotion 1 --parameter min_executed=900",
+            ),
+            ends(USAGE, "policy try policies/test-evidence --in staging --promotion 1 --parameter most=900"),
+            ends(USAGE, "policy try --in production --refusal 1"),
+            ends(USAGE, "policy try --in production --refusal 99 --gate release-window"),
+            ends(USAGE, "policy try --in production"),
+            ends(USAGE, "policy try policies/approvals"),
+            ends(
+                DONE,
+                "policy try policies/release-window --facts policies/release-window/tests/cases.toml --case 'open passes'",
+            ),
+            ends(
+                USAGE,
+                "policy try policies/release-window --facts policies/release-window/tests/cases.toml --case 'no such'",
+            ),
+            ends(
+                FAILED,
+                "policy try policies/release-window --facts policies/release-window/tests/cases.toml",
+            ),
+            ends(DONE, "policy diff --draft policies"),
+            edit(
+                "policies/test-evidence/policy.rhai",
+                "let ",
+                "undecided(\"tests.missing\", \"never\");\nlet ",
+            ),
+            ends(DONE, "policy diff --draft policies/test-evidence --since 90d"),
+            edit("policies/test-evidence/policy.rhai", "undecided(\"tests.missing\", \"never\");\n", ""),
+            ends(USAGE, "policy diff"),
+            ends(DONE, "policy rollout"),
+            edit("sluice.toml", "[limits]", audit),
+            ends(DONE, "config adopt"),
+            ends(DONE, "policy rollout --least 1"),
+        ],
+    );
+}
+
+/// The same plan's file, in the workspace and in a folder that has its policies and nothing else.
+#[test]
+fn a_plan_file_gives_its_verdict_where_there_is_no_store() {
+    let mut stage = steps::before(GATES);
+    stage.play(&ends(DONE, "plan Orders --to staging --out plan.json"));
+    let here = stage.output(&["check", "plan.json", "--offline", "-o", "json"], "", &[]);
+    assert_eq!(here.code, PENDING, "{}", here.talk);
+    let store = stage.workspace().join(".sluice");
+    fs::rename(&store, stage.home().join("store")).unwrap();
+    let there = stage.output(&["check", "plan.json", "-o", "json"], "", &[]);
+    assert_eq!((there.code, &there.out), (here.code, &here.out), "{}", there.talk);
+    assert_eq!(stage.output(&["promote", "plan.json"], "", &[]).code, USAGE);
+    fs::rename(stage.home().join("store"), &store).unwrap();
+    stage.told.clear();
+    for act in [
+        ends(PENDING, "check plan.json --offline"),
+        ends(PENDING, "check plan.json --offline -o markdown"),
+        ends(PENDING, "why plan.json --offline --at 2999-01-01T00:00:00Z"),
+        ends(USAGE, "check Orders --to staging --offline"),
+        ends(DENIED, "check orders.json"),
+        ends(DENIED, "check orders.json --to staging -o json"),
+        ends(USAGE, "check orders.json --release staging"),
+        ends(USAGE, "check orders.json --to production"),
+        ends(USAGE, "check orders.json --app Payments"),
+        edit("orders.json", "SELECT id", "/* DE89370400440532013000 */ SELECT id"),
+        ends(DENIED, "check orders.json"),
+        edit("policies/test-evidence/policy.rhai", "let ", "let  "),
+        ends(USAGE, "check plan.json --offline"),
+        edit("plan.json", "\"request\"", "\"requests\""),
+        ends(FAILED, "check plan.json"),
+    ] {
+        stage.play(&act);
+    }
+    crate::answers::compare("plan-file", &stage.told);
 }

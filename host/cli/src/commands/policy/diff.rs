@@ -119,7 +119,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         let mut rows = Rows::new(&["AT", "DECISION", "APP", "VERSION", "WHY"]);
         for one in these.iter().rev().take(SAMPLES) {
             let Compared { kept, app, what_if } = one;
-            rows.row([&*kept.at.to_string(), &kept.name(), app, &kept.version, &why(what_if)]);
+            rows.row([&*moment::told(kept.at), &kept.name(), app, &kept.version, &why(what_if)]);
         }
         rows.onto(&mut page, "");
         if these.len() > SAMPLES {

@@ -72,8 +72,7 @@ fn page(all: &[Again], same: usize) -> Page {
             Replayed::Differs { then, now } => format!("was {then}, is {now}"),
             Replayed::NotPossible { why } => why.clone(),
         };
-        let at = kept.at.to_string();
-        rows.row([&*at, &kept.name(), &kept.transition, app, &kept.version, &again]);
+        rows.row([&*moment::told(kept.at), &kept.name(), &kept.transition, app, &kept.version, &again]);
     }
     rows.onto(&mut page, "");
     page

@@ -68,7 +68,7 @@ fn page(all: &[Readiness], least: usize) -> Page {
         for would in one.would_refuse.iter().rev().take(SAMPLES) {
             let kept = &would.kept;
             rows.row([
-                &*kept.at.to_string(),
+                &*moment::told(kept.at),
                 &kept.name(),
                 &would.app,
                 &kept.version,
