@@ -130,6 +130,15 @@ impl Context {
         here.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file()).map(Path::to_owned)
     }
 
+    /// The workspace's folder as seen from the current one: empty, or with a slash behind it.
+    pub(crate) fn folder_from_here(&self) -> Result<String, Failure> {
+        let folder = self.folder()?;
+        let here = std::env::current_dir().unwrap_or_default();
+        let (folder, here) = (folder.canonicalize().unwrap_or(folder), here.canonicalize().unwrap_or(here));
+        let shown = folder.strip_prefix(&here).unwrap_or(&folder).display().to_string();
+        Ok(if shown.is_empty() { shown } else { format!("{}/", shown.replace('\\', "/")) })
+    }
+
     /// Whether the workspace has its store here, and not only its configuration.
     pub(crate) fn has_store(&self) -> bool {
         self.found_folder().is_some_and(|folder| sluice_engine::workspace::has_store(&folder))

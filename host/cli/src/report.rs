@@ -1,11 +1,13 @@
 //! A decision in the forms that CI systems read: JUnit XML, SARIF, GitHub's workflow commands, and
 //! Markdown.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 use sluice_engine::plan::Problem;
+use sluice_engine::workspace::CONFIG_FILE;
 use sluice_model::verdict::{Effect, Finding, Level, Verdict};
 use sluice_policy::{Decision, GateDecision};
 
@@ -34,6 +36,9 @@ pub(crate) struct Subject {
     pub(crate) title: String,
     /// What stands against the plan whatever the gates say.
     pub(crate) problems: Vec<Problem>,
+    /// The workspace's folder as seen from where the command runs, which is where CI systems look for
+    /// files: empty, or with a slash behind it.
+    pub(crate) folder: String,
 }
 
 /// Writes a report.
@@ -68,12 +73,14 @@ impl Weight {
 /// A finding that does not pass, as all forms tell it.
 struct Told<'d> {
     weight: Weight,
+    /// Whether a gate says it; else it stands against the plan, or against its gates as such.
+    is_of_gate: bool,
     gate: &'d str,
     code: &'d str,
     message: String,
     fix: Option<&'d str>,
-    /// The policy's file in the workspace, and the line.
-    policy: Option<(String, usize)>,
+    /// The policy's file and the line; the configuration's, where no line of a policy says it.
+    file: (String, usize),
     /// The object, and the JSON pointer into its content.
     place: Option<String>,
 }
@@ -81,13 +88,15 @@ struct Told<'d> {
 impl<'d> Told<'d> {
     /// All that does not pass, the worst first.
     fn all(subject: &'d Subject, decision: &'d Decision) -> Vec<Self> {
+        let configuration = (format!("{}{CONFIG_FILE}", subject.folder), 1);
         let problems = subject.problems.iter().map(|problem| Self {
             weight: Weight::Error,
+            is_of_gate: false,
             gate: "plan",
             code: &problem.code,
             message: harmless(&problem.message),
             fix: Some(&problem.fix),
-            policy: None,
+            file: configuration.clone(),
             place: problem.object.as_ref().map(|object| match &problem.at {
                 Some(at) => format!("{object}#{at}"),
                 None => object.to_string(),
@@ -95,15 +104,16 @@ impl<'d> Told<'d> {
         });
         let of_gates = decision.gates.iter().flat_map(|gate| {
             let refusing = gate.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
-            refusing.map(move |finding| Self::of(gate, finding))
+            refusing.map(move |finding| Self::of(subject, gate, finding))
         });
         let broken = decision.problem.iter().map(|problem| Self {
             weight: Weight::Error,
+            is_of_gate: false,
             gate: "gates",
             code: "gates.problem",
             message: problem.clone(),
             fix: None,
-            policy: None,
+            file: configuration.clone(),
             place: None,
         });
         let mut all: Vec<_> = broken.chain(problems).chain(of_gates).collect();
@@ -111,7 +121,7 @@ impl<'d> Told<'d> {
         all
     }
 
-    fn of(gate: &'d GateDecision, finding: &'d Finding) -> Self {
+    fn of(subject: &Subject, gate: &'d GateDecision, finding: &'d Finding) -> Self {
         let weight = match (gate.effect, gate.level) {
             (Effect::Refused, _) if !is_lifted(gate, finding) => Weight::Error,
             (_, Level::Warn) => Weight::Warning,
@@ -119,14 +129,15 @@ impl<'d> Told<'d> {
         };
         Self {
             weight,
+            is_of_gate: true,
             gate: &gate.gate,
             code: &finding.code,
             message: harmless(&finding.message),
             fix: finding.fix.as_deref(),
-            policy: finding
-                .source
-                .as_ref()
-                .map(|at| (format!("policies/{}/{}", gate.policy, at.file), at.line)),
+            file: match &finding.source {
+                Some(at) => (format!("{}policies/{}/{}", subject.folder, gate.policy, at.file), at.line),
+                None => (format!("{}{CONFIG_FILE}", subject.folder), 1),
+            },
             place: finding.place.as_ref().map(|place| match &place.at {
                 Some(at) => format!("{}#{at}", place.object),
                 None => place.object.clone(),
@@ -147,16 +158,22 @@ impl<'d> Told<'d> {
     }
 }
 
+/// Whether an act lifted this finding. Where the gate still refuses, a code was not lifted whole: at
+/// `hard` a waiver lifts denials of it, and nothing that is undecided.
 fn is_lifted(gate: &GateDecision, finding: &Finding) -> bool {
+    let whole = gate.effect != Effect::Refused || gate.level != Level::Hard;
     gate.lifted.iter().any(|lifted| lifted.code == finding.code)
+        && (whole || finding.verdict == Verdict::Deny)
 }
 
 fn junit(subject: &Subject, decision: &Decision, told: &[Told<'_>]) -> String {
     let mut report = Report::new(subject.title.as_str());
     for gate in &decision.gates {
         let mut suite = TestSuite::new(gate.gate.as_str());
+        let mut named = Named::default();
         for finding in &gate.findings {
-            let this = (finding.verdict != Verdict::Pass).then(|| Told::of(gate, finding));
+            let this = (finding.verdict != Verdict::Pass).then(|| Told::of(subject, gate, finding));
+            let place = this.as_ref().and_then(|told| told.place.clone());
             let status = match this {
                 Some(told) if told.weight == Weight::Error => {
                     let kind = if finding.verdict == Verdict::Fault {
@@ -175,23 +192,38 @@ fn junit(subject: &Subject, decision: &Decision, told: &[Told<'_>]) -> String {
                 }
                 None => TestCaseStatus::success(),
             };
-            let mut case = TestCase::new(finding.code.as_str(), status);
+            let mut case = TestCase::new(named.once(&finding.code, place.as_deref()), status);
             case.set_classname(format!("{}.{}", gate.policy, gate.gate));
             suite.add_test_case(case);
         }
         report.add_test_suite(suite);
     }
-    let besides: Vec<_> = told.iter().filter(|told| matches!(told.gate, "plan" | "gates")).collect();
+    let besides: Vec<_> = told.iter().filter(|told| !told.is_of_gate).collect();
     if !besides.is_empty() {
-        let mut suite = TestSuite::new("plan");
+        let mut suite = TestSuite::new("the plan itself");
+        let mut named = Named::default();
         for told in besides {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_type(told.code).set_message(told.in_full());
-            suite.add_test_case(TestCase::new(told.message.as_str(), status));
+            suite.add_test_case(TestCase::new(named.once(told.code, told.place.as_deref()), status));
         }
         report.add_test_suite(suite);
     }
     report.to_string().unwrap_or_default()
+}
+
+/// Names of the cases of a suite: of two that are called the same, some readers show only one.
+#[derive(Default)]
+struct Named(BTreeMap<String, usize>);
+
+impl Named {
+    /// The code with its place, and a number from the second of that name on.
+    fn once(&mut self, code: &str, place: Option<&str>) -> String {
+        let name = place.map_or_else(|| code.to_owned(), |place| format!("{code} at {}", harmless(place)));
+        let count = self.0.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name} ({count})") }
+    }
 }
 
 /// SARIF 2.1.0, OASIS standard of 27 March 2020: §3.13 log, §3.14 run, §3.27 result.
@@ -203,25 +235,24 @@ fn sarif(told: &[Told<'_>]) -> Value {
     let results: Vec<Value> = told
         .iter()
         .map(|told| {
+            let (file, line) = &told.file;
             let mut location = serde_json::Map::new();
-            if let Some((file, line)) = &told.policy {
-                location.insert(
-                    "physicalLocation".to_owned(),
-                    json!({ "artifactLocation": { "uri": file }, "region": { "startLine": line } }),
-                );
-            }
+            // GitHub refuses a file in which a result has no physical location.
+            location.insert(
+                "physicalLocation".to_owned(),
+                json!({ "artifactLocation": { "uri": uri(file) }, "region": { "startLine": line } }),
+            );
             if let Some(place) = &told.place {
                 location.insert(
                     "logicalLocations".to_owned(),
                     json!([{ "fullyQualifiedName": place, "kind": "object" }]),
                 );
             }
-            let locations = if location.is_empty() { json!([]) } else { json!([location]) };
             json!({
                 "ruleId": told.code,
                 "level": told.weight.as_str(),
                 "message": { "text": told.in_full() },
-                "locations": locations,
+                "locations": [location],
                 "properties": { "gate": told.gate },
             })
         })
@@ -240,6 +271,19 @@ fn sarif(told: &[Told<'_>]) -> Value {
     })
 }
 
+/// A path as a relative reference (RFC 3986 §4.2).
+fn uri(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
+}
+
 /// Workflow commands as GitHub documents them: `::error file=…,line=…,title=…::message`. Of each
 /// level it shows ten for a step, so the worst come first and the rest are counted.
 fn github(told: &[Told<'_>]) -> String {
@@ -253,12 +297,10 @@ fn github(told: &[Told<'_>]) -> String {
         // The last place says how many there are more.
         let shown = if rest == 0 { all.len() } else { ANNOTATIONS - 1 };
         for told in all.iter().take(shown) {
-            let mut place = String::new();
-            if let Some((file, line)) = &told.policy {
-                let _ = write!(place, "file={},line={line},", property(file));
-            }
+            let (file, line) = &told.file;
             let title = property(&format!("{} {}", told.gate, told.code));
-            let _ = writeln!(text, "::{word} {place}title={title}::{}", data(&told.in_full()));
+            let place = format!("file={},line={line}", property(file));
+            let _ = writeln!(text, "::{word} {place},title={title}::{}", data(&told.in_full()));
         }
         if rest > 0 {
             let _ = writeln!(text, "::{word} title=sluice::and {} more of this level", all.len() - shown);
@@ -268,7 +310,12 @@ fn github(told: &[Told<'_>]) -> String {
 }
 
 fn markdown(subject: &Subject, decision: &Decision, told: &[Told<'_>]) -> String {
-    let cell = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace('\n', "<br>");
+    // Texts of apps make neither markup nor links, and call nobody.
+    let cell = |text: &str| {
+        let text = text.replace('\\', "\\\\").replace('&', "&amp;").replace('<', "&lt;");
+        let text = text.replace('|', "\\|").replace('[', "\\[").replace('@', "&#64;");
+        text.replace('\n', "<br>")
+    };
     let mut text = format!("## Sluice: {}\n\n{}\n", decision.outcome, cell(&subject.title));
     if let Some(reason) = &decision.single_operator {
         let _ = writeln!(text, "\nSingle operator: {}", cell(reason));
@@ -355,7 +402,8 @@ mod tests {
             object: None,
             at: None,
         };
-        Subject { title: "plan of orders | 7".to_owned(), problems: vec![problem] }
+        let folder = "apps/my orders/".to_owned();
+        Subject { title: "plan of orders | 7".to_owned(), problems: vec![problem], folder }
     }
 
     fn sample() -> Decision {
@@ -379,10 +427,10 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "::error title=plan slot.empty::a slot is empty%0Afix: fill it",
-                "::error file=policies/test-evidence/policy.rhai,line=7,title=tests t.no::not\\u{1b} fine | <b>\
+                "::error file=apps/my orders/sluice.toml,line=1,title=plan slot.empty::a slot is empty%0Afix: fill it",
+                "::error file=apps/my orders/policies/test-evidence/policy.rhai,line=7,title=tests t.no::not\\u{1b} fine | <b>\
                  %0Awhere: query-1#/sql%0Afix: mend: it, 100%25",
-                "::warning file=policies/test-evidence/policy.rhai,line=7,title=tests t.warn::warned\
+                "::warning file=apps/my orders/policies/test-evidence/policy.rhai,line=7,title=tests t.warn::warned\
                  %0Awhere: query-1#/sql%0Afix: mend: it, 100%25",
             ]
         );
@@ -404,6 +452,16 @@ mod tests {
         let location = &result["locations"][0];
         assert_eq!(location["physicalLocation"]["region"]["startLine"], 7);
         assert_eq!(location["logicalLocations"][0]["fullyQualifiedName"], "query-1#/sql");
+        let uris: Vec<_> = run["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|result| {
+                result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap()
+            })
+            .collect();
+        let policy = "apps/my%20orders/policies/test-evidence/policy.rhai";
+        assert_eq!(uris, ["apps/my%20orders/sluice.toml", policy, policy]);
         assert_eq!(run["results"][2]["level"], "warning");
     }
 
@@ -414,9 +472,31 @@ mod tests {
             "<failure message=\"not\\u{1b} fine | &lt;b&gt;",
             "type=\"t.no\"",
             "<skipped message=\"warned",
-            "<testsuite name=\"plan\" tests=\"1\"",
+            "<testsuite name=\"the plan itself\" tests=\"1\"",
+            "<testcase name=\"t.no at query-1#/sql\"",
             "tests=\"4\" skipped=\"1\" failures=\"2\" errors=\"0\"",
         ] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_lifted_in_part_is_told_apart_and_cases_have_names_of_their_own() {
+        let findings = vec![
+            finding(Verdict::Deny, "t.no", "lifted"),
+            finding(Verdict::Deny, "t.no", "lifted too"),
+            finding(Verdict::Undecided, "t.no", "not lifted"),
+        ];
+        let mut partly = decision(vec![(Level::Hard, Effect::Refused, findings)]);
+        let by = sluice_model::Digest::of(b"act");
+        let lifted = sluice_policy::decide::Lifted { code: "t.no".to_owned(), by };
+        partly.gates.first_mut().unwrap().lifted.push(lifted);
+        let subject = Subject { problems: Vec::new(), ..subject() };
+        let text = write(Form::Github, &subject, &partly);
+        assert_eq!(text.matches("::error ").count(), 1, "{text}");
+        assert!(text.contains("::not lifted"), "{text}");
+        let text = write(Form::Junit, &subject, &partly);
+        for wanted in ["name=\"t.no at query-1#/sql\"", "/sql (2)\"", "/sql (3)\"", "failures=\"1\""] {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
     }
@@ -426,7 +506,9 @@ mod tests {
         let text = write(Form::Markdown, &subject(), &sample());
         assert!(text.starts_with("## Sluice: denied\n\nplan of orders \\| 7\n"), "{text}");
         assert!(
-            text.contains("| error | `t.no` | not\\\\u{1b} fine \\| <b><br>query-1#/sql | mend: it, 100% |"),
+            text.contains(
+                "| error | `t.no` | not\\\\u{1b} fine \\| &lt;b><br>query-1#/sql | mend: it, 100% |"
+            ),
             "{text}"
         );
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_model::closure::closure;
-use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind};
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, json};
 use sluice_platform::InputFile;
 use sluice_plugin::{Host, Limits};
 use sluice_policy::facts::{self, Facts, ReadyFacts, TransitionKind};
@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::gates;
 use crate::identity::{self, IdentityMap};
 use crate::import::slot_rules;
+use crate::plan::Plan;
 use crate::scan;
 use crate::workspace::{POLICIES, check_gates, load_plugins, load_policies, read_files};
 
@@ -103,21 +104,51 @@ pub fn judge_export(
     };
     let transition = Transition::Promote { from, to: to.clone() };
     let (gates, ungated) = gates::gates_for(config, &policies, &transition, &app.id, &app.name)?;
-    let not_judged = gates
-        .iter()
-        .filter_map(|gate| Some((gate.spec().name.clone(), gate.missing_fact(&facts)?.to_owned())))
-        .collect();
+    let mut not_judged: Vec<(String, String)> = Vec::new();
+    let mut asked = Vec::new();
+    for gate in gates {
+        // Whether a plan has the changes that a gate is for, no export tells.
+        if !gate.spec().selector.changes.is_empty() {
+            not_judged.push((gate.spec().name.clone(), "plan".to_owned()));
+            continue;
+        }
+        if let Some(fact) = gate.missing_fact(&facts) {
+            not_judged.push((gate.spec().name.clone(), fact.to_owned()));
+        }
+        asked.push(gate);
+    }
     let ready = ReadyFacts::new(Arc::new(facts))
         .map_err(|e| Error::invalid(e.to_string(), "set the clock of this machine right"))?;
-    let decided = sandbox.decide(&gates, &ready, &[], ungated.as_deref());
+    let decided = sandbox.decide(&asked, &ready, &[], ungated.as_deref());
     Ok(Judged { app: app.name.clone(), to, decided, not_judged })
 }
 
-/// Makes the decision that a plan's file carries the input of, with the packs of a folder.
+/// Makes the decision on a plan that its file carries the input of, with the packs of a folder.
 ///
 /// # Errors
-/// When a pack is not there, or the input cannot be judged.
-pub fn judge_input(folder: &Path, sandbox: &Sandbox, input: &Input) -> Result<Decided> {
+/// When the input is not of this plan, a pack is not there, or the input cannot be judged.
+pub fn judge_input(folder: &Path, sandbox: &Sandbox, plan: &Plan, input: &Input) -> Result<Decided> {
+    let changed = |what: &str| {
+        let message = format!("the plan's file was changed since it was written: {what}");
+        Err(Error::invalid(message, "plan again, and take the new file"))
+    };
+    if json::digest(&plan.core()?) != plan.digest {
+        return changed("its digest is not that of the plan in it");
+    }
+    if input.facts.plan.digest != plan.digest {
+        return changed("it carries the facts of another plan");
+    }
+    let carried = input
+        .gates
+        .iter()
+        .map(|gate| (&gate.name, gate.pack, gate.level, gate.waivable, &gate.parameters, &gate.selector));
+    let planned = plan
+        .gates
+        .iter()
+        .map(|gate| (&gate.name, gate.pack, gate.level, gate.waivable, &gate.parameters, &gate.selector));
+    if !carried.eq(planned) {
+        return changed("it carries other gates than those of the plan");
+    }
     let wanted: BTreeSet<Digest> = input.gates.iter().map(|gate| gate.pack).collect();
     let mut packs = BTreeMap::new();
     let policies = folder.join(POLICIES);

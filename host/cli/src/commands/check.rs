@@ -133,7 +133,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         }
         _ => of_plan(context, arguments)?,
     };
-    answer(arguments, &asked, depth)
+    answer(context, arguments, &asked, depth)
 }
 
 /// Of a plan that is made now.
@@ -154,12 +154,6 @@ fn of_plan(context: &Context, arguments: &Arguments) -> Result<Asked, Failure> {
 /// Of a plan's file, by the facts that it carries.
 fn of_file(context: &Context, arguments: &Arguments, file: PlanFile) -> Result<Asked, Failure> {
     let PlanFile { plan, mut input, .. } = file;
-    if input.facts.plan.digest != plan.digest {
-        return Err(Failure::failed(
-            format!("`{}` carries the facts of another plan", arguments.plan.plan),
-            "plan again, and take the new file",
-        ));
-    }
     let _working = context.working("asking the gates");
     let mut notes = vec![format!("by the facts that the file carries, of {}", input.facts.now)];
     if let Some(at) = arguments.at {
@@ -168,7 +162,7 @@ fn of_file(context: &Context, arguments: &Arguments, file: PlanFile) -> Result<A
         input.facts = Arc::new(facts);
         notes.push(format!("as if it were {at}"));
     }
-    let decided = bare::judge_input(&context.folder()?, &context.sandbox(), &input)?;
+    let decided = bare::judge_input(&context.folder()?, &context.sandbox(), &plan, &input)?;
     Ok(Asked { notes, ..Asked::about(&plan, decided) })
 }
 
@@ -213,7 +207,7 @@ fn limit(folder: &Path) -> u64 {
     document.map_or(DEFAULT_LIMIT as u64, |document| document.config.import_limit.bytes())
 }
 
-fn answer(arguments: &Arguments, asked: &Asked, depth: Depth) -> Result<Answer, Failure> {
+fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth) -> Result<Answer, Failure> {
     let decision = &asked.decided.decision;
     let mut page = Page::new();
     page.line(&asked.title);
@@ -257,7 +251,11 @@ fn answer(arguments: &Arguments, asked: &Asked, depth: Depth) -> Result<Answer, 
         "problems": asked.problems,
         "unadopted": asked.unadopted,
     });
-    let subject = Subject { title: asked.title.clone(), problems: asked.problems.clone() };
+    let subject = Subject {
+        title: asked.title.clone(),
+        problems: asked.problems.clone(),
+        folder: context.folder_from_here()?,
+    };
     let exit = asked.exit();
     let answer = Answer::new(&data, page)?.decided(subject, decision.clone()).exit(exit);
     Ok(if exit == Exit::Done || depth == Depth::Full {

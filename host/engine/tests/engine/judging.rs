@@ -7,6 +7,7 @@ use std::time::Duration;
 use sluice_engine::Error;
 use sluice_engine::bare::{judge_export, judge_input};
 use sluice_engine::decisions::{List, Replayed, Replays};
+use sluice_engine::plan::Plan;
 use sluice_engine::workspace::{CONFIG_FILE, POLICIES};
 use sluice_model::verdict::{Outcome, Verdict};
 use sluice_platform::InputFile;
@@ -106,14 +107,22 @@ fn a_plan_file_is_judged_without_a_store_byte_for_byte() {
 
     let folder = checkout(&stage);
     let input: Input = serde_json::from_str(&carried).unwrap();
-    let there = judge_input(folder.path(), &sandbox(), &input).unwrap().decision;
+    let there = judge_input(folder.path(), &sandbox(), &plan, &input).unwrap().decision;
     assert_eq!(there.canonical().unwrap(), here.canonical().unwrap());
+
+    let refused = |plan: &Plan, input: &Input| {
+        let error = judge_input(folder.path(), &sandbox(), plan, input).unwrap_err();
+        assert!(error.to_string().contains("was changed since it was written"), "{error}");
+    };
+    refused(&plan, &Input { gates: Vec::new(), ungated: Some("because".into()), ..input.clone() });
+    refused(&Plan { gates: Vec::new(), ..plan.clone() }, &Input { gates: Vec::new(), ..input.clone() });
+    refused(&stage.plan("Orders", "staging"), &input);
 
     // With another state of a pack it would be another verdict.
     let source = folder.path().join(POLICIES).join("test-evidence").join("policy.rhai");
     std::fs::write(&source, "pass(\"tests.passed\", #{fact: \"plan.version\", actual: plan.version});")
         .unwrap();
-    let error = judge_input(folder.path(), &sandbox(), &input).unwrap_err();
+    let error = judge_input(folder.path(), &sandbox(), &plan, &input).unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "pack", .. }), "{error}");
 }
 

@@ -27,7 +27,7 @@ Examples:
   sluice policy try --in staging --refusal 2 --gate window
   sluice policy try drafts/release-window --in staging --promotion 3
   sluice policy try policies/x --facts policies/x/tests/cases.toml --case 'open passes'
-  sluice policy try policies/approvals --facts facts.json --parameter 'quorum={\"ops\": 2}'
+  sluice policy try policies/approvals --facts facts.json --parameter 'roles={\"ops\": 2}'
 
 Asks one policy, as a hard gate, and tells each statement that ran with what it set. Ends with exit
 code 0 where it passes, 3 where it denies, 5 where something is missing and 1 where it breaks.
