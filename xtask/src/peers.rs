@@ -59,8 +59,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Ok(())
         })?;
         let inputs = inputs.context("no facts were written")?;
-        let example = ["build", "--release", "--package", "sluice-policy", "--example", "input"];
-        steps.run("what plan files carry", cargo::command(&example)?)?;
+        let example = ["build", "--release", "--package", "sluice-engine", "--example", "plan_file"];
+        steps.run("what writes plan files", cargo::command(&example)?)?;
         steps.run("the process", cargo::command(&["build", "--release", "--package", "sluice"])?)?;
         steps.step("plan files", || inputs.write_plans())?;
         let whole = Whole::new(&root, opa, &inputs)?;
@@ -170,37 +170,20 @@ impl Inputs {
         self.folder.join(format!("{name}-plan.json"))
     }
 
-    /// Writes plan files as `sluice plan --out` does, and beside them what makes the folder a checkout.
+    /// Writes plan files as `sluice plan --out` does, the facts that they carry, and what makes the folder
+    /// a checkout.
     fn write_plans(&self) -> anyhow::Result<()> {
         fs::write(self.folder.join("sluice.toml"), "")?;
-        let example = cargo::target()?.join("release/examples/input");
+        let example = cargo::target()?.join("release/examples/plan_file");
         for (name, _) in Self::NAMES {
-            let input = output(Command::new(&example).arg(self.facts(name)).args(&self.packs))?;
-            let input: Value = serde_json::from_slice(&input)?;
-            let facts = input.get("facts").context("there are no facts")?;
-            fs::write(self.plan(name), plan_file(facts, &input)?.to_string())?;
+            let file = output(Command::new(&example).arg(self.facts(name)).args(&self.packs))?;
+            let plan: Value = serde_json::from_slice(&file)?;
+            let facts = plan.pointer("/input/facts").context("the plan's file carries no facts")?;
+            fs::write(self.facts(name), facts.to_string())?;
+            fs::write(self.plan(name), file)?;
         }
         Ok(())
     }
-}
-
-/// A plan's file around the input of a decision; of the plan itself, what its facts say.
-fn plan_file(facts: &Value, input: &Value) -> anyhow::Result<Value> {
-    let fact = |at: &str| facts.pointer(at).with_context(|| format!("the facts have no `{at}`"));
-    let (digest, bundle) = (fact("/plan/digest")?, fact("/plan/bundle")?);
-    let (app, to, version) = (fact("/app/id")?, fact("/transition/to/name")?, fact("/plan/version")?);
-    let request = json!({
-        "digest": digest, "transition": fact("/transition/kind")?, "app": app, "environment": to,
-        "version": version, "promotion": null, "choices": {},
-    });
-    let plan = json!({
-        "digest": digest, "transition": fact("/transition/kind")?, "app": app, "app_name": fact("/app/name")?,
-        "platform": fact("/app/platform")?, "version": version, "bundle": bundle,
-        "from": fact("/transition/from/name")?, "to": to, "choices": {}, "objects": [], "unchanged": 0,
-        "sources": [], "notes": [], "points_at_source": [], "constants": {}, "problems": [], "gates": [],
-        "takes_back": null, "missing_slots": {}, "revision": null, "content": [bundle, bundle],
-    });
-    Ok(json!({"request": request, "plan": plan, "input": input}))
 }
 
 fn change(n: u32) -> Value {
