@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use rhai::AST;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,8 @@ pub struct Policy {
     pub(crate) modules: Modules,
     /// Engines that know these modules, and so serve no other policy.
     pub(crate) idle: Idle,
+    /// The names of facts that a `pass` may cite.
+    pub(crate) citable: Arc<[String]>,
     /// The lines of the sources as findings show them, by file: each finding asks for one.
     shown: BTreeMap<String, Vec<String>>,
 }
@@ -148,10 +151,10 @@ impl Policy {
         &self.pack
     }
 
-    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, idle: Idle) -> Self {
+    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, idle: Idle, citable: Arc<[String]>) -> Self {
         let sources = pack.files.iter().filter(|(file, _)| file.ends_with(".rhai"));
         let shown = sources.map(|(file, text)| (file.clone(), text.lines().map(shown).collect())).collect();
-        Self { pack, ast, modules, idle, shown }
+        Self { pack, ast, modules, idle, citable, shown }
     }
 
     /// A line of a source as findings show it, from 1.

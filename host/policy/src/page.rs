@@ -76,7 +76,7 @@ pub fn page(policy: &Policy) -> String {
 }
 
 /// The verdicts that the sources give with each code.
-fn verdicts(policy: &Policy) -> BTreeMap<String, BTreeSet<Verdict>> {
+pub(crate) fn verdicts(policy: &Policy) -> BTreeMap<String, BTreeSet<Verdict>> {
     let mut found: BTreeMap<String, BTreeSet<Verdict>> = BTreeMap::new();
     let modules = policy.modules.values().map(|(_, ast)| ast);
     for ast in std::iter::once(&policy.ast).chain(modules) {

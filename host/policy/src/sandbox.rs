@@ -260,7 +260,7 @@ impl Sandbox {
         } else {
             idle.give_back(runner);
         }
-        Ok(Arc::new(Policy::new(pack, ast, modules, idle)))
+        Ok(Arc::new(Policy::new(pack, ast, modules, idle, Arc::clone(&self.names))))
     }
 
     /// Compiles the modules of a pack: functions, and nothing else.
