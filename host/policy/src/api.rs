@@ -1,6 +1,6 @@
 //! The calls and helpers that policies have besides facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use crate::value::{self, bounded, duration, heap_bytes, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
-pub(crate) const FUNCTIONS: [&str; 28] = [
+pub(crate) const FUNCTIONS: [&str; 29] = [
     "pass",
     "deny",
     "undecided",
@@ -47,10 +47,11 @@ pub(crate) const FUNCTIONS: [&str; 28] = [
     "to_string",
     "starts_with",
     "ends_with",
+    "is_made_of",
 ];
 
 /// What each function does, for reference pages.
-pub(crate) const FUNCTION_DOCS: [(&str, &str); 28] = [
+pub(crate) const FUNCTION_DOCS: [(&str, &str); 29] = [
     (
         "pass",
         "`pass(code, #{fact, actual, expected})`: the rule is met; `fact` names, as a text or a list, what was read and says so",
@@ -106,6 +107,7 @@ pub(crate) const FUNCTION_DOCS: [(&str, &str); 28] = [
     ("to_string", "`value.to_string()`: the value as text"),
     ("starts_with", "`text.starts_with(part)`"),
     ("ends_with", "`text.ends_with(part)`"),
+    ("is_made_of", "`text.is_made_of(letters)`: whether each letter of a text is one of these"),
 ];
 
 /// A gate's parameters in the hands of a script.
@@ -338,6 +340,10 @@ fn helpers(engine: &mut Engine) {
         })
         .register_fn("ends_with", |text: ImmutableString, part: ImmutableString| {
             text.ends_with(part.as_str())
+        })
+        .register_fn("is_made_of", |text: ImmutableString, letters: ImmutableString| {
+            let letters: BTreeSet<char> = letters.chars().collect();
+            text.chars().all(|letter| letters.contains(&letter))
         })
         .register_fn("join", |list: &mut Array, between: ImmutableString| {
             let too_long = |problem| fault(format!("`join` {problem}"));

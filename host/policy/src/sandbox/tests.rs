@@ -73,6 +73,7 @@ fn values_of_one_type_compare() {
         "\"b\" in \"abc\"",
         "!(\"x\" in [\"a\"])",
         "\"ab\".starts_with(\"a\")",
+        "\"abba\".is_made_of(\"ab\") && \"\".is_made_of(\"\") && !\"a\\nb\".is_made_of(\"ab\")",
         "[1, 2].count == 2",
         "evidence.where(\"suite\", \"known\", true).count == 1",
         "people.where(\"roles\", \"has\", \"ops\").count == 2",
