@@ -21,6 +21,47 @@ pub const FAULT: &str = "gate.fault";
 /// Code of the finding where a fact that a policy needs was not gathered.
 pub const FACTS_MISSING: &str = "facts.missing";
 
+/// What a finding of the engine's own means. What is stored in a decision says less: it stays as it
+/// is, so that decisions replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnFinding {
+    /// Its code, as decisions and waivers name it.
+    pub code: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// What would mend it.
+    pub fix: &'static str,
+    /// Who can do that.
+    pub who: &'static str,
+}
+
+/// The findings that every gate can have, whatever its policy declares.
+pub const OWN_FINDINGS: [OwnFinding; 3] = [
+    OwnFinding {
+        code: FACTS_MISSING,
+        doc: "The policy needs a fact that nobody gathered, so it was not asked: an export without a plan has none \
+              of the plan, and what was decided earlier has none that came later.",
+        fix: "ask where the fact is known: import the export, cut a version and ask about its plan, with \
+              `sluice check APP --to ENV`; or let the policy declare the fact under `optional` and say what it \
+              means that it is missing",
+        who: "who asks; for the policy, an owner of the configuration",
+    },
+    OwnFinding {
+        code: SILENT,
+        doc: "The policy ran to its end and said neither `pass`, `deny` nor `undecided`, so nothing rests on it.",
+        fix: "let the policy say something of this case too, and give it a case under `tests/`",
+        who: "the policy's authors; an owner of the configuration adopts it",
+    },
+    OwnFinding {
+        code: FAULT,
+        doc: "The policy broke: on a value that is missing or of another type, on a limit of steps, size or time, \
+              or on a time in the future, which says that a clock is wrong. Nothing lifts it.",
+        fix: "mend what the message names, in the policy or in what it reads; `sluice policy try` shows the \
+              statements that ran up to there",
+        who: "the policy's authors; for a clock or a fact, who it comes from",
+    },
+];
+
 /// How often a gate is asked again whose fault was a matter of wall-clock time.
 const RETRIES: usize = 2;
 

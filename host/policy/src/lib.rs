@@ -51,7 +51,7 @@ mod samples;
 pub use calendar::{Calendar, CalendarError, Windows};
 pub use decide::{Decided, Decision, GateDecision, Input, ReplayError};
 pub use facts::{Facts, FactsError, ReadyFacts};
-pub use gate::{Asked, Gate, GateError, GateReport, GateSpec, Selector};
+pub use gate::{Asked, Gate, GateError, GateReport, GateSpec, OWN_FINDINGS, OwnFinding, Selector};
 pub use pack::{Manifest, Pack, PackError, Policy};
 pub use parameter::{Format, ParameterError, Schema, Type};
 pub use relief::{BREAK_GLASS_HOLDS, BreakGlass, NotApplied, Override, Relief, Subject, Waiver};

@@ -169,6 +169,11 @@ impl Schema {
         if (self.minimum.is_some() || self.maximum.is_some()) && !is_number {
             return Some("`minimum` and `maximum` are for numbers only".to_owned());
         }
+        if let (Some(least), Some(most)) = (self.minimum, self.maximum)
+            && least > most
+        {
+            return Some(format!("`minimum` is {least} and `maximum` is {most}: no number fits"));
+        }
         needs(&self.items, self.kind == Type::Array, "items", "list (`array`)").or_else(|| {
             let wanted = self.kind == Type::Object;
             needs(&self.additional_properties, wanted, "additionalProperties", "table (`object`)")
@@ -216,15 +221,43 @@ impl Schema {
     }
 }
 
+/// What a duration is written like, in a regular expression of JSON Schema (ECMA-262): a number and
+/// a unit, as often as needed, or hours, minutes and seconds by the clock, or ISO 8601. The format
+/// `duration` of JSON Schema is the last of these only. All that [`duration`] takes is meant by it.
+const DURATION_PATTERN: &str = concat!(
+    r"^\+?(?:[0-9]+(?:[.,][0-9]+)?\s*[A-Za-zµμ]+,?\s*|[0-9]+:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?\s*)+$",
+    r"|^\+?[Pp](?:[0-9]+[WwDd])*(?:[Tt](?:[0-9]+(?:[.,][0-9]+)?[HhMmSs])+)?$",
+);
+
+impl Schema {
+    /// Its JSON Schema for programs that know the standard only.
+    fn standard(&self) -> Value {
+        let mut schema = json!(self);
+        let inner = [("items", &self.items), ("additionalProperties", &self.additional_properties)];
+        for (name, inner) in inner {
+            if let (Some(place), Some(inner)) = (schema.get_mut(name), inner) {
+                *place = inner.standard();
+            }
+        }
+        if let (Some(Format::Duration), Some(members)) = (self.format, schema.as_object_mut()) {
+            members.remove("format");
+            members.insert("pattern".to_owned(), DURATION_PATTERN.into());
+        }
+        schema
+    }
+}
+
 /// The JSON Schema (draft 2020-12) of all parameters of a policy together.
 #[must_use]
 pub(crate) fn schema(declared: &BTreeMap<String, Schema>) -> Value {
+    let properties: BTreeMap<&String, Value> =
+        declared.iter().map(|(name, one)| (name, one.standard())).collect();
     let required: Vec<&String> =
         declared.iter().filter(|(_, one)| one.default.is_none()).map(|(name, _)| name).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "properties": declared,
+        "properties": properties,
         "required": required,
         "additionalProperties": false,
     })
@@ -331,6 +364,10 @@ mod tests {
         for (schema, problem) in [
             (json!({"type": "integer", "format": "duration"}), "`format` is for a `string` only"),
             (json!({"type": "string", "minimum": 1}), "`minimum` and `maximum` are for numbers only"),
+            (
+                json!({"type": "array", "items": {"type": "integer", "minimum": 3, "maximum": 2}}),
+                "`minimum` is 3 and `maximum` is 2: no number fits",
+            ),
             (json!({"type": "array"}), "a list (`array`) needs `items`, what its values are"),
             (json!({"type": "string", "items": {"type": "string"}}), "`items` is for a list (`array`) only"),
             (
@@ -355,13 +392,44 @@ mod tests {
     }
 
     #[test]
-    fn all_parameters_together_are_a_json_schema() {
-        let schema =
-            schema(&declared(json!({"type": "string", "format": "duration", "description": "how old"})));
-        assert_eq!(schema["required"], json!(["p"]));
-        assert_eq!(
-            schema["properties"]["p"],
-            json!({"type": "string", "format": "duration", "description": "how old"})
-        );
+    fn the_schema_says_of_durations_what_is_taken() {
+        let declared: BTreeMap<String, Schema> = serde_json::from_value(json!({
+            "age": {"type": "string", "format": "duration", "default": "7d", "description": "how old"},
+            "ages": {"type": "array", "items": {"type": "string", "format": "duration"}, "description": "a"},
+            "by": {
+                "type": "object", "additionalProperties": {"type": "string", "format": "duration"},
+                "description": "b",
+            },
+            "then": {"type": "string", "format": "date-time", "description": "c"},
+        }))
+        .unwrap();
+        let schema = schema(&declared);
+        let then = json!({"type": "string", "format": "date-time", "description": "c"});
+        assert_eq!(schema["properties"]["then"], then);
+        assert_eq!(schema["required"], json!(["ages", "by", "then"]));
+        let pattern = json!(DURATION_PATTERN);
+        for at in ["/age", "/ages/items", "/by/additionalProperties"] {
+            let duration = schema["properties"].pointer(at).unwrap();
+            assert_eq!(duration["pattern"], pattern, "{at}");
+            assert_eq!(duration.get("format"), None, "{at}");
+        }
+        let pattern = regex::Regex::new(DURATION_PATTERN).unwrap();
+        for taken in
+            ["7d", "8h 30m", "PT8H", "p1dt2.5h", "1 week, 2 days", "90 minutes", "01:30:00", "+3d", "5µs"]
+        {
+            assert!(duration(taken).is_ok() && pattern.is_match(taken), "{taken}");
+        }
+        for other in ["", "7", "-7d", "a week", "7d!", "tomorrow", "T8H", "12:30"] {
+            assert!(duration(other).is_err() && !pattern.is_match(other), "{other}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_duration_that_is_taken_is_meant_by_the_pattern(text in "[+]?[pP]?([0-9]{1,3}[.,:T ]?(d|w|h|H|m|M|s|S|hrs| mins?| days?|ms|us|ns)?[, T]{0,2}){1,4}") {
+            if duration(&text).is_ok() {
+                proptest::prop_assert!(regex::Regex::new(DURATION_PATTERN).unwrap().is_match(&text), "{}", text);
+            }
+        }
     }
 }

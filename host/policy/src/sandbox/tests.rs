@@ -1,7 +1,7 @@
 use sluice_model::verdict::Verdict;
 
 use super::*;
-use crate::gate::{Gate, GateReport};
+use crate::gate::{Gate, GateReport, OWN_FINDINGS};
 use crate::samples::{facts, gate, ready, refusal, report, still};
 
 const OK: &str = "pass(\"t.ok\", #{fact: \"plan.version\", actual: plan.version});";
@@ -483,6 +483,30 @@ fn every_name_fits_the_bits_that_note_reads_and_has_documentation() {
     }
     for function in api::FUNCTIONS {
         assert!(seen.contains(&("function", function)), "{function}");
+    }
+}
+
+#[test]
+fn the_findings_of_the_engines_own_are_told_of_and_belong_to_no_pack() {
+    let mut without_scan = facts();
+    without_scan.as_object_mut().unwrap().remove("scan");
+    let sandbox = Sandbox::new(still());
+    let given = [("let a = 1;", without_scan), ("let a = 1;", facts()), ("let a = 1 / 0;", facts())];
+    let given = given.map(|(source, facts)| {
+        let report = sandbox.evaluate(&gate(&sandbox, "g", source).unwrap(), &ready(facts)).report;
+        report.findings.first().unwrap().code.clone()
+    });
+    assert_eq!(given.each_ref().map(String::as_str), OWN_FINDINGS.map(|own| own.code));
+    for own in OWN_FINDINGS {
+        assert!(own.doc.ends_with('.') && !own.fix.is_empty() && !own.who.is_empty(), "{own:?}");
+        let manifest = format!(
+            "name = \"t\"\nversion = \"1\"\ntitle = \"t\"\napi = 1\nfacts = []\n[findings.{:?}]\ndoc = \"x\"\n",
+            own.code
+        );
+        let files = [("policy.toml", manifest.as_str()), ("policy.rhai", ""), ("README.md", "")];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        let error = Pack::new("t", files.into_iter().collect()).unwrap_err().to_string();
+        assert!(error.contains("the engine's own"), "{error}");
     }
 }
 
