@@ -2,33 +2,95 @@
 
 use std::ops::Range;
 
+/// What may stand before a key.
+const BEFORE_KEYS: [char; 6] = [';', '&', '?', ' ', '\n', '\t'];
+
+/// What ends a value in a URL's query and in libpq's strings.
+const AFTER_VALUES: [char; 4] = ['&', ' ', '\n', '\t'];
+
+/// Keys of several words, as ADO.NET, ODBC and OLE DB have them.
+const LONG_KEYS: &[&str] = &[
+    "application intent",
+    "application name",
+    "column encryption setting",
+    "connect timeout",
+    "connection lifetime",
+    "connection timeout",
+    "current language",
+    "data source",
+    "failover partner",
+    "initial catalog",
+    "integrated security",
+    "load balance timeout",
+    "max pool size",
+    "min pool size",
+    "network address",
+    "network library",
+    "packet size",
+    "persist security info",
+    "ssl mode",
+    "trust server certificate",
+    "type system version",
+    "user id",
+    "user name",
+    "workstation id",
+];
+
 /// The values of `key`, wherever it stands, in order and without overlap.
 ///
-/// Pairs are separated by `;` where there is one, or else by `&`, `?` or white space. Quotes around
-/// a value stay; inside them a quote is doubled, or escaped as libpq does, and a separator is text.
+/// Pairs are separated by `;`, or else by `&` or white space. Where a text can be read both ways a value is the
+/// longer one: what is taken out too much comes back, what is left is read by others. Quotes around a
+/// value stay; inside them a quote is doubled, or escaped as libpq does, and a separator is text.
 pub(crate) fn values(text: &str, key: &str) -> Vec<Range<usize>> {
-    let separators: &[char] = if text.contains(';') { &[';'] } else { &['&', '?', ' ', '\n', '\t'] };
     let (lower, key) = (text.to_ascii_lowercase(), key.to_ascii_lowercase());
+    let semicolons = is_by_semicolons(&lower);
+    let others = !semicolons || has_two_pairs(lower.split(';').next().unwrap_or_default());
     let mut found: Vec<Range<usize>> = Vec::new();
     for (start, name) in lower.match_indices(key.as_str()) {
         let done = found.last().map_or(0, |last| last.end);
         let (Some(before), Some(after)) = (text.get(..start), text.get(start + name.len()..)) else {
             continue;
         };
-        let trimmed = before.trim_end_matches([' ', '\t']);
-        let begins = trimmed.is_empty() || before.ends_with(separators) || trimmed.ends_with(separators);
+        let begins = before.trim_end().is_empty() || before.ends_with(BEFORE_KEYS);
         let Some(value) = after.trim_start().strip_prefix('=').filter(|_| begins && start >= done) else {
             continue;
         };
         let value = value.trim_start();
-        let (value, end) =
-            quoted(value).unwrap_or_else(|| (value, value.find(separators).unwrap_or(value.len())));
+        let until = |ends: &[char]| value.find(ends).unwrap_or(value.len());
+        let (value, end) = quoted(value).unwrap_or_else(|| {
+            let end = if semicolons { until(&[';']) } else { 0 };
+            (value, if others { end.max(until(&AFTER_VALUES)) } else { end })
+        });
         let from = text.len() - value.len();
         if end > 0 {
             found.push(from..from + end);
         }
     }
     found
+}
+
+/// Whether a text's pairs are separated by `;`: behind each comes another key, or nothing.
+fn is_by_semicolons(lower: &str) -> bool {
+    let mut parts = lower.split(';').skip(1).map(str::trim).peekable();
+    parts.peek().is_some()
+        && parts.all(|part| match part.split_once('=') {
+            Some((key, _)) => {
+                let key = key.trim();
+                let is_plain = |c: char| c.is_alphanumeric() || "_.-".contains(c);
+                !key.is_empty() && key.chars().all(is_plain) || LONG_KEYS.contains(&key)
+            }
+            None => part.is_empty(),
+        })
+}
+
+/// Whether a text has a key behind a value and something else than `;`.
+fn has_two_pairs(lower: &str) -> bool {
+    let Some((_, after)) = lower.split_once('=') else { return false };
+    after.match_indices('=').any(|(at, _)| {
+        let key = after.get(..at).unwrap_or_default().trim_end();
+        let word = key.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+        word.len() < key.len() && word.ends_with(BEFORE_KEYS)
+    })
 }
 
 /// What is inside the quotes that a value begins with, and where it ends: ODBC's are braces, which
@@ -132,6 +194,16 @@ mod tests {
             (r#"x="password=inner";password=outer"#, "password", vec!["outer"]),
             ("jdbc:x://db?user=me&password=not-real", "password", vec!["not-real"]),
             ("password='never closed", "password", vec!["never closed"]),
+            // A separator of the other way of writing is part of the value.
+            ("host=db password=not;real user=x", "password", vec!["not;real"]),
+            ("password=not;real host=db", "password", vec!["not;real"]),
+            ("host=db password=not;a=real user=x", "password", vec!["not;a=real"]),
+            ("Server=db;Password=not real;User Id=x", "password", vec!["not real"]),
+            ("Password=not b=real;Server=db", "password", vec!["not b=real"]),
+            ("Server=db;Password=not;real;User=x", "password", vec!["not;real;User=x"]),
+            ("Server=db;Password=not-real;Data Source=x;", "password", vec!["not-real"]),
+            ("jdbc:x://db?user=me&password=not;real&init=a;b", "password", vec!["not;real"]),
+            ("postgres://db/x?password=not?real", "password", vec!["not?real"]),
             ("nopassword=1;xpassword=2", "password", vec![]),
             ("password", "password", vec![]),
         ] {
