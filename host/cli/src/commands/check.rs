@@ -120,7 +120,12 @@ impl Asked {
 /// Asks the gates about a plan, or as far as they can be asked about an export.
 pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Result<Answer, Failure> {
     let path = Path::new(&arguments.plan.plan);
-    let asked = match path.exists().then(|| given(path)).transpose()? {
+    // Where there is a store, an app may be called as a file or folder that lies here.
+    let transition = &arguments.plan.transition;
+    let is_app = (transition.release.is_some() || transition.rollback.is_some() || transition.to.is_some())
+        && context.has_store()
+        && knows_app(context, &arguments.plan.plan)?;
+    let asked = match (!is_app && path.exists()).then(|| given(path)).transpose()? {
         Some(Given::Export) => of_export(context, arguments, path)?,
         Some(Given::Plan(file)) if arguments.offline || !context.has_store() => {
             of_file(context, arguments, *file)?
@@ -134,6 +139,12 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
         _ => of_plan(context, arguments)?,
     };
     answer(context, arguments, &asked, depth)
+}
+
+/// Whether the workspace has an app of this name or id.
+fn knows_app(context: &Context, named: &str) -> Result<bool, Failure> {
+    let workspace = context.open()?;
+    Ok(workspace.app(&mut workspace.work(), named).is_ok())
 }
 
 /// Of a plan that is made now.

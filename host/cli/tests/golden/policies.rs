@@ -89,6 +89,21 @@ fn policies_are_tried_replayed_compared_and_rolled_out_on_what_was_decided() {
     );
 }
 
+/// What lies here hides no app: where an app was exported into a folder of its name it is still meant.
+#[test]
+fn an_app_is_meant_also_where_a_folder_is_called_like_it() {
+    let mut stage = steps::before(GATES);
+    fs::create_dir(stage.workspace().join("Orders")).unwrap();
+    let check = ["check", "Orders", "--to", "staging"];
+    let with_folder = stage.output(&check, "", &[]);
+    fs::remove_dir(stage.workspace().join("Orders")).unwrap();
+    let without = stage.output(&check, "", &[]);
+    assert_eq!((with_folder.code, with_folder.out), (without.code, without.out));
+    assert_eq!(without.code, PENDING);
+    fs::create_dir(stage.workspace().join("Nobody")).unwrap();
+    stage.play(&ends(USAGE, "check Nobody --release staging"));
+}
+
 /// The same plan's file, in the workspace and in a folder that has its policies and nothing else.
 #[test]
 fn a_plan_file_gives_its_verdict_where_there_is_no_store() {
