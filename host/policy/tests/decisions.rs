@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sluice_model::verdict::Outcome;
+use sluice_model::verdict::{Outcome, Verdict};
 use sluice_policy::{Decision, Pack, Sandbox};
 
 fn folder(name: &str) -> PathBuf {
@@ -43,6 +43,7 @@ fn stored_decisions_replay_byte_for_byte() {
         })
         .collect();
     let mut outcomes = BTreeSet::new();
+    let mut by_pack: BTreeMap<String, BTreeSet<Verdict>> = BTreeMap::new();
     let stored: Vec<_> = within(&folder(""))
         .into_iter()
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
@@ -62,10 +63,18 @@ fn stored_decisions_replay_byte_for_byte() {
             String::from_utf8_lossy(&bytes)
         );
         outcomes.insert(decision.outcome);
+        for gate in &decision.gates {
+            by_pack.entry(gate.policy.clone()).or_default().insert(gate.verdict);
+        }
     }
-    assert!(stored.len() >= 12, "none was taken away");
+    assert!(stored.len() >= 24, "none was taken away");
     assert_eq!(outcomes.len(), 4, "{outcomes:?}");
     assert!(outcomes.contains(&Outcome::Fault));
+    for pack in within(&folder("../../policies")) {
+        let name = pack.file_name().unwrap().to_str().unwrap();
+        let verdicts = &by_pack[name];
+        assert!(verdicts.contains(&Verdict::Pass) && verdicts.contains(&Verdict::Undecided), "{name}");
+    }
 }
 
 #[test]
