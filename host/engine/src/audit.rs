@@ -36,8 +36,8 @@ pub struct Audited {
     pub checkpoints: u64,
     /// How many acts had their signatures checked, and whether they were their authors' to do.
     pub signatures: u64,
-    /// Entries of acts that were done while a configuration was adopted by which they are no longer
-    /// their authors' to do: somebody should look at them.
+    /// Entries of acts that were done while another configuration was adopted than the one by which
+    /// they were judged: somebody should look at them.
     pub overtaken: Vec<u64>,
     /// Commits whose decisions were not made again, as they were made for names of facts that this
     /// version does not know: what was recorded of them is all there is.

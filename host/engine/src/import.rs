@@ -379,8 +379,8 @@ impl Import<'_> {
                     && taken.at.tokens().first().is_some_and(|t| t == OPTIONS)
             });
             let key = format!("{environment}/{source}");
-            if environment != *self.environment && options.as_object().is_some_and(Map::is_empty) {
-                // A platform has a place for every environment, most often with nothing in it.
+            if options.as_object().is_some_and(Map::is_empty) {
+                // A platform has a place for every environment, and often nothing in it, its own included.
                 self.after.proposals = work.set::<KeptProposal>(self.after.proposals, &key, None)?;
                 continue;
             }
@@ -447,6 +447,8 @@ impl Import<'_> {
         let read = self.read_state(work, &others)?;
         let entries = touched(work, self.before.content, read.content)?;
         self.after.content = read.content;
+        // What was rendered for a source that is the platform's again is no more what it has there.
+        self.after.rendered = without(work, self.before.rendered, &entries)?;
         for app in roots(&others) {
             let mut standing = self.before.standing_of(work, &app)?.unwrap_or_default();
             standing.holds = Holding::Imported;
@@ -571,6 +573,15 @@ pub fn joined(parts: Vec<Part>) -> Value {
         }
     }
     content::mark(&merged)
+}
+
+/// The tree of what is rendered, without what was for some objects.
+///
+/// # Errors
+/// When content cannot be read or kept.
+pub(crate) fn without(work: &mut Work<'_>, rendered: Digest, objects: &[Touched]) -> Result<Digest> {
+    let gone = objects.iter().map(|entry| (entry.object.as_str(), None));
+    Ok(Tree::at(rendered).with(work, gone)?.root())
 }
 
 /// The apps and modules among some objects.

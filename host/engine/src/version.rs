@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::import::Residue;
 use crate::permission::Wish;
 use crate::records::{Actor, again};
-use crate::state::{EnvironmentState, Holding, SHARED, Work, unit_of};
+use crate::state::{EnvironmentState, Holding, SHARED, Standing, Work, unit_of};
 use crate::workspace::Workspace;
 
 /// The stream of marks.
@@ -46,7 +46,8 @@ pub struct Bundle {
 }
 
 /// What versions brought into an environment: the units, and of what is shared the objects, of the
-/// bundles that it holds or that its end users get.
+/// bundles that stand in it. What the version that is held does not have stays there for the one before
+/// it, which a rollback goes back to.
 #[derive(Default)]
 pub struct Carried {
     bundles: Vec<BTreeMap<String, Digest>>,
@@ -59,11 +60,11 @@ impl Carried {
     /// When content is missing or damaged.
     pub fn by(work: &Work<'_>, state: &EnvironmentState) -> Result<Self> {
         let mut digests = BTreeSet::new();
-        for standing in state.standings(work)?.into_values() {
-            if let Holding::Version(promoted) = standing.holds {
-                digests.insert(promoted.bundle);
+        for Standing { holds, promoted, released } in state.standings(work)?.into_values() {
+            if let Holding::Version(held) = holds {
+                digests.insert(held.bundle);
             }
-            digests.extend(standing.released.map(|released| released.bundle));
+            digests.extend(promoted.into_iter().chain(released).map(|standing| standing.bundle));
         }
         let units = |digest| Ok(Tree::at(bundle(work, digest)?.content).entries(work)?);
         Ok(Self { bundles: digests.iter().map(units).collect::<Result<_>>()? })

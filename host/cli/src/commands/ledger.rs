@@ -89,7 +89,7 @@ fn verify(
             page.styled(
                 Style::Notice,
                 format!(
-                    "overtaken    {}: done while a configuration was adopted by which their authors may not; look at them",
+                    "overtaken    {}: done while another configuration was adopted than the one that they were judged by; look at them",
                     entries.join(", ")
                 ),
             );

@@ -1,11 +1,11 @@
 //! Whether acts were done by whom they say, and were theirs to do.
 //!
-//! Each is judged by the configuration that it names, which must have been adopted before it. Where
-//! another was adopted in between, one of two things happened. Somebody adopted it while the act was
-//! on its way, which no process can rule out: between the look at the configuration and the insert
-//! there is a moment. Or somebody went on with what they had lost. The act is right where the newest
-//! configuration before it lets its author do it too; otherwise it must have been dated before the
-//! one that does not was in the store, and is told of all the same.
+//! Each is judged by the configuration that it names, which must have been adopted before it, and by
+//! which gates, people and keys count. Where another was adopted in between, one of two things happened.
+//! Somebody adopted it while the act was on its way, which no process can rule out: between the look at
+//! the configuration and the insert there is a moment. Or somebody went on with what no longer counted:
+//! a right that they had lost, or gates that were not there yet. So it must have been dated before the
+//! one that follows was in the store, and is told of all the same.
 
 use std::collections::BTreeMap;
 
@@ -114,18 +114,13 @@ impl Judged {
             let what = format!("it does not follow revision {named} of `workspace`, by which it was judged");
             return Err(broken(*entry, &what));
         }
-        let key = then.config.key_of(&act.actor);
-        let lets = |config: &Config| config.key_of(&act.actor) == key && is_granted(act, config);
         let mut later = self.configurations.0.range(named.saturating_add(1)..);
-        if self.configurations.0.last_key_value().is_some_and(|(_, (_, newest))| lets(&newest.config)) {
-            return Ok(());
-        }
-        match later.find(|(_, (_, adopted))| !lets(&adopted.config)) {
+        match later.next() {
             Some((revision, (at, _))) if act.at.duration_since(*at) > ON_ITS_WAY => Err(Error::Unwarranted {
                 entry: *entry,
                 what: format!(
-                    "`{}` did it at {}, after revision {revision} of `workspace` had been adopted, by which it is \
-                     not theirs to do",
+                    "`{}` did it at {}, after revision {revision} of `workspace` had been adopted, and it was judged \
+                     by revision {named}",
                     act.actor, act.at
                 ),
             }),

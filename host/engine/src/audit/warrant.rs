@@ -18,6 +18,7 @@ use crate::break_glass::allowing_emergency;
 use crate::decisions::Replays;
 use crate::error::{Error, Result};
 use crate::gates::{PlannedGate, Policies, gates_for};
+use crate::import::without;
 use crate::plan::{Plan, TransitionKind};
 use crate::promote::state_after;
 use crate::state::{EnvironmentState, Holding, Revised, Standing, Touched, Work, touched};
@@ -261,7 +262,9 @@ impl<'a> Environment<'a> {
     ) -> Judgement<()> {
         let work = court.replays.work();
         let changed = touched(work, self.state.content, state.content).map_err(damaged)?;
-        if state.rendered != self.state.rendered || state.held != self.state.held {
+        let mut scratch = work.anew();
+        let rendered = without(&mut scratch, self.state.rendered, &changed);
+        if state.rendered != rendered.map_err(damaged)? || state.held != self.state.held {
             return Err("changed what is rendered, or the lease".to_owned());
         }
         let stands = |digest: Option<Digest>| digest.map(|it| work.json::<Standing>(&it)).transpose();
@@ -290,7 +293,6 @@ impl<'a> Environment<'a> {
                 return Err(format!("changed `{object}`, which a version brought"));
             }
         }
-        let mut scratch = work.anew();
         let mut expected = self.state.clone();
         let objects: Vec<&LogicalId> = changed.iter().map(|entry| &entry.object).collect();
         expected.revise(&mut scratch, revision, objects.into_iter().map(Revised::Object)).map_err(damaged)?;

@@ -156,7 +156,7 @@ fn an_audit_judges_acts_by_the_configuration_that_they_name() {
         (forged.stream, forged.what) = ("workspace", head.act.what);
     };
     // cy's act is judged by revision 3, and revision 4, which does not have cy, was adopted at one o'clock.
-    let ways: [(&str, Forge, Says); 10] = [
+    let ways: [(&str, Forge, Says); 11] = [
         ("on its way when cy was removed", |_| {}, Says::Overtaken),
         ("on its way when that was written", |act| act.at += SignedDuration::from_secs(59), Says::Overtaken),
         (
@@ -169,12 +169,21 @@ fn an_audit_judges_acts_by_the_configuration_that_they_name() {
             |act| act.configuration = 4,
             Says::Broken("`cy` was nobody in the configuration then"),
         ),
-        ("by ada, on its way", |act| act.actor = crate::stage::ada(), Says::Nothing),
+        ("by ada, on its way", |act| act.actor = crate::stage::ada(), Says::Overtaken),
         (
-            "by ada, an hour later",
+            "by ada, who may do it still, an hour later",
             |act| {
                 act.actor = crate::stage::ada();
                 act.at += SignedDuration::from_hours(1);
+            },
+            Says::Unwarranted("and it was judged by revision 3"),
+        ),
+        (
+            "by ada, who looked again",
+            |act| {
+                act.actor = crate::stage::ada();
+                act.at += SignedDuration::from_hours(1);
+                act.configuration = 4;
             },
             Says::Nothing,
         ),

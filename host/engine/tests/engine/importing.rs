@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_engine::import::{Difference, ImportReport};
+use sluice_engine::version::CutRequest;
 use sluice_model::ObjectKind;
+use sluice_model::tree::Tree;
 use sluice_platform::InputFile;
 
 use crate::model::{PLUGINS, ungated};
@@ -95,6 +97,62 @@ fn what_a_version_brought_is_compared_and_never_overwritten() {
     }
 }
 
+/// What staging holds of each app, and the app whose version a module's is.
+fn told(stage: &Stage) -> BTreeMap<String, [Option<String>; 2]> {
+    let rows = stage.workspace.status().unwrap();
+    rows.into_iter()
+        .map(|mut row| (row.name, [row.cells[1].holds.take(), row.cells[1].with.take()]))
+        .collect()
+}
+
+#[test]
+fn what_an_earlier_version_brought_is_there_to_go_back_to() {
+    let some = |text: &str| Some(text.to_owned());
+    let stage = shared();
+    stage.promote("Dispatch", "staging").unwrap();
+    let first = stage.content("staging");
+    // The next version uses nothing of what is shared, nor the module.
+    stage.import_files("development", folder(true), None).unwrap();
+    let request = CutRequest { app: "Dispatch".into(), version: None, from: None, note: None };
+    stage.workspace.cut(&stage.ada, &request).unwrap();
+    stage.promote("Dispatch", "staging").unwrap();
+    let second = stage.content("staging");
+    let changes = [
+        (MODULE_SQL, "select name, iban from customers"),
+        (LIBRARY_SQL, "select 0 as rate from rates"),
+        ("dispatch-db.dev.example.com", "changed-db.example.com"),
+    ];
+    let report = stage.import_files("staging", files(&[1], &changes), None).unwrap();
+    assert_eq!((counts(&report), stage.content("staging")), ((0, 0, 0), second), "{:#?}", report.changes);
+    let differing = names(&report.differences);
+    assert!(differing.contains(&"getCustomer") && differing.contains(&"customerRate"), "{differing:?}");
+    stage.carry_out(stage.rollback("Dispatch", "staging")).unwrap();
+    assert_eq!(stage.content("staging"), first);
+    assert_eq!(told(&stage)["Customer card"], [some("v1"), some("Dispatch")]);
+    stage.carry_out(stage.rollback("Dispatch", "staging")).unwrap();
+    assert_eq!(stage.count("staging"), 0);
+    sluice_engine::audit::audit(&stage.store(), None, None).unwrap();
+}
+
+#[test]
+fn what_is_the_platforms_again_is_rendered_no_more() {
+    let stage = shared();
+    stage.promote("Dispatch", "staging").unwrap();
+    // The platform has the other app over the same source, which therefore outlives the promotion.
+    stage.import_files("staging", files(&[2], &[]), None).unwrap();
+    stage.carry_out(stage.rollback("Dispatch", "staging")).unwrap();
+    let rendered = || {
+        let mut work = stage.workspace.work();
+        let (_, state) = stage.workspace.environment(&mut work, &environment("staging")).unwrap();
+        Tree::at(state.rendered).entries(&work).unwrap().len()
+    };
+    assert_eq!(rendered(), 1);
+    stage.import_files("staging", files(&[2], &[("\"host\":\"", "\"host\":\"new.")]), None).unwrap();
+    assert_eq!(rendered(), 0);
+    assert!(exported(&stage, "Depot").contains("new."));
+    sluice_engine::audit::audit(&stage.store(), None, None).unwrap();
+}
+
 #[test]
 fn a_baseline_is_read_again_until_a_version_takes_its_place() {
     let stage = shared();
@@ -118,12 +176,7 @@ fn a_baseline_is_read_again_until_a_version_takes_its_place() {
 fn a_module_shows_the_version_it_came_with() {
     let stage = shared();
     stage.promote("Dispatch", "staging").unwrap();
-    let told = || -> BTreeMap<String, [Option<String>; 2]> {
-        let rows = stage.workspace.status().unwrap();
-        rows.into_iter()
-            .map(|mut row| (row.name, [row.cells[1].holds.take(), row.cells[1].with.take()]))
-            .collect()
-    };
+    let told = || told(&stage);
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(
         told(),
@@ -178,4 +231,26 @@ fn the_environments_own_word_on_its_options_comes_first_and_then_the_newest() {
     let settings = stage.workspace.settings(&mut work, &environment("staging")).unwrap();
     let binding = settings.binding(&work, &orders_db).unwrap().unwrap();
     assert_eq!(binding.options["host"]["value"], "orders-db.staging.example.com");
+}
+
+#[test]
+fn a_platform_with_nothing_in_its_own_place_does_not_speak_against_what_others_said() {
+    let orders_db = "d20000d1-0000-4000-8000-000000000001".parse().unwrap();
+    for is_known in [false, true] {
+        let stage = ungated(&furnishing(), &PLUGINS);
+        stage.import_files("development", saying("guess.example.com", "staging"), None).unwrap();
+        if is_known {
+            stage.import_files("staging", saying("own.example.com", "staging"), None).unwrap();
+        }
+        let mut file = sample("tooljet/orders.json");
+        let mut export: Value = serde_json::from_slice(&file.bytes).unwrap();
+        export["app"][0]["definition"]["appV2"]["dataSourceOptions"][1]["options"] = json!({});
+        file.bytes = serde_json::to_vec(&export).unwrap();
+        stage.import_files("staging", vec![file], None).unwrap();
+        stage.workspace.adopt_binding(&stage.ada, &environment("staging"), &orders_db).unwrap();
+        let mut work = stage.workspace.work();
+        let settings = stage.workspace.settings(&mut work, &environment("staging")).unwrap();
+        let binding = settings.binding(&work, &orders_db).unwrap().unwrap();
+        assert_eq!(binding.options["host"]["value"], "guess.example.com", "{is_known}");
+    }
 }
