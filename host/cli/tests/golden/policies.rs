@@ -18,6 +18,7 @@ fn a_policy_is_made_tested_looked_at_and_explained() {
             ends(DONE, "policy test policies/change-size --coverage --threshold 100 --junit policies.xml"),
             ends(DONE, "policy lint"),
             ends(DONE, "policy explain size.large"),
+            ends(DONE, "policy explain facts.missing"),
             ends(USAGE, "policy explain size.huge --path policies/change-size"),
             edit("policies/change-size/policy.rhai", "count > params.most_changes", "count > params.most"),
             ends(FAILED, "policy lint policies/change-size"),

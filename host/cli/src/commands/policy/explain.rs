@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use sluice_policy::Pack;
+use sluice_policy::{OWN_FINDINGS, OwnFinding, Pack};
 
 use super::packs;
 use crate::answer::Answer;
@@ -29,8 +29,11 @@ pub(crate) struct Arguments {
 
 /// Says what a finding code means.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let packs = packs(context, &arguments.paths)?;
     let code = arguments.code.as_str();
+    if let Some(own) = OWN_FINDINGS.iter().find(|own| own.code == code) {
+        return of_every_gate(own);
+    }
+    let packs = packs(context, &arguments.paths)?;
     let meant: Vec<&Pack> = packs.iter().filter(|pack| pack.manifest().findings.contains_key(code)).collect();
     if meant.is_empty() {
         let known: Vec<String> = packs
@@ -40,7 +43,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
             .collect();
         return Err(Failure::usage(
             format!("no pack gives the finding `{code}`"),
-            format!("the findings are {}", known.join(", ")),
+            format!(
+                "the findings are {}; the problems of a plan are told with their fix by `sluice plan`",
+                known.join(", ")
+            ),
         ));
     }
     let mut page = Page::new();
@@ -77,6 +83,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         }));
     }
     Answer::new(&data, page)
+}
+
+/// Says what a finding means that no policy declares.
+fn of_every_gate(own: &OwnFinding) -> Result<Answer, Failure> {
+    let mut page = Page::new();
+    page.heading(format!("{}, of every gate", own.code));
+    page.line(own.doc);
+    page.line(format!("  fix:   {}", own.fix));
+    page.line(format!("  who:   {}", own.who));
+    Answer::new(&json!([{"code": own.code, "doc": own.doc, "fix": own.fix, "who": own.who}]), page)
 }
 
 /// The lines of a pack that give a finding.
