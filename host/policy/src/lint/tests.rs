@@ -162,6 +162,21 @@ fn what_is_written_well_is_left_alone() {
 }
 
 #[test]
+fn loops_within_loops_and_functions_that_call_each_other_are_read_to_an_end() {
+    let mut loops = "h = a; a = b; b = c; c = d; d = h;".to_owned();
+    for depth in 0..8 {
+        loops = format!("for n{depth} in 0..2 {{ {loops} }}");
+    }
+    let declared = "let a = plan; let b = app; let c = plan.sources; let d = 1; let h = 1;";
+    let last = "let x = a.nosuch; let y = b.nosuch;";
+    assert_eq!(found(&format!("{declared} {loops} {last}")), []);
+    let functions =
+        "fn one(a, b, c) { two(b, c, a) } fn two(a, b, c) { one(a, c, b) } fn three(a) { a.nosuch }";
+    let calls = "one(plan, app, workspace); three(plan); three(transition);";
+    assert_eq!(found(&format!("{functions} {calls}")), []);
+}
+
+#[test]
 fn what_is_declared_is_used_tested_and_mended() {
     let source = "if plan.unchanged > params.limit { deny(\"t.no\", \"x\", #{}); }";
     let of = |source: &str, more: &[(&str, &str)]| {
