@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "its output is the plan's file")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,6 +68,7 @@ fn plan(facts: &Facts, gates: Vec<PlannedGate>) -> Plan {
         transition: facts.transition.kind,
         app: facts.app.id.clone(),
         app_name: facts.app.name.clone(),
+        other_names: BTreeSet::new(),
         platform: facts.app.platform.clone(),
         version: facts.plan.version.clone(),
         bundle: facts.plan.bundle,

@@ -177,6 +177,9 @@ pub enum What {
         state: Box<EnvironmentState>,
         /// The promotion's number in this environment.
         promotion: u64,
+        /// The content of the decision that let it through: of the gates as they were asked right
+        /// before it.
+        decision: Digest,
     },
     /// A run of a transition came to its end.
     PromotionEnded {

@@ -17,7 +17,7 @@ use sluice_plugin::{Host, Limits};
 use sluice_policy::facts::{self, Facts, ReadyFacts, TransitionKind};
 use sluice_policy::{Decided, Input, Pack, ReplayError, Sandbox};
 
-use crate::config::{Config, Transition};
+use crate::config::{AppNames, Config, Transition};
 use crate::error::{Error, Result};
 use crate::gates;
 use crate::identity::{self, IdentityMap};
@@ -74,6 +74,7 @@ pub fn judge_export(
         scan::look(object, Digest::of(b""), &|_| Digest::of(b""))
     });
 
+    let names = AppNames::new(&app.id, [app.name.as_str()]);
     let facts = Facts {
         now,
         last_entry: None,
@@ -87,7 +88,7 @@ pub fn judge_export(
             id: app.id.clone(),
             name: app.name.clone(),
             platform,
-            labels: config.labels_of(&app.name).iter().map(ToString::to_string).collect(),
+            labels: config.labels_of(&names).iter().map(ToString::to_string).collect(),
         },
         plan: no_plan(),
         scan: Some(gates::scan_fact(finds, &|_, _, _| false)),
@@ -103,7 +104,7 @@ pub fn judge_export(
         not_gathered: vec!["plan".to_owned()],
     };
     let transition = Transition::Promote { from, to: to.clone() };
-    let (gates, ungated) = gates::gates_for(config, &policies, &transition, &app.id, &app.name)?;
+    let (gates, ungated) = gates::gates_for(config, &policies, &transition, &app.id, &names)?;
     let mut not_judged: Vec<(String, String)> = Vec::new();
     let mut asked = Vec::new();
     for gate in gates {

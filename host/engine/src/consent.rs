@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use sluice_model::verdict::Level;
-use sluice_model::{Digest, EnvironmentName};
+use sluice_model::verdict::{Effect, Level, Relief as Lifting, Verdict, effect};
+use sluice_model::{Digest, EnvironmentName, Object};
 use sluice_policy::facts::{self, Approval};
 use sluice_policy::gate::{FACTS_MISSING, FAULT, SILENT};
 use sluice_policy::{Override, Relief, Subject};
 
 use crate::act::{Act, Waiver, What};
-use crate::config::{self, Config};
+use crate::config::{self, AppNames, Config};
 use crate::error::{Error, Result};
 use crate::permission::Wish;
 use crate::plan::Plan;
@@ -21,6 +21,9 @@ use crate::workspace::Workspace;
 
 /// The stream of waivers and their second signatures.
 pub const WAIVERS: &str = "waivers";
+
+/// For how long whoever approves a plan twice in the same words is taken to have slipped.
+const JUST: SignedDuration = SignedDuration::from_mins(1);
 
 /// What every gate can be found to be, whatever its policy: it lacks facts, or says nothing.
 const OF_EVERY_GATE: [&str; 2] = [FACTS_MISSING, SILENT];
@@ -67,11 +70,13 @@ pub struct WaiverRequest {
 }
 
 impl Workspace {
-    /// Records a person's consent to a plan's digest.
+    /// Records a person's consent to a plan's digest. Who has approved it already does so again to say
+    /// more, such as a ticket, or because an approval holds for a while only: the newest counts. A
+    /// ticket or a reason that is not given anew stays what it was.
     ///
     /// # Errors
-    /// When the actor is nobody in the configuration, or has approved it already, or the ticket or
-    /// the reason is blank.
+    /// When the actor is nobody in the configuration, has just approved it in the same words, or the
+    /// ticket or the reason is blank.
     pub fn approve(
         &self,
         actor: &Actor,
@@ -89,30 +94,43 @@ impl Workspace {
         let stream = approvals_stream(&plan.digest);
         again(|| {
             let known = self.records().all(&stream)?;
-            for recorded in &known {
-                // With a key that was replaced since, it no longer counts.
-                if self.signer(recorded)?.as_deref() == Some(actor.name.as_str()) {
+            let (mut reason, mut ticket) = (reason.clone(), ticket.clone());
+            // With a key that was replaced since, it no longer counts.
+            for recorded in known.iter().rev() {
+                let What::Approved { reason: said, ticket: named, .. } = &recorded.act.what else { continue };
+                if self.signer(recorded)?.as_deref() != Some(actor.name.as_str()) {
+                    continue;
+                }
+                reason = reason.or_else(|| said.clone());
+                ticket = ticket.or_else(|| named.clone());
+                let is_new = (&reason, &ticket) != (said, named);
+                if !is_new && self.records().now()?.duration_since(recorded.act.at) < JUST {
                     return Err(Error::invalid(
-                        format!("`{}` has approved this plan already", actor.name),
-                        "one approval a person counts",
+                        format!("`{}` has just approved this plan in the same words", actor.name),
+                        "one approval a person counts; to say more, name a `--ticket` or a `--reason`",
                     ));
                 }
+                break;
             }
             let mut work = self.work();
             work.put_json(plan)?;
-            let (reason, ticket) = (reason.clone(), ticket.clone());
             let what = What::Approved { plan: plan.digest, reason, ticket };
             self.records().append(actor, &stream, known.len() as u64, what, &work.into_fresh())
         })
     }
 
-    /// The approvals of a plan, each by a person whom the adopted configuration has.
+    /// The approvals of a plan, of each person whom the adopted configuration has the newest.
     ///
     /// # Errors
     /// When a record is damaged.
     pub fn approvals(&self, plan: &Digest) -> Result<Vec<Approval>> {
         let said = self.holding(&approvals_stream(plan))?;
-        Ok(approvals_in(self.config()?, said.iter()))
+        let mut newest: Vec<Approval> = Vec::new();
+        for approval in approvals_in(self.config()?, said.iter()) {
+            newest.retain(|known| known.person != approval.person);
+            newest.push(approval);
+        }
+        Ok(newest)
     }
 
     /// The acts of a stream whose signatures hold by the adopted configuration.
@@ -200,7 +218,7 @@ impl Workspace {
             ));
         }
         let app = self.app(&mut self.work(), &request.app)?;
-        self.check_liftable(&request.code, &app.name, &request.environment)?;
+        self.check_liftable(&request.code, &app, &request.environment)?;
         again(|| {
             let known = self.records().all(WAIVERS)?;
             let number = 1 + known.iter().filter(|r| matches!(r.act.what, What::Waived(_))).count() as u64;
@@ -222,7 +240,7 @@ impl Workspace {
 
     /// Refuses a waiver that could lift nothing: of a code that no policy gives, or that gates before
     /// the environment give for this app only where no waiver lifts it.
-    fn check_liftable(&self, code: &str, app: &str, environment: &EnvironmentName) -> Result<()> {
+    fn check_liftable(&self, code: &str, app: &Object, environment: &EnvironmentName) -> Result<()> {
         let policies = self.policies()?;
         let of_policies = policies.values().flat_map(|policy| policy.pack().manifest().findings.keys());
         let declared: BTreeSet<&str> = of_policies.map(String::as_str).chain(OF_EVERY_GATE).collect();
@@ -238,31 +256,46 @@ impl Workspace {
                 config::did_you_mean(code, declared),
             ));
         }
-        let gives = |gate: &&config::Gate| {
-            OF_EVERY_GATE.contains(&code)
-                || policies
-                    .get(gate.policy.as_str())
-                    .is_some_and(|policy| policy.pack().manifest().findings.contains_key(code))
+        let finding = |gate: &config::Gate| {
+            policies.get(gate.policy.as_str()).and_then(|policy| policy.pack().manifest().findings.get(code))
         };
+        let is_of_every_gate = OF_EVERY_GATE.contains(&code);
         let config = self.config()?;
-        let labels = config.labels_of(app);
+        let names = AppNames::new(&app.id, self.names_of(&app.id)?);
+        let labels = config.labels_of(&names);
         let rules =
             config.transitions.iter().filter(|(transition, _)| transition.environment() == environment);
         let giving: Vec<&config::Gate> = rules
-            .flat_map(|(_, rules)| rules.for_app(app, &labels))
+            .flat_map(|(_, rules)| rules.for_app(&names, &labels))
             .map(|(_, gate)| gate)
-            .filter(gives)
+            .filter(|gate| is_of_every_gate || finding(gate).is_some())
             .collect();
-        let is_liftable = |gate: &&config::Gate| match gate.level {
-            Level::Hard => gate.waivable,
-            Level::Soft => true,
-            Level::Warn | Level::Audit => false,
+        let is_inviolable = |gate: &config::Gate| finding(gate).is_some_and(|finding| finding.inviolable);
+        // What every gate can say leaves it undecided; what a policy's own finding says, it alone knows.
+        let verdict = if is_of_every_gate { Verdict::Undecided } else { Verdict::Deny };
+        let is_liftable = |gate: &&config::Gate| {
+            !is_inviolable(gate)
+                && effect(gate.level, verdict, gate.waivable, Lifting::Waiver) == Effect::Lifted
         };
         if giving.iter().any(is_liftable) {
             return Ok(());
         }
-        let hard = giving.iter().find(|gate| gate.level == Level::Hard);
-        let (why, help) = match (hard, giving.first()) {
+        let refuses = |gate: &&&config::Gate| gate.level.refuses();
+        // Why the one does not that looks as if it did.
+        let nearest = giving.iter().filter(refuses).find(|gate| gate.waivable || gate.level == Level::Soft);
+        let refusing = nearest.or_else(|| giving.iter().find(refuses));
+        let solve = "solve what the gate says";
+        let (why, help) = match (refusing, giving.first()) {
+            (Some(gate), _) if is_inviolable(gate) => {
+                (format!("the policy of gate `{}` says that nothing does", gate.name), solve)
+            }
+            (Some(gate), _) if gate.waivable => (
+                format!(
+                    "gate `{}` is hard, where a waiver lifts what is denied, and this leaves it undecided",
+                    gate.name
+                ),
+                "bring what the gate lacks, or mend its policy",
+            ),
             (Some(gate), _) => (
                 format!("gate `{}` is hard and not `waivable`", gate.name),
                 "solve what the gate says; an owner of the configuration decides whether it is waivable",
@@ -271,7 +304,7 @@ impl Workspace {
                 (format!("gate `{}` refuses nothing, being {}", gate.name, gate.level), "go on without one")
             }
             (None, None) => (
-                format!("no gate before `{environment}` gives it for `{app}`"),
+                format!("no gate before `{environment}` gives it for `{}`", app.name),
                 "see what the gates say with `sluice why`",
             ),
         };
@@ -384,7 +417,7 @@ impl KnownWaiver {
     }
 }
 
-/// The approvals in acts of a plan's stream whose signatures hold.
+/// All approvals in acts of a plan's stream whose signatures hold.
 pub(crate) fn approvals_in<'a>(config: &Config, said: impl Iterator<Item = &'a Act>) -> Vec<Approval> {
     let approval = |act: &Act| {
         let What::Approved { plan, ticket, .. } = &act.what else { return None };

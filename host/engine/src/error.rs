@@ -108,6 +108,16 @@ pub enum Error {
     /// The gates refuse.
     #[error("the gates say {}", .0.outcome)]
     Refused(Box<sluice_policy::Decision>),
+    /// A gate that refuses nothing ran out of time whenever it was asked, so that what was decided could
+    /// not be made again.
+    #[error(
+        "nothing was done: out of time ran {}, and a decision without an answer cannot be kept",
+        gates_in(gates)
+    )]
+    OutOfTime {
+        /// The gates.
+        gates: Vec<String>,
+    },
     /// The plan is not the one that was named.
     #[error("the plan is now {now}, not {named}: {what} changed since")]
     PlanChanged {
@@ -296,6 +306,12 @@ impl From<TreeError<Self>> for Error {
     }
 }
 
+/// Gates by their names, in words.
+fn gates_in(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("{} {}", if names.len() == 1 { "gate" } else { "gates" }, names.join(", "))
+}
+
 impl Error {
     /// A file that could not be read or written.
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
@@ -360,6 +376,11 @@ impl Error {
             }
             Self::PlanRefused(_) => "solve each problem as it says, then plan again".into(),
             Self::Refused(_) => "see each finding and its fix with `sluice why`".into(),
+            Self::OutOfTime { .. } => {
+                "run the command again when this machine has less to do; where that does not help, the policy takes too \
+                 long: mend it, or take the gate out"
+                    .into()
+            }
             Self::PlanChanged { .. } => "look at the new plan, and have it approved again".into(),
             Self::LeaseHeld { .. } => "try again later, or wait with `--wait`; after a crash run `sluice resume`".into(),
             Self::Checkpoint(_) => "give the file as `sluice promote` printed it; if it is, one of the two was changed".into(),

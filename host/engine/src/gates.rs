@@ -1,6 +1,8 @@
 //! Gates before a transition: the facts that they may read, and the decision that they come to.
 
+mod authors;
 mod credentials;
+mod names;
 mod past;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use sluice_policy::facts::{self, Facts, ReadyFacts};
 use sluice_policy::{Decided, Gate, GateSpec, Policy, Sandbox, Selector};
 
 use crate::act::What;
-use crate::config::{self, ChangeName, Config, Transition};
+use crate::config::{self, AppNames, ChangeName, Config, Transition};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TransitionKind};
 use crate::records::{Actor, Recorded};
@@ -23,7 +25,9 @@ use crate::scan::Find;
 use crate::state::Work;
 use crate::workspace::Workspace;
 
+pub(crate) use authors::Importers;
 pub(crate) use credentials::Fingerprints;
+pub(crate) use names::{CutNames, name_in};
 pub(crate) use past::Lists;
 
 /// How far ahead calendars are expanded: a window further away than that is no plan.
@@ -112,7 +116,7 @@ pub(crate) fn gates_for(
     policies: &Policies,
     transition: &Transition,
     app: &LogicalId,
-    app_name: &str,
+    names: &AppNames,
 ) -> Result<(Vec<Gate>, Option<String>)> {
     let Some(rules) = config.rules(transition) else {
         return Err(Error::invalid(
@@ -121,7 +125,7 @@ pub(crate) fn gates_for(
         ));
     };
     let gates = rules
-        .for_app(app_name, &config.labels_of(app_name))
+        .for_app(names, &config.labels_of(names))
         .map(|(_, configured)| gate(configured, policies, Some(app)))
         .collect::<Result<Vec<_>>>()?;
     Ok((gates, rules.ungated.clone()))
@@ -213,7 +217,7 @@ impl Workspace {
     }
 
     fn gates_before(&self, plan: &Plan) -> Result<(Vec<Gate>, Option<String>)> {
-        gates_for(self.config()?, &*self.policies()?, &plan.configured(), &plan.app, &plan.app_name)
+        gates_for(self.config()?, &*self.policies()?, &plan.configured(), &plan.app, &plan.names())
     }
 
     /// Asks the gates about a plan, now or as if it were another time, for nobody who would carry it
@@ -278,7 +282,7 @@ impl Workspace {
                 id: plan.app.clone(),
                 name: plan.app_name.clone(),
                 platform: plan.platform.clone(),
-                labels: config.labels_of(&plan.app_name).iter().map(ToString::to_string).collect(),
+                labels: config.labels_of(&plan.names()).iter().map(ToString::to_string).collect(),
             },
             scan: Some(self.scanned(&mut work, plan)?),
             evidence: Some(self.evidence_for(&mut work, plan)?),
@@ -297,10 +301,8 @@ impl Workspace {
 
     fn plan_facts(&self, work: &mut Work<'_>, plan: &Plan) -> Result<facts::Plan> {
         let mut cuts = self.records().all(&crate::version::stream(&plan.app))?;
+        let authors = self.authors(work, &cuts, &plan.bundle)?;
         cuts.retain(|cut| matches!(&cut.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle));
-        let mut authors: Vec<String> = cuts.iter().map(|cut| cut.act.actor.clone()).collect();
-        authors.sort();
-        authors.dedup();
         // The same bundle can be cut under several names.
         let named =
             |cut: &&Recorded| matches!(&cut.act.what, What::VersionCut(cut) if cut.version == plan.version);
@@ -310,7 +312,7 @@ impl Workspace {
             bundle: plan.bundle,
             version: plan.version.clone(),
             baseline: plan.baseline()?,
-            authors,
+            authors: authors.into_iter().collect(),
             changes: plan
                 .objects
                 .iter()

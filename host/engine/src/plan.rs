@@ -13,7 +13,7 @@ use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, Obj
 pub use sluice_policy::facts::{Action, TransitionKind};
 
 use crate::act::{Review, Size};
-use crate::config::Transition;
+use crate::config::{AppNames, Transition};
 use crate::error::{Error, Result};
 use crate::gates::PlannedGate;
 use crate::render::{self, Rendered};
@@ -130,8 +130,12 @@ pub struct Plan {
     pub transition: TransitionKind,
     /// The app.
     pub app: LogicalId,
-    /// What people call it.
+    /// What people call it: as its bundle has it, the working copy can be called anything by now.
     pub app_name: String,
+    /// What its other versions and the environments call it besides. Gates, labels and externals are
+    /// chosen by all its names.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_names: BTreeSet<String>,
     /// The platform it is built with.
     pub platform: String,
     /// The version.
@@ -206,6 +210,12 @@ impl Plan {
             members.insert("kept".to_owned(), serde_json::to_value(kept)?);
         }
         Ok(core)
+    }
+
+    /// What patterns of the configuration know the app by.
+    #[must_use]
+    pub fn names(&self) -> AppNames {
+        AppNames::new(&self.app, self.other_names.iter().chain([&self.app_name]))
     }
 
     /// All data sources that the app would run on in the target: what is rendered for it, and what
@@ -303,7 +313,7 @@ impl Workspace {
         let cut = self.version_standing_in(&mut work, app, version, &from)?;
         let bundle = crate::version::bundle(&work, &cut.1)?;
         let (_, target) = self.environment(&mut work, to)?;
-        let mut draft = Draft::new(self, TransitionKind::Promotion, &bundle, cut, from, to.clone());
+        let mut draft = Draft::new(self, TransitionKind::Promotion, &bundle, cut, from, to.clone())?;
         draft.plan.choices = choices.clone();
         let content = draft.place(&mut work, &bundle, &target)?;
         draft.plan.content = (target.content, content);
@@ -338,7 +348,7 @@ impl Workspace {
             ));
         }
         let from = environment.clone();
-        let mut draft = Draft::new(self, TransitionKind::Release, &bundle, cut, from, environment.clone());
+        let mut draft = Draft::new(self, TransitionKind::Release, &bundle, cut, from, environment.clone())?;
         draft.plan.content = (state.content, state.content);
         let holding = state.revision_of(&work, Revised::Holding(&app.id))?;
         draft.plan.revision = state.revision_of(&work, Revised::Release(&app.id))?.max(holding);
@@ -403,8 +413,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// A plan about a bundle. The app's name, by which gates, labels and externals are chosen, is the
-    /// bundle's: the working copy can be called anything by now.
+    /// A plan about a bundle.
     fn new(
         workspace: &'a Workspace,
         transition: TransitionKind,
@@ -412,13 +421,16 @@ impl<'a> Draft<'a> {
         (version, digest): (String, Digest),
         from: EnvironmentName,
         to: EnvironmentName,
-    ) -> Self {
+    ) -> Result<Self> {
+        let mut other_names = workspace.names_of(&bundle.app)?;
+        other_names.remove(&bundle.name);
         let nothing = Digest::of(b"");
         let plan = Plan {
             digest: nothing,
             transition,
             app: bundle.app.clone(),
             app_name: bundle.name.clone(),
+            other_names,
             platform: bundle.format.platform.as_str().to_owned(),
             version,
             bundle: digest,
@@ -439,7 +451,7 @@ impl<'a> Draft<'a> {
             revision: None,
             content: (nothing, nothing),
         };
-        Self { workspace, plan }
+        Ok(Self { workspace, plan })
     }
 
     fn problem(&mut self, code: &str, message: String, fix: String, who: &str, object: Option<&LogicalId>) {

@@ -14,8 +14,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sluice_model::verdict::Verdict;
 use sluice_model::{Digest, EnvironmentName, Object, ObjectKind};
-use sluice_policy::Decision;
+use sluice_policy::{Decision, GateDecision};
 use sluice_store::failpoint;
 
 use crate::act::{Ended, Proposal, What};
@@ -27,6 +28,10 @@ use crate::records::Actor;
 use crate::render::Rendered;
 use crate::state::{EnvironmentState, Holding, Promoted, Revised, Standing, Touched, Work};
 use crate::workspace::{Workspace, environment_stream, state_in};
+
+/// How often gates are asked again where one ran out of time: a machine that is busy for a moment is
+/// not busy three times, and a policy that is too slow is so each time.
+const ASKED_AGAIN: usize = 3;
 
 /// The list of an environment's promotions.
 #[must_use]
@@ -152,10 +157,10 @@ impl Workspace {
         let number = run.number;
         tracing::debug!(name: "promote.journaled", number, "is in the journal");
         failpoint("promote.journaled");
-        let (decision, review) = self
-            .look_again(actor, &plan, number, &decision)
-            .map_err(|error| self.undo(actor, &plan.to, number, error))?;
-        let what = What::Committed { state: Box::new(after.clone()), promotion: number };
+        let undone = |error| self.undo(actor, &plan.to, number, error);
+        let (decision, review) = self.look_again(actor, &plan, number, &decision).map_err(undone)?;
+        let kept = work.put_json(&decision).map_err(undone)?;
+        let what = What::Committed { state: Box::new(after.clone()), promotion: number, decision: kept };
         let stream = environment_stream(&plan.to);
         failpoint("promote.before-commit");
         if let Err(error) = self.records().append(actor, &stream, fence, what, &work.into_fresh()) {
@@ -164,7 +169,7 @@ impl Workspace {
                 Ok(true) => {
                     tracing::warn!(%error, number, "is committed, though the store answered otherwise")
                 }
-                Ok(false) => return Err(self.undo(actor, &plan.to, number, error)),
+                Ok(false) => return Err(undone(error)),
                 Err(_) => return Err(error),
             }
         }
@@ -208,11 +213,23 @@ impl Workspace {
         why
     }
 
-    /// The gates' decision, where it lets through; a refusal is kept.
+    /// The gates' decision, where it lets through; a refusal is kept. What a gate that ran out of time
+    /// would have said is asked again, and nothing rests on a decision that has no answer to that.
     fn allowed(&self, actor: &Actor, plan: &Plan) -> Result<Decision> {
-        let decided = self.decide_for(plan, actor)?;
+        let mut decided = self.decide_for(plan, actor)?;
+        for _ in 0..ASKED_AGAIN {
+            if decided.replayable {
+                break;
+            }
+            decided = self.decide_for(plan, actor)?;
+        }
         if decided.decision.is_allowed() {
-            return Ok(decided.decision);
+            if decided.replayable {
+                return Ok(decided.decision);
+            }
+            let broke = |gate: &&GateDecision| gate.verdict == Verdict::Fault;
+            let gates = decided.decision.gates.iter().filter(broke).map(|gate| gate.gate.clone());
+            return Err(Error::OutOfTime { gates: gates.collect() });
         }
         if decided.replayable {
             let mut work = self.work();

@@ -332,26 +332,40 @@ impl Records {
         }
     }
 
-    /// The newest acts of a stream that come after revision `after`, at most `limit` of them, oldest
-    /// first.
+    /// The number of a stream's newest revision; 0 before there is one.
+    ///
+    /// # Errors
+    /// When the store fails or the revision was lost.
+    pub fn newest(&self, name: &str) -> Result<u64> {
+        let newest = self.store.head(&stream(name)?)?.map_or(0, |head| head.revision);
+        self.check_known(name, newest)?;
+        Ok(newest)
+    }
+
+    /// The acts of a stream after the revision `after`, up to `last`, oldest first.
     ///
     /// # Errors
     /// When the store fails or a record is damaged or lost.
-    pub fn newest(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Recorded>> {
+    pub fn between(&self, name: &str, after: u64, last: u64) -> Result<Vec<Recorded>> {
         let stream = stream(name)?;
-        let newest = self.store.head(&stream)?.map_or(0, |head| head.revision);
-        self.check_known(name, newest)?;
-        let first = after.max(newest.saturating_sub(limit as u64)) + 1;
-        if newest < first {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        let mut next = after + 1;
+        while next <= last {
+            let wanted = PAGE.min(usize::try_from(last - next + 1).unwrap_or(PAGE));
+            let page = self.store.range(&stream, next, wanted, Order::OldestFirst)?;
+            let is_whole = page.len() == wanted;
+            for revision in &page {
+                if revision.revision != next {
+                    return Err(lost(name, next));
+                }
+                found.push(read(revision)?);
+                next += 1;
+            }
+            if !is_whole {
+                return Err(lost(name, next));
+            }
         }
-        let wanted = first..=newest;
-        let found = self.store.range(&stream, first, limit, Order::OldestFirst)?;
-        let mut numbers = found.iter().map(|revision| revision.revision);
-        if let Some(gone) = wanted.clone().find(|number| numbers.next() != Some(*number)) {
-            return Err(lost(name, gone));
-        }
-        found.iter().map(read).collect()
+        Ok(found)
     }
 
     /// Signs an act as the next revision after `after`, and appends it with its content. The

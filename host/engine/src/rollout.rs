@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_model::Digest;
 use sluice_model::verdict::{Level, Verdict};
+use sluice_model::{Digest, LogicalId};
 use sluice_policy::{Decision, Gate, ReadyFacts};
 
-use crate::config::Transition;
+use crate::config::{AppNames, Transition};
 use crate::decisions::{Kept, Replays};
 use crate::error::Result;
 use crate::plan::TransitionKind;
@@ -77,6 +77,15 @@ impl Workspace {
         decided.sort_by_key(|(kept, _)| kept.at);
         let policies = self.policies()?;
         let config = self.config()?;
+        let mut called: BTreeMap<LogicalId, AppNames> = BTreeMap::new();
+        for (_, ready) in &decided {
+            let app = &ready.facts().app;
+            if !called.contains_key(&app.id) {
+                let mut names = self.names_of(&app.id)?;
+                names.insert(app.name.clone());
+                called.insert(app.id.clone(), AppNames::new(&app.id, names));
+            }
+        }
         let mut found = Vec::new();
         for (transition, rules) in &config.transitions {
             for configured in &rules.gates {
@@ -95,9 +104,8 @@ impl Workspace {
                 for (kept, ready) in &decided {
                     let facts = ready.facts();
                     let app = &facts.app;
-                    if transition_of(facts) != *transition
-                        || !configured.is_for(&app.name, &config.labels_of(&app.name))
-                    {
+                    let is_for = |names| configured.is_for(names, &config.labels_of(names));
+                    if transition_of(facts) != *transition || !called.get(&app.id).is_some_and(is_for) {
                         continue;
                     }
                     let gate: Gate = crate::gates::gate(configured, &policies, Some(&app.id))?;

@@ -50,8 +50,20 @@ pub struct Filed {
     pub sealed: String,
     /// The value's number, from 1: an older one cannot be put in its place.
     pub version: u64,
-    /// When it was filed.
+    /// When the value was first filed.
     pub since: Timestamp,
+}
+
+/// What became of a value that was filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filing {
+    /// It was never filed at its place before.
+    Anew,
+    /// It was, and is as old as it was: a credential is rotated by another value alone.
+    AsBefore {
+        /// Since when it is known.
+        since: Timestamp,
+    },
 }
 
 /// All that an environment owns: the root of a tree that every revision of its settings carries.
@@ -394,7 +406,7 @@ impl Workspace {
             let mut entries = Vec::new();
             let constant = if name.is_secret() {
                 let reference = constant_secret(environment, name)?;
-                let filed = self.sealed_next(&work, &settings, &reference, &value)?;
+                let (filed, _) = self.sealed_next(&work, &reference, &value)?;
                 entries.push(entry(secret_key(&reference), &filed)?);
                 Constant::Secret(reference)
             } else {
@@ -406,32 +418,58 @@ impl Workspace {
         })
     }
 
-    /// Files a secret in the vault.
+    /// Files a secret in the vault. A value that was filed there before is as old as it was.
     ///
     /// # Errors
     /// When the actor does not own the secret's environment.
-    pub fn set_secret(&self, actor: &Actor, reference: &SecretRef, value: Secret) -> Result<()> {
+    pub fn set_secret(&self, actor: &Actor, reference: &SecretRef, value: Secret) -> Result<Filing> {
         self.permit(actor, Wish::Own(reference.environment()))?;
         again(|| {
             let mut work = self.work();
             let settings = self.settings(&mut work, reference.environment())?;
-            let filed = self.sealed_next(&work, &settings, reference, &value)?;
+            let (filed, filing) = self.sealed_next(&work, reference, &value)?;
             let entries = [entry(secret_key(reference), &filed)?];
             let change = SettingChange::SecretSet { reference: reference.clone() };
-            self.change_settings(actor, reference.environment(), work, settings, &entries, change)
+            self.change_settings(actor, reference.environment(), work, settings, &entries, change)?;
+            Ok(filing)
         })
     }
 
-    /// Seals a value as the next one at its place.
-    fn sealed_next(
-        &self,
-        work: &Work<'_>,
-        settings: &Settings,
-        reference: &SecretRef,
-        value: &Secret,
-    ) -> Result<Filed> {
-        let version = settings.filed(work, reference)?.map_or(1, |former| former.version + 1);
-        self.seal(reference, version, value)
+    /// Seals a value as the next one at its place, or answers what is filed there where that is it.
+    fn sealed_next(&self, work: &Work<'_>, reference: &SecretRef, value: &Secret) -> Result<(Filed, Filing)> {
+        let former = self.filed_ever(work, reference)?;
+        let version = 1 + former.iter().map(|(filed, _)| filed.version).max().unwrap_or_default();
+        let fresh = self.seal(reference, version, value)?;
+        let mark = self.fingerprint_of(reference, &fresh)?;
+        for (filed, is_there) in former {
+            // What cannot be opened any more is no value that could be the same.
+            if self.fingerprint_of(reference, &filed).ok().as_ref() != Some(&mark) {
+                continue;
+            }
+            let filing = Filing::AsBefore { since: filed.since };
+            let again =
+                if is_there { filed } else { self.seal_since(reference, version, value, filed.since)? };
+            return Ok((again, filing));
+        }
+        Ok((fresh, Filing::Anew))
+    }
+
+    /// All that was ever filed at a place, newest first, each with whether it is there now: what was
+    /// taken away or replaced and comes again is no younger for it.
+    fn filed_ever(&self, work: &Work<'_>, reference: &SecretRef) -> Result<Vec<(Filed, bool)>> {
+        let key = secret_key(reference);
+        let acts = self.records().all(&stream(reference.environment()))?;
+        let mut found: Vec<(Digest, bool)> = Vec::new();
+        let mut is_there = true;
+        for recorded in acts.into_iter().rev() {
+            let What::SettingChanged { settings, .. } = recorded.act.what else { continue };
+            let filed = Tree::at(settings).lookup(work, &key)?;
+            if let Some(digest) = filed.filter(|digest| found.iter().all(|(known, _)| known != digest)) {
+                found.push((digest, is_there));
+            }
+            is_there = false;
+        }
+        found.into_iter().map(|(digest, is_there)| Ok((work.json(&digest)?, is_there))).collect()
     }
 
     /// Seals a value for one place in the vault.
@@ -439,10 +477,19 @@ impl Workspace {
     /// # Errors
     /// When the system has no randomness.
     pub fn seal(&self, reference: &SecretRef, version: u64, value: &Secret) -> Result<Filed> {
+        self.seal_since(reference, version, value, self.records().ambient().now())
+    }
+
+    fn seal_since(
+        &self,
+        reference: &SecretRef,
+        version: u64,
+        value: &Secret,
+        since: Timestamp,
+    ) -> Result<Filed> {
         let ambient = self.records().ambient();
         let fresh = Fresh::try_draw(|buffer| ambient.random(buffer))
             .map_err(|source| Error::File { path: "the system's randomness".into(), source })?;
-        let since = ambient.now();
         let label = reference.path().rsplit('/').next().unwrap_or_default();
         let metadata = Metadata::new(&shortened(label), since)?;
         let context = Context { reference, environment: reference.environment(), version };

@@ -20,7 +20,7 @@ use crate::act::{Act, What};
 use crate::ambient::Ambient;
 use crate::config::{self, Config, ConfigErrors, Document, Place};
 use crate::error::{Error, Result};
-use crate::gates::{Fingerprints, Lists, Policies};
+use crate::gates::{CutNames, Fingerprints, Importers, Lists, Policies};
 use crate::keys::Keys;
 use crate::records::{Actor, Records, read, stream};
 use crate::scan::Memory;
@@ -105,6 +105,8 @@ pub struct Workspace {
     pub(crate) sandbox: OnceLock<Sandbox>,
     pub(crate) memory: Memory,
     pub(crate) lists: Lists,
+    pub(crate) cut_names: CutNames,
+    pub(crate) importers: Importers,
     pub(crate) fingerprints: Fingerprints,
 }
 
@@ -251,6 +253,8 @@ impl Workspace {
             sandbox: OnceLock::new(),
             memory: Memory::default(),
             lists: Lists::default(),
+            cut_names: CutNames::default(),
+            importers: Importers::default(),
             fingerprints: Fingerprints::default(),
         };
         workspace.read_adopted()?;

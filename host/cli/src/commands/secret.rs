@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use serde_json::{Value, json};
-use sluice_engine::settings::Setting;
+use sluice_engine::settings::{Filing, Setting};
 use sluice_engine::suspicion::Suspected;
 use sluice_model::{EnvironmentName, SecretRef, SlotName};
 
@@ -99,10 +99,19 @@ fn set(context: &Context, reference: &SecretRef) -> Result<Answer, Failure> {
     if value.expose().is_empty() {
         return Err(Failure::usage("the value is empty", "pipe the secret in"));
     }
-    workspace.set_secret(&actor, reference, value)?;
+    let filing = workspace.set_secret(&actor, reference, value)?;
     let mut page = Page::new();
-    page.line(format!("filed {reference}"));
-    Answer::new(&json!({ "reference": reference }), page)
+    match filing {
+        Filing::Anew => {
+            page.line(format!("filed {reference}"));
+            Answer::new(&json!({ "reference": reference }), page)
+        }
+        Filing::AsBefore { since } => {
+            page.line(format!("{reference} had this value before: it stays as old as it is, since {since}"));
+            let answer = Answer::new(&json!({ "reference": reference, "same_since": since }), page)?;
+            Ok(answer.hint("only another value makes a credential younger"))
+        }
+    }
 }
 
 fn list(context: &Context, environment: &EnvironmentName) -> Result<Answer, Failure> {

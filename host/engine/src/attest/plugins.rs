@@ -10,6 +10,7 @@ use sluice_policy::facts;
 
 use super::{Signed, Taken};
 use crate::act::What;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::evidence::{Certification, PluginPredicate, Release, plugin_subject};
 use crate::permission::Wish;
@@ -30,7 +31,8 @@ pub enum PluginWord {
         /// The version.
         version: String,
     },
-    /// It may be used until then.
+    /// It may be used until then. By the author of a revocation or an owner of the workspace it lifts
+    /// that; by anybody else it counts for nothing while one stands.
     Certified {
         /// The first moment at which it no longer is.
         until: Timestamp,
@@ -46,7 +48,8 @@ impl Workspace {
     /// Takes the actor's word on a plugin, as it was adopted.
     ///
     /// # Errors
-    /// When no plugin is called so, or the word says nothing.
+    /// When no plugin is called so, the word says nothing, or it certifies what somebody revoked and the
+    /// actor cannot lift that.
     pub fn add_plugin_word(&self, actor: &Actor, plugin: &str, word: PluginWord) -> Result<Taken> {
         self.permit(actor, Wish::TakePart)?;
         let plugins = &self.adopted()?.plugins;
@@ -55,6 +58,9 @@ impl Workspace {
             named: plugin.to_owned(),
             help: crate::config::did_you_mean(plugin, plugins.keys().map(String::as_str)),
         })?;
+        if let PluginWord::Certified { .. } = word {
+            self.check_revocations(actor, plugin, &component)?;
+        }
         let said_at = self.records().now()?;
         let predicate = match word {
             PluginWord::Published { version } => PluginPredicate::Release(Release { version, said_at }),
@@ -114,10 +120,10 @@ impl Workspace {
 
     /// The plugins that rendered a plan's data sources, with what people who are in the configuration
     /// say of them. Signatures are checked again. Of several statements the latest said counts, so
-    /// that bringing an old one again brings nothing back.
+    /// that bringing an old one again brings nothing back; but a revocation stands until its author or
+    /// an owner of the workspace certifies the plugin.
     pub(crate) fn plugin_facts(&self, work: &Work<'_>, plan: &Plan) -> Result<Vec<facts::Plugin>> {
         let used: BTreeSet<Digest> = plan.all_sources().filter_map(|source| source.plugin).collect();
-        let keys = self.people_keys()?;
         let mut found = Vec::new();
         for digest in used {
             let name = self.adopted()?.plugins.iter().find(|(_, known)| **known == digest);
@@ -130,37 +136,93 @@ impl Workspace {
                 certified_until: None,
                 is_revoked: false,
             };
-            let mut said: Vec<(PluginPredicate, String)> = Vec::new();
-            for recorded in self.records().all(&stream(&digest))? {
-                let What::PluginStated { envelope, .. } = recorded.act.what else { continue };
-                let bytes = work.get(&envelope)?.ok_or(Error::ContentMissing(envelope))?;
-                // Of whom nobody knows any more, nothing counts.
-                let Ok(signed) = Envelope::parse(&bytes)?.verify(&keys) else { continue };
-                let issuer = signed.signers.first().and_then(|key| self.name_of(key));
-                let Statement { predicate_type, predicate, subject } = &signed.statement;
-                let is_meant = subject.iter().all(|subject| subject.digest == digest);
-                let read = PluginPredicate::from_predicate(predicate_type, predicate).ok().flatten();
-                said.extend(read.filter(|_| is_meant).zip(issuer));
-            }
-            // Of two at one moment, what revokes is the later.
-            said.sort_by_key(|(predicate, _)| (predicate.said_at(), revokes(predicate)));
-            for (predicate, issuer) in said {
+            let mut revoked = Revoked::default();
+            for (predicate, issuer) in self.said_of(work, &digest)? {
                 match predicate {
                     PluginPredicate::Release(release) => {
                         plugin.version = release.version;
                         plugin.publisher = Some(issuer);
                     }
-                    PluginPredicate::Certification(Certification { until: Some(until), .. }) => {
-                        plugin.certified_by = Some(issuer);
-                        plugin.certified_until = Some(until);
-                        plugin.is_revoked = false;
+                    PluginPredicate::Certification(said) => {
+                        if let Some(until) = revoked.hear(&said, &issuer, self.config()?) {
+                            plugin.certified_by = Some(issuer);
+                            plugin.certified_until = Some(until);
+                        }
                     }
-                    PluginPredicate::Certification(_) => plugin.is_revoked = true,
                 }
             }
+            plugin.is_revoked = !revoked.by.is_empty();
             found.push(plugin);
         }
         Ok(found)
+    }
+
+    /// What people who are in the configuration say of a plugin, in the order in which they said it.
+    fn said_of(&self, work: &Work<'_>, plugin: &Digest) -> Result<Vec<(PluginPredicate, String)>> {
+        let keys = self.people_keys()?;
+        let mut said: Vec<(PluginPredicate, String)> = Vec::new();
+        for recorded in self.records().all(&stream(plugin))? {
+            let What::PluginStated { envelope, .. } = recorded.act.what else { continue };
+            let bytes = work.get(&envelope)?.ok_or(Error::ContentMissing(envelope))?;
+            // Of whom nobody knows any more, nothing counts.
+            let Ok(signed) = Envelope::parse(&bytes)?.verify(&keys) else { continue };
+            let issuer = signed.signers.first().and_then(|key| self.name_of(key));
+            let Statement { predicate_type, predicate, subject } = &signed.statement;
+            let is_meant = subject.iter().all(|subject| subject.digest == *plugin);
+            let read = PluginPredicate::from_predicate(predicate_type, predicate).ok().flatten();
+            said.extend(read.filter(|_| is_meant).zip(issuer));
+        }
+        // Of two at one moment, what revokes is the later.
+        said.sort_by_key(|(predicate, _)| (predicate.said_at(), revokes(predicate)));
+        Ok(said)
+    }
+
+    /// Refuses a certification by somebody who cannot lift a revocation that stands.
+    fn check_revocations(&self, actor: &Actor, plugin: &str, component: &Digest) -> Result<()> {
+        let config = self.config()?;
+        let mut revoked = Revoked::default();
+        for (predicate, issuer) in self.said_of(&self.work(), component)? {
+            if let PluginPredicate::Certification(said) = predicate {
+                revoked.hear(&said, &issuer, config);
+            }
+        }
+        let stand: Vec<String> = revoked.by.iter().map(|person| format!("`{person}`")).collect();
+        if revoked.by.contains(&actor.name) || revoked.is_lifted_by(&actor.name, config) {
+            return Ok(());
+        }
+        let by = stand.join(" and ");
+        Err(Error::NotPermitted {
+            actor: actor.name.clone(),
+            act: format!("certify `{plugin}`, which {by} revoked"),
+            who: format!("{by}, or owners of the workspace"),
+        })
+    }
+}
+
+/// The people whose revocations of a plugin stand.
+#[derive(Default)]
+struct Revoked {
+    by: BTreeSet<String>,
+}
+
+impl Revoked {
+    /// Hears what somebody says. Answers until when the plugin is certified by that, where it counts.
+    fn hear(&mut self, said: &Certification, person: &str, config: &Config) -> Option<Timestamp> {
+        let Some(until) = said.until else {
+            self.by.insert(person.to_owned());
+            return None;
+        };
+        self.is_lifted_by(person, config).then_some(until)
+    }
+
+    /// Takes back what somebody who certifies may take back: their own revocation, and as an owner of
+    /// the workspace everybody's. Answers whether none stands; while one does, no certification counts.
+    fn is_lifted_by(&mut self, person: &str, config: &Config) -> bool {
+        if config::person(person).is_some_and(|person| config.owns_workspace(&person)) {
+            self.by.clear();
+        }
+        self.by.remove(person);
+        self.by.is_empty()
     }
 }
 

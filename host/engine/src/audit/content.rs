@@ -56,10 +56,13 @@ impl Walk<'_, '_> {
                 let Adopted { policies, plugins, .. } = self.work.json(adopted)?;
                 policies.values().chain(plugins.values()).try_for_each(|digest| self.content(digest))
             }
-            What::Imported { state, .. }
-            | What::LeaseTaken { state }
-            | What::LeaseReturned { state }
-            | What::Committed { state, .. } => self.state(state),
+            What::Imported { state, .. } | What::LeaseTaken { state } | What::LeaseReturned { state } => {
+                self.state(state)
+            }
+            What::Committed { state, decision, .. } => {
+                self.content(decision)?;
+                self.state(state)
+            }
             What::Managed { managed: tree, .. }
             | What::SettingChanged { settings: tree, .. }
             | What::SuspicionJudged { judgements: tree, .. } => self.tree(*tree),

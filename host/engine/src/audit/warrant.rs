@@ -17,7 +17,7 @@ use crate::act::{Act, Ended, ImportSummary, Proposal, What};
 use crate::break_glass::allowing_emergency;
 use crate::decisions::Replays;
 use crate::error::{Error, Result};
-use crate::gates::{PlannedGate, Policies, gates_for};
+use crate::gates::{PlannedGate, Policies, gates_for, name_in};
 use crate::import::without;
 use crate::plan::{Plan, TransitionKind};
 use crate::promote::state_after;
@@ -35,8 +35,13 @@ type Judgement<T> = Result<T, String>;
 /// [`Error::Unwarranted`] names the first that is without a warrant.
 pub(super) fn check(work: &mut Work<'_>, configurations: &Configurations, acts: &[Entered]) -> Result<u64> {
     let empty = EnvironmentState::empty(work)?;
-    let mut court =
-        Court { replays: Replays::over(work), configurations, said: Said::default(), not_replayed: 0 };
+    let mut court = Court {
+        replays: Replays::over(work),
+        configurations,
+        said: Said::default(),
+        names: BTreeMap::new(),
+        not_replayed: 0,
+    };
     let mut environments: BTreeMap<&str, Environment<'_>> = BTreeMap::new();
     let mut reviewed: BTreeSet<(EnvironmentName, u64)> = BTreeSet::new();
     for Entered { entry, act, .. } in acts {
@@ -75,18 +80,20 @@ pub(super) fn check(work: &mut Work<'_>, configurations: &Configurations, acts: 
                     return Err(unwarranted(format!("the lease on `{name}` changed what it holds")));
                 }
                 environment.state = state;
-                environment.leased = act.at;
+                environment.leased = Leased { entry: *entry, at: act.at };
                 environment.leases.insert(act.revision, state);
             }
-            (None, What::Committed { state, promotion }) => {
+            (None, What::Committed { state, promotion, decision }) => {
                 let place = EnvironmentName::new(name)?;
-                let warrant = environment.warrant(&mut court, &place, act.revision, state, *promotion);
+                let commit = Commit { entry: *entry, act, state, promotion: *promotion, decision };
+                let warrant = environment.warrant(&mut court, &place, &commit);
                 let is_reviewed = reviewed.contains(&(place, *promotion));
-                let warrant = warrant.and_then(|decision| match allowing_emergency(&decision) {
-                    Some(_) if !is_reviewed => {
+                let warrant = warrant.and_then(|decisions| {
+                    if decisions.iter().any(|it| allowing_emergency(it).is_some()) && !is_reviewed {
                         Err("an emergency act let it through, and no review of that was opened".to_owned())
+                    } else {
+                        Ok(())
                     }
-                    _ => Ok(()),
                 });
                 if let Err(why) = warrant {
                     return Err(unwarranted(format!(
@@ -107,8 +114,71 @@ struct Court<'w, 's, 'a> {
     replays: Replays<'w, 's>,
     configurations: &'a Configurations,
     said: Said<'a>,
+    /// What bundles call their apps.
+    names: BTreeMap<Digest, String>,
     /// Of how many commits the decisions were not made again.
     not_replayed: u64,
+}
+
+impl<'a> Court<'_, '_, 'a> {
+    /// Whether a decision allowed a plan, as it was asked for by an act, at its entry, not before a
+    /// time.
+    fn allowed(
+        &self,
+        plan: &Plan,
+        decision: &Decision,
+        (entry, act): (u64, &'a Act),
+        since: Timestamp,
+    ) -> Judgement<()> {
+        if !decision.is_allowed() {
+            return Err(format!("the gates said {}", decision.outcome));
+        }
+        let facts = &decision.input.facts;
+        if decision.digests.plan != plan.digest || facts.plan.digest != plan.digest {
+            return Err(format!("the gates were asked about plan {}", decision.digests.plan.short()));
+        }
+        let asked = (facts.transition.kind, &facts.transition.from.name, &facts.transition.to.name);
+        if asked != (plan.transition, &plan.from, &plan.to) {
+            return Err("the gates were asked about another transition".to_owned());
+        }
+        if facts.now < since || facts.now > act.at {
+            return Err(format!("the gates were asked at {}, which is not within the run", facts.now));
+        }
+        let Some(adopted) = self.configurations.at(act.configuration) else {
+            return Err("no configuration had been adopted".to_owned());
+        };
+        let counting = Counting { entry, configurations: self.configurations, config: &adopted.config };
+        gates_stood(&self.replays, plan, decision, adopted)?;
+        self.said.check(plan, decision, &counting)?;
+        match self.replays.again(decision) {
+            Ok(again) if again == *decision => Ok(()),
+            Ok(again) => Err(format!("asked again with the same facts, the gates say {}", again.outcome)),
+            // Of names that this version no longer has, what was recorded is all there is.
+            Err(ReplayError::Api(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Whether a decision was made for names of facts that this version no longer has.
+fn is_of_another_api(decision: &Decision) -> bool {
+    decision.input.api != sluice_policy::API
+}
+
+/// A commit to be judged.
+struct Commit<'a> {
+    entry: u64,
+    act: &'a Act,
+    state: &'a EnvironmentState,
+    promotion: u64,
+    decision: &'a Digest,
+}
+
+/// When a lease was taken or given back.
+#[derive(Clone, Copy)]
+struct Leased {
+    entry: u64,
+    at: Timestamp,
 }
 
 /// A run that was begun.
@@ -122,8 +192,8 @@ struct Journaled<'a> {
 struct Environment<'a> {
     /// What the newest act of its stream left.
     state: &'a EnvironmentState,
-    /// When the newest lease was taken or given back.
-    leased: Timestamp,
+    /// The newest lease.
+    leased: Leased,
     /// What it held when leases were taken, by revision.
     leases: BTreeMap<u64, &'a EnvironmentState>,
     /// The runs that were begun, by number.
@@ -140,26 +210,26 @@ impl<'a> Environment<'a> {
     const fn new(empty: &'a EnvironmentState) -> Self {
         Self {
             state: empty,
-            leased: Timestamp::UNIX_EPOCH,
+            leased: Leased { entry: 0, at: Timestamp::UNIX_EPOCH },
             leases: BTreeMap::new(),
             journaled: BTreeMap::new(),
             committed: BTreeSet::new(),
         }
     }
 
-    /// The decision that allowed the commit that is revision `revision` of the environment `place`.
+    /// The decisions that allowed a commit to the environment `place`: the one with which its run was
+    /// begun, and the one right before it.
     fn warrant(
         &self,
         court: &mut Court<'_, '_, 'a>,
         place: &EnvironmentName,
-        revision: u64,
-        state: &EnvironmentState,
-        promotion: u64,
-    ) -> Judgement<Decision> {
+        commit: &Commit<'a>,
+    ) -> Judgement<[Decision; 2]> {
+        let promotion = commit.promotion;
         let Some(Journaled { entry, act, run }) = self.journaled.get(&promotion) else {
             return Err("no run of that number was begun before it".to_owned());
         };
-        if run.number != promotion || run.fence.checked_add(1) != Some(revision) {
+        if run.number != promotion || run.fence.checked_add(1) != Some(commit.act.revision) {
             return Err(format!(
                 "the run of that number writes revision {} only",
                 run.fence.saturating_add(1)
@@ -180,39 +250,43 @@ impl<'a> Environment<'a> {
         {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
         }
-        self.left(work, &plan, run, state)?;
-        let decision: Decision = work.json(&run.decision).map_err(damaged)?;
-        if !decision.is_allowed() {
-            return Err(format!("the gates said {}", decision.outcome));
+        self.left(work, &plan, run, commit.state)?;
+        self.named(court, &plan)?;
+        let begun: Decision = work.json(&run.decision).map_err(damaged)?;
+        court.allowed(&plan, &begun, (*entry, act), self.leased.at)?;
+        let governing: Decision = work.json(commit.decision).map_err(damaged)?;
+        let asked_again = court.allowed(&plan, &governing, (commit.entry, commit.act), act.at);
+        asked_again.map_err(|why| format!("right before it, {why}"))?;
+        if is_of_another_api(&begun) || is_of_another_api(&governing) {
+            court.not_replayed += 1;
         }
-        let facts = &decision.input.facts;
-        if decision.digests.plan != plan.digest || facts.plan.digest != plan.digest {
-            return Err(format!("the gates were asked about plan {}", decision.digests.plan.short()));
+        Ok([begun, governing])
+    }
+
+    /// Whether a plan knows what the app was called when it was made: in the versions that had been cut,
+    /// and in its target. Gates are chosen by that.
+    fn named(&self, court: &mut Court<'_, '_, 'a>, plan: &Plan) -> Judgement<()> {
+        let work = court.replays.work();
+        let mut names: BTreeSet<String> =
+            name_in(work, self.state, &plan.app).map_err(damaged)?.into_iter().collect();
+        for bundle in court.said.bundles_of(&plan.app, self.leased.entry) {
+            let name = match court.names.get(bundle) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = crate::version::bundle(work, bundle).map_err(damaged)?.name;
+                    court.names.entry(*bundle).or_insert(name).clone()
+                }
+            };
+            names.insert(name);
         }
-        let asked = (facts.transition.kind, &facts.transition.from.name, &facts.transition.to.name);
-        if asked != (plan.transition, &plan.from, &plan.to) {
-            return Err("the gates were asked about another transition".to_owned());
-        }
-        if facts.now < self.leased || facts.now > act.at {
-            return Err(format!("the gates were asked at {}, which is not within the run", facts.now));
-        }
-        let Some(adopted) = court.configurations.at(act.configuration) else {
-            return Err("no configuration had been adopted".to_owned());
-        };
-        let counting =
-            Counting { entry: *entry, configurations: court.configurations, config: &adopted.config };
-        gates_stood(&court.replays, &plan, &decision, adopted)?;
-        court.said.check(&plan, &decision, &counting)?;
-        match court.replays.again(&decision) {
-            Ok(again) if again == decision => {}
-            Ok(again) => {
-                return Err(format!("asked again with the same facts, the gates say {}", again.outcome));
+        names.remove(&plan.app_name);
+        match names.difference(&plan.other_names).next() {
+            Some(name) => {
+                let plan = plan.digest.short();
+                Err(format!("plan {plan} does not know that the app is called `{name}` too"))
             }
-            // Of names that this version no longer has, what was recorded is all there is.
-            Err(ReplayError::Api(_)) => court.not_replayed += 1,
-            Err(error) => return Err(error.to_string()),
+            None => Ok(()),
         }
-        Ok(decision)
     }
 
     /// Whether a commit left what its plan leaves, and nothing else.
@@ -318,7 +392,7 @@ fn gates_stood(
     let compiled = |(name, pack): (&String, &Digest)| Some((name.clone(), replays.policy(pack)?));
     let policies: Policies = adopted.policies.iter().filter_map(compiled).collect();
     let transition = plan.configured();
-    let (gates, ungated) = match gates_for(&adopted.config, &policies, &transition, &plan.app, &plan.app_name)
+    let (gates, ungated) = match gates_for(&adopted.config, &policies, &transition, &plan.app, &plan.names())
     {
         Ok(stood) => stood,
         // Of policies that this version cannot read, what was recorded is all there is.

@@ -10,6 +10,7 @@
 //!   wrong later is told with its place: [`Document::error`], [`Document::check_kinds`].
 //! - [`Config::digest`], [`diff`], [`template`], [`put_person`], [`schema`].
 
+mod app_names;
 mod change;
 mod check;
 mod error;
@@ -25,6 +26,7 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
+pub use app_names::AppNames;
 pub use change::{ChangeKind, ConfigChange, diff};
 pub(crate) use error::did_you_mean;
 pub use error::{ConfigError, ConfigErrors};

@@ -112,7 +112,7 @@ fn the_template_is_complete_once_the_first_person_is_in() {
     assert_eq!(config.import_limit.bytes(), 64 << 20);
     let policies = |transition: &str| -> Vec<String> {
         let rules = config.rules(&transition.parse().unwrap()).unwrap();
-        rules.for_app("any", &BTreeSet::new()).map(|(_, gate)| gate.policy.to_string()).collect()
+        rules.for_app(&called(&["any"]), &BTreeSet::new()).map(|(_, gate)| gate.policy.to_string()).collect()
     };
     assert_eq!(policies("development -> staging"), ["test-evidence", "data-masking"]);
     assert_eq!(
@@ -302,6 +302,20 @@ fn other_than(value: &serde_json::Value) -> Option<serde_json::Value> {
     }
 }
 
+fn called(names: &[&str]) -> AppNames {
+    AppNames::new(&sluice_model::LogicalId::new("tooljet:0").unwrap(), names.iter().copied())
+}
+
+#[test]
+fn a_pattern_means_an_app_by_its_id_too() {
+    for (pattern, is_meant) in
+        [("tooljet:0", true), ("tooljet:*", true), ("Orders", true), ("tooljet", false), ("orders", false)]
+    {
+        let pattern: NamePattern = pattern.parse().unwrap();
+        assert_eq!(called(&["Sales", "Orders"]).are_meant_by(&pattern), is_meant, "{pattern}");
+    }
+}
+
 #[test]
 fn a_gate_is_for_the_apps_and_labels_that_it_says() {
     let text = ready().replacen(
@@ -325,10 +339,15 @@ labels = ["health", "public"]
         ("b", "health public", vec![0, 2]),
         ("c", "", vec![0]),
         ("x", "", vec![0, 1]),
+        // Whatever it is called besides, and by its id.
+        ("c ab", "health payments public", vec![0, 1, 2, 3]),
+        ("c b", "health public", vec![0, 2]),
+        ("c d", "", vec![0]),
     ] {
-        let known = config.labels_of(app);
+        let names = called(&app.split(' ').collect::<Vec<_>>());
+        let known = config.labels_of(&names);
         assert_eq!(known.iter().map(LabelName::as_str).collect::<Vec<_>>().join(" "), labels, "{app}");
-        let found: Vec<usize> = rules.for_app(app, &known).map(|(index, _)| index).collect();
+        let found: Vec<usize> = rules.for_app(&names, &known).map(|(index, _)| index).collect();
         assert_eq!(found, expected, "{app}");
     }
     let names: Vec<&str> = rules.gates.iter().map(|gate| gate.name.as_str()).collect();

@@ -9,6 +9,7 @@ use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind, json};
 use sluice_policy::calendar::Calendar;
 
+use super::app_names::AppNames;
 use super::names::{
     ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal, RoleName,
     TimeSpan, WorkspaceName,
@@ -114,9 +115,13 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The gates for the app of this name with these labels, with their index in [`Rules::gates`].
+    /// The gates for the app of these names with these labels, with their index in [`Rules::gates`].
     /// Whether a plan has the changes that a gate is for is another matter.
-    pub fn for_app(&self, app: &str, labels: &BTreeSet<LabelName>) -> impl Iterator<Item = (usize, &Gate)> {
+    pub fn for_app(
+        &self,
+        app: &AppNames,
+        labels: &BTreeSet<LabelName>,
+    ) -> impl Iterator<Item = (usize, &Gate)> {
         self.gates.iter().enumerate().filter(move |(_, gate)| gate.is_for(app, labels))
     }
 }
@@ -144,14 +149,14 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Whether the gate is for the app of this name with these labels.
+    /// Whether the gate is for the app of these names with these labels.
     #[must_use]
-    pub fn is_for(&self, app: &str, labels: &BTreeSet<LabelName>) -> bool {
+    pub fn is_for(&self, app: &AppNames, labels: &BTreeSet<LabelName>) -> bool {
         let by_label = self.labels.is_empty() || !self.labels.is_disjoint(labels);
-        by_label && self.apps.iter().any(|pattern| pattern.matches(app))
+        by_label && self.apps.iter().any(|pattern| app.are_meant_by(pattern))
     }
 
-    /// Whether no app is left out by its name.
+    /// Whether no app is left out by what it is called.
     #[must_use]
     pub fn is_for_every_app(&self) -> bool {
         self.apps.iter().any(NamePattern::is_all)
@@ -264,10 +269,10 @@ impl Config {
         self.transitions.get(transition)
     }
 
-    /// What is said of the app of this name.
+    /// What is said of the app of these names.
     #[must_use]
-    pub fn labels_of(&self, app: &str) -> BTreeSet<LabelName> {
-        let naming = self.apps.iter().filter(|known| known.app.matches(app));
+    pub fn labels_of(&self, app: &AppNames) -> BTreeSet<LabelName> {
+        let naming = self.apps.iter().filter(|known| app.are_meant_by(&known.app));
         naming.flat_map(|known| known.labels.iter().cloned()).collect()
     }
 
@@ -319,7 +324,7 @@ impl Config {
 
     /// The first declaration of a dangling reference of `app` to `object` as external.
     #[must_use]
-    pub fn external(&self, app: &str, object: &str) -> Option<&External> {
-        self.externals.iter().find(|e| e.app.matches(app) && e.object.matches(object))
+    pub fn external(&self, app: &AppNames, object: &str) -> Option<&External> {
+        self.externals.iter().find(|e| app.are_meant_by(&e.app) && e.object.matches(object))
     }
 }

@@ -160,7 +160,7 @@ impl Draft<'_> {
             _ => return Ok(()),
         };
         let config = self.workspace.config()?;
-        let external = config.external(&self.plan.app_name, named);
+        let external = config.external(&self.plan.names(), named);
         let to = self.plan.to.clone();
         match external {
             Some(external) if external.bound.contains_key(&to) => {

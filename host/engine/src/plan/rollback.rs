@@ -42,7 +42,7 @@ impl Workspace {
             Holding::Imported => ("-".to_owned(), former.bundle),
         };
         let place = environment.clone();
-        let mut draft = Draft::new(self, TransitionKind::Rollback, &bundle, back_to, place.clone(), place);
+        let mut draft = Draft::new(self, TransitionKind::Rollback, &bundle, back_to, place.clone(), place)?;
         draft.plan.takes_back = Some(undone.number);
         draft.plan.revision = state.revision_of(&work, Revised::Holding(&app.id))?;
         let mut inverse: Vec<Touched> = touched

@@ -92,10 +92,10 @@ fn gates_are_chosen_by_the_name_that_the_bundle_has() {
         assert_eq!((facts.app.name.as_str(), facts.app.labels), ("Orders", vec!["payments".to_owned()]));
         assert!(matches!(stage.carry_out(version(name, "1.0")), Err(Error::Refused(_))), "{name}");
     }
-    // A version that is cut under the new name has the new name.
+    // A version that is cut under the new name has the new name, and sheds nothing by it.
     cut(&stage, "Draft", "2.0", None).unwrap();
     let renamed = stage.workspace.plan(&version("Draft", "2.0")).unwrap();
-    assert_eq!((renamed.app_name.as_str(), strict_gates(&renamed)), ("Draft", 0));
+    assert_eq!((renamed.app_name.as_str(), strict_gates(&renamed)), ("Draft", 2));
 
     // What is released, and what is taken back, are called as they were promoted.
     let plan = stage.workspace.plan(&version("Draft", "1.0")).unwrap();
@@ -105,6 +105,53 @@ fn gates_are_chosen_by_the_name_that_the_bundle_has() {
         let plan = stage.workspace.plan(&request).unwrap();
         assert_eq!((plan.app_name.as_str(), strict_gates(&plan)), ("Orders", 2), "{:?}", plan.transition);
         assert!(matches!(stage.carry_out(request), Err(Error::Refused(_))));
+    }
+}
+
+#[test]
+fn an_app_that_is_called_otherwise_now_sheds_no_gate() {
+    type Play = fn(&Stage);
+    let ways: [(&str, &str, Play); 4] = [
+        ("a version had the name", "Orders", |stage| {
+            cut(stage, "Orders", "1.0", None).unwrap();
+            import(stage, "Sales");
+        }),
+        ("an environment holds it under the name", "Orders", |stage| {
+            let confirm = |error| match error {
+                Error::MatchesToConfirm { digest, .. } => Some(digest),
+                other => panic!("{other}"),
+            };
+            let asked = stage.import_files("production", vec![called("Orders")], None);
+            if let Err(error) = asked {
+                stage.import_files("production", vec![called("Orders")], confirm(error)).unwrap();
+            }
+            import(stage, "Sales");
+        }),
+        ("the working copy has the name by now", "Sales", |_| {}),
+        ("its id is named", "ID", |stage| import(stage, "Sales")),
+    ];
+    for (way, pattern, play) in ways {
+        let mut stage = Stage::new();
+        import(&stage, "Orders");
+        stage.manage("Orders");
+        stage.dismiss_suspicions();
+        let id = stage.workspace.app(&mut stage.workspace.work(), "Orders").unwrap().id;
+        let pattern = if pattern == "ID" { id.as_str() } else { pattern };
+        stage.configure(|text| text + STRICT.replace("Orders", pattern).as_str());
+        play(&stage);
+        cut(&stage, id.as_str(), "2.0", None).unwrap();
+        stage.dismiss_suspicions();
+        import(&stage, "Sales");
+        stage.furnish(id.as_str(), &["staging"]);
+        stage.test(id.as_str(), "development", "staging");
+        let plan = stage.plan(id.as_str(), "staging");
+        assert_eq!(strict_gates(&plan), 2, "{way}: {:?} {:?}", plan.app_name, plan.other_names);
+        let facts = stage.workspace.facts(&plan, "2026-06-01T13:00:00Z".parse().unwrap(), true).unwrap();
+        assert_eq!(facts.app.labels, ["payments"], "{way}");
+        assert!(matches!(stage.promote(id.as_str(), "staging"), Err(Error::Refused(_))), "{way}");
+        stage.workspace.approve(&stage.ada, &plan, None, None).unwrap();
+        stage.promote(id.as_str(), "staging").unwrap();
+        sluice_engine::audit::audit(&stage.store(), None, None).unwrap();
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use sluice_engine::Error;
 use sluice_engine::act::{Proposal, What};
 use sluice_engine::ambient::Ambient as _;
 use sluice_engine::attest::PluginWord;
 use sluice_engine::evidence::{Certification, PluginPredicate, plugin_subject};
 use sluice_engine::plan::Plan;
+use sluice_engine::{Actor, Error};
 use sluice_ledger::key::KeyPair;
 use sluice_ledger::statement::Statement;
 use sluice_policy::Relief;
@@ -201,10 +201,23 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
     let old = statement(Certification { until: Some(until), revoked: None, said_at: early });
     stage.workspace.add_envelope(&ben, "old.json", &old.sign(&ben.key).to_json()).unwrap();
     assert!(plugin(&stage, &plan, "sql").is_revoked);
-    let until = until + SignedDuration::from_hours(1);
-    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    // Nor does a new one by anybody else, who is told so; it counts for nothing when it comes by a file.
+    let later = until + SignedDuration::from_hours(1);
+    let certified = || PluginWord::Certified { until: later };
+    let error = stage.workspace.add_plugin_word(&ben, "sql", certified()).unwrap_err();
+    assert!(matches!(error, Error::NotPermitted { .. }), "{error}");
+    assert!(error.to_string().contains("certify `sql`, which `ada` revoked"), "{error}");
+    let new = statement(Certification { until: Some(later), revoked: None, said_at: stage.hand.now() });
+    stage.workspace.add_envelope(&ben, "new.json", &new.sign(&ben.key).to_json()).unwrap();
     let told = plugin(&stage, &plan, "sql");
-    assert_eq!((told.is_revoked, told.certified_until), (false, Some(until)));
+    assert_eq!((told.is_revoked, told.certified_until), (true, Some(until)));
+    // Its author lifts it, who owns the workspace besides.
+    stage.workspace.add_plugin_word(&stage.ada, "sql", certified()).unwrap();
+    let told = plugin(&stage, &plan, "sql");
+    assert_eq!((told.is_revoked, told.certified_until), (false, Some(later)));
+    let until = later + SignedDuration::from_hours(1);
+    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    assert_eq!(plugin(&stage, &plan, "sql").certified_until, Some(until));
 
     let entries = stage.workspace.history(None, None).unwrap().len();
     let now = stage.hand.now();
@@ -236,7 +249,36 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
     // Whoever left says nothing any more.
     stage.configure(|text| text.replace(&ben.key.public().to_string(), &stranger.public().to_string()));
     let told = plugin(&stage, &plan, "sql");
-    assert_eq!((told.certified_by, told.is_revoked), (None, true));
+    assert_eq!((told.certified_by.as_deref(), told.certified_until), (Some("ada"), Some(later)));
+}
+
+#[test]
+fn a_revocation_stands_until_its_author_or_an_owner_certifies() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["auditor"], "");
+    let eve = Actor { name: "eve".into(), key: KeyPair::from_seed(&Zeroizing::new([9; 32])) };
+    crate::stage::put(&stage.place(), &eve, &["auditor"]);
+    stage.configure(|text| text);
+    let plan = stage.plan("Orders", "staging");
+    let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
+    let revoked = || PluginWord::Revoked { reason: "a hole".into() };
+    let certify = |by: &Actor| stage.workspace.add_plugin_word(by, "sql", PluginWord::Certified { until });
+    let ways: [(&[&Actor], &[(&Actor, bool, bool)]); 4] = [
+        (&[&ben], &[(&eve, false, true), (&ben, true, false), (&eve, true, false)]),
+        (&[&ben], &[(&eve, false, true), (&stage.ada, true, false)]),
+        (&[&ben, &eve], &[(&ben, true, true), (&ben, false, true), (&eve, true, false)]),
+        (&[&ben, &eve, &stage.ada], &[(&stage.ada, true, false)]),
+    ];
+    for (number, (revoking, certifying)) in ways.into_iter().enumerate() {
+        for by in revoking {
+            stage.workspace.add_plugin_word(by, "sql", revoked()).unwrap();
+        }
+        assert!(plugin(&stage, &plan, "sql").is_revoked, "{number}");
+        for (by, is_taken, is_revoked) in certifying {
+            assert_eq!(certify(by).is_ok(), *is_taken, "{number} {}", by.name);
+            assert_eq!(plugin(&stage, &plan, "sql").is_revoked, *is_revoked, "{number} {}", by.name);
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What gates are told of a plan.
 
 use sluice_engine::Error;
+use sluice_engine::act::What;
+use sluice_engine::audit::audit;
 use sluice_model::verdict::Verdict;
+use sluice_policy::Decision;
 
 use crate::model::{PLUGINS, ungated};
-use crate::stage::{Stage, furnishing, sample};
+use crate::stage::{Stage, environment, furnishing, sample};
 
 #[test]
 fn who_carries_a_plan_out_does_not_approve_it() {
@@ -23,6 +26,27 @@ fn who_carries_a_plan_out_does_not_approve_it() {
     assert_eq!(gate.gate, "approvals");
     assert!(gate.findings[0].message.contains("1 by the plan's own authors do not count"), "{gate:?}");
     stage.promote("Orders", "production").unwrap();
+}
+
+#[test]
+fn the_decision_right_before_the_commit_is_kept_too() {
+    let stage = Stage::copied(90);
+    let done = stage.promote("Orders", "staging").unwrap();
+    let records = stage.workspace.records();
+    let committed = records.all("env/staging").unwrap().pop().unwrap().act;
+    let What::Committed { promotion, decision, .. } = committed.what else { panic!("{committed:?}") };
+    assert_eq!(promotion, done.number);
+    let governing: Decision = stage.workspace.work().json(&decision).unwrap();
+    assert_eq!(governing, done.decision);
+    let run = stage.workspace.promotions(&environment("staging")).unwrap().pop().unwrap().0;
+    let begun: Decision = stage.workspace.work().json(&run.decision).unwrap();
+    assert!(begun.input.facts.now < governing.input.facts.now && governing.input.facts.now < committed.at);
+    // Where it is lost, that is told.
+    audit(&stage.store(), None, None).unwrap();
+    let blob = format!("DELETE FROM blobs WHERE digest = x'{}'", decision.hex());
+    rusqlite::Connection::open(stage.store()).unwrap().execute_batch(&blob).unwrap();
+    let error = audit(&stage.store(), None, None).unwrap_err();
+    assert!(error.to_string().contains("is missing"), "{error}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub(crate) fn check(workspace: &Workspace, staging: &EnvironmentName, at: &str) 
     for recorded in workspace.records().all(&format!("env/{staging}")).unwrap() {
         match recorded.act.what {
             What::LeaseTaken { state } => lease = state.held,
-            What::Committed { state, promotion } => {
+            What::Committed { state, promotion, .. } => {
                 assert!(lease.take().is_some(), "{at}: a commit without the lease");
                 assert_eq!(state.held, None, "{at}");
                 committed.push(promotion);

@@ -184,6 +184,8 @@ struct Run {
     is_journaled: bool,
     state: EnvironmentState,
     promotion: u64,
+    /// Changes what the gates say right before the commit.
+    governing: fn(&mut Decision),
 }
 
 /// Takes the lease on staging, asks the gates as a promotion does, and writes what `forge` makes of it. Answers the
@@ -222,7 +224,9 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
         fence,
         takes_back: None,
     };
-    let mut run = Run { plan, decision, proposal, is_journaled: true, state, promotion: number };
+    let governing = |_: &mut Decision| {};
+    let asked = plan.clone();
+    let mut run = Run { plan, decision, proposal, is_journaled: true, state, promotion: number, governing };
     forge(&mut run);
     let mut work = content;
     run.proposal.plan = work.put_json(&run.plan).unwrap();
@@ -233,7 +237,12 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
         let what = What::PromotionProposed(run.proposal);
         records.append(&stage.ada, "env/staging/promotions", number - 1, what, &fresh).unwrap();
     }
-    let what = What::Committed { state: Box::new(run.state), promotion: run.promotion };
+    let mut governing = stage.workspace.decide(&asked, None).unwrap().decision;
+    (run.governing)(&mut governing);
+    let mut work = stage.workspace.work();
+    let decision = work.put_json(&governing).unwrap();
+    let what = What::Committed { state: Box::new(run.state), promotion: run.promotion, decision };
+    let fresh = fresh.into_iter().chain(work.into_fresh()).collect();
     records.append(&stage.ada, "env/staging", fence, what, &fresh).unwrap();
     stage.workspace.history(None, None).unwrap().len() as u64 - 1
 }
@@ -241,7 +250,7 @@ fn write_run(stage: &Stage, forge: fn(&mut Run)) -> u64 {
 #[test]
 fn a_commit_that_no_decision_allowed_is_named() {
     type Forge = fn(&mut Run);
-    let ways: [(&str, Forge, Option<&str>); 24] = [
+    let ways: [(&str, Forge, Option<&str>); 27] = [
         ("as the engine would", |_| {}, None),
         ("never begun", |run| run.is_journaled = false, Some("no run of that number was begun before it")),
         ("of another number", |run| run.promotion = 1, Some("the run of that number writes revision")),
@@ -362,6 +371,33 @@ fn a_commit_that_no_decision_allowed_is_named() {
             |run| run.proposal.size.bytes = 0,
             Some("the run is not the transition of plan"),
         ),
+        (
+            "denied right before it",
+            |run| run.governing = |decision| decision.outcome = Outcome::Denied,
+            Some("right before it, the gates said denied"),
+        ),
+        (
+            "not asked again before it",
+            |run| {
+                run.governing = |decision| {
+                    let now = "2026-06-01T12:00:00Z".parse().unwrap();
+                    decision.input.facts = Arc::new(Facts { now, ..Facts::clone(&decision.input.facts) });
+                };
+            },
+            Some("right before it, the gates were asked at 2026-06-01T12:00:00Z"),
+        ),
+        (
+            "let through right before it by an override that nobody gave",
+            |run| {
+                run.governing = |decision| {
+                    let (plan, at) = (decision.digests.plan, decision.input.facts.now);
+                    let (gate, by, reason) = ("test-evidence".into(), "ada".into(), "why not".into());
+                    let over = Override { id: Digest::of(b""), gate, plan, by, reason, at };
+                    decision.input.reliefs.push(Relief::Override(over));
+                };
+            },
+            Some("right before it, the override of `test-evidence` by `ada` does not stand"),
+        ),
     ];
     for (name, forge, expected) in ways {
         let stage = Stage::copied(70);
@@ -379,6 +415,26 @@ fn a_commit_that_no_decision_allowed_is_named() {
             (result, _) => panic!("{name}: {result:?}"),
         }
     }
+}
+
+#[test]
+fn a_plan_that_does_not_know_what_the_app_was_called_is_named() {
+    let stage = Stage::copied(72);
+    let mut export = crate::stage::sample("tooljet/orders-changed.json");
+    let text = String::from_utf8(export.bytes).unwrap();
+    export.bytes = text.replace("\"name\": \"Orders\"", "\"name\": \"Sales\"").into_bytes();
+    stage.import_files("development", vec![export], None).unwrap();
+    let (app, version) = ("Sales".to_owned(), Some("3.0".to_owned()));
+    let request = sluice_engine::version::CutRequest { app, version, from: None, note: None };
+    stage.workspace.cut(&stage.ada, &request).unwrap();
+    stage.test("Sales", "development", "staging");
+    let commit = write_run(&stage, |run| {
+        assert_eq!((run.plan.app_name.as_str(), run.plan.other_names.len()), ("Sales", 1));
+        run.plan.other_names.clear();
+    });
+    let Err(Error::Unwarranted { entry, what }) = audit(&stage.store(), None, None) else { panic!() };
+    assert_eq!(entry, commit, "{what}");
+    assert!(what.contains("does not know that the app is called `Orders` too"), "{what}");
 }
 
 #[test]

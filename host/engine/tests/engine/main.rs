@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the stage is for all modules")]
 
 mod adopting;
+mod authors;
 mod break_glass;
 mod canary;
 mod candidates;
@@ -16,6 +17,7 @@ mod deep;
 mod evidence;
 mod facts;
 mod gates;
+mod history;
 mod holders;
 mod hostile;
 mod importing;
@@ -28,6 +30,8 @@ mod making;
 mod model;
 mod plugins;
 mod reasons;
+mod rotating;
+mod slow;
 mod stage;
 mod story;
 mod suspicions;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluice_model::EnvironmentName;
+use sluice_model::{Digest, EnvironmentName, LogicalId};
 use sluice_policy::{Decision, Relief};
 
 use super::super::right::Configurations;
@@ -17,10 +17,11 @@ use crate::gates::{environment_facts, people_facts, workspace_fact};
 use crate::permission::Wish;
 use crate::plan::Plan;
 
-/// Consent and evidence so far, by stream, each with its entry.
+/// Consent and evidence so far, by stream, each with its entry; and the bundles of the versions of apps.
 #[derive(Default)]
 pub(super) struct Said<'a> {
     streams: BTreeMap<&'a str, Vec<(u64, &'a Act)>>,
+    cut: BTreeMap<&'a LogicalId, Vec<(u64, &'a Digest)>>,
 }
 
 /// Which of it counts: what was entered before a run was journaled, with a key that the configuration
@@ -43,9 +44,18 @@ impl<'a> Said<'a> {
                 | What::BreakGlassCosigned { .. }
                 | What::EvidenceAdded { .. }
         );
+        if let What::VersionCut(cut) = &act.what {
+            self.cut.entry(&cut.app).or_default().push((entry, &cut.bundle));
+        }
         if is_said {
             self.streams.entry(&act.stream).or_default().push((entry, act));
         }
+    }
+
+    /// The bundles of an app's versions that were cut before an entry.
+    pub(super) fn bundles_of(&self, app: &LogicalId, before: u64) -> impl Iterator<Item = &'a Digest> {
+        let cut = self.cut.get(app).into_iter().flatten();
+        cut.take_while(move |(entry, _)| *entry < before).map(|(_, bundle)| *bundle)
     }
 
     fn of(&self, stream: &str, counting: &Counting<'_>) -> Vec<&'a Act> {
