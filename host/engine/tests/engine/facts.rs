@@ -263,7 +263,9 @@ fn a_revocation_stands_until_its_author_or_an_owner_certifies() {
     let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
     let revoked = || PluginWord::Revoked { reason: "a hole".into() };
     let certify = |by: &Actor| stage.workspace.add_plugin_word(by, "sql", PluginWord::Certified { until });
-    let ways: [(&[&Actor], &[(&Actor, bool, bool)]); 4] = [
+    /// Who certifies, whether that is taken, and whether the plugin is revoked then.
+    type Certifying<'a> = &'a [(&'a Actor, bool, bool)];
+    let ways: [(&[&Actor], Certifying<'_>); 4] = [
         (&[&ben], &[(&eve, false, true), (&ben, true, false), (&eve, true, false)]),
         (&[&ben], &[(&eve, false, true), (&stage.ada, true, false)]),
         (&[&ben, &eve], &[(&ben, true, true), (&ben, false, true), (&eve, true, false)]),
