@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sluice_model::diff::{self, Change};
-use sluice_model::tree::Tree;
+use sluice_model::tree::{Entry, Tree};
 use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName};
 pub use sluice_policy::facts::{Action, TransitionKind};
 
@@ -189,7 +189,8 @@ impl Plan {
         let objects: Vec<Value> =
             self.objects.iter().map(|o| json!([o.unit, o.object, o.after, o.action])).collect();
         let rendered: Vec<Digest> = self.sources.iter().map(render::digest).collect::<Result<_>>()?;
-        let mut core = json!({
+        let kept: Vec<Digest> = self.kept_sources.iter().map(render::digest).collect::<Result<_>>()?;
+        Ok(json!({
             "transition": self.transition,
             "app": self.app,
             "version": self.version,
@@ -200,16 +201,11 @@ impl Plan {
             "objects": objects,
             "baseline": self.baseline()?,
             "rendered": rendered,
+            "kept": kept,
             "plugins": self.sources.iter().filter_map(|s| s.plugin).collect::<BTreeSet<_>>(),
             "gates": self.gates,
             "takes-back": self.takes_back,
-        });
-        // Plans that keep none have the digest that they had before there was such a thing.
-        if let (false, Value::Object(members)) = (self.kept_sources.is_empty(), &mut core) {
-            let kept: Vec<Digest> = self.kept_sources.iter().map(render::digest).collect::<Result<_>>()?;
-            members.insert("kept".to_owned(), serde_json::to_value(kept)?);
-        }
-        Ok(core)
+        }))
     }
 
     /// What patterns of the configuration know the app by.
@@ -385,6 +381,39 @@ impl Workspace {
     }
 }
 
+/// What a version's content changes in a target: its units come whole, what is shared object by object.
+///
+/// # Errors
+/// When content is missing or damaged.
+pub(crate) fn brought(work: &Work<'_>, content: Digest, target: &EnvironmentState) -> Result<Vec<Touched>> {
+    let mut entries = Vec::new();
+    for (unit, root) in Tree::at(content).entries(work)? {
+        let tree = Tree::at(root);
+        let changes = match target.unit(work, &unit)? {
+            // The target has what is shared of all apps: most of it is not looked at.
+            Some(there) if unit == SHARED => {
+                let mut changes = Vec::new();
+                for (key, after) in tree.entries(work)? {
+                    let (before, after) = (there.lookup(work, &key)?, Some(after));
+                    if before != after {
+                        changes.push(Entry { key, before, after });
+                    }
+                }
+                changes
+            }
+            Some(there) => there.diff(&tree, work)?,
+            None => {
+                let all = tree.entries(work)?.into_iter();
+                all.map(|(key, after)| Entry { key, before: None, after: Some(after) }).collect()
+            }
+        };
+        for Entry { key, before, after } in changes {
+            entries.push(Touched { unit: unit.clone(), object: LogicalId::new(key)?, before, after });
+        }
+    }
+    Ok(entries)
+}
+
 /// The target's content with some objects changed.
 ///
 /// # Errors
@@ -467,35 +496,8 @@ impl<'a> Draft<'a> {
 
     /// Compares the bundle with the target, unit by unit, honouring the choices.
     fn place(&mut self, work: &mut Work<'_>, bundle: &Bundle, target: &EnvironmentState) -> Result<Digest> {
-        let mut entries = Vec::new();
-        let mut total = 0;
-        for (unit, root) in Tree::at(bundle.content).entries(work)? {
-            let tree = Tree::at(root);
-            total += tree.len(work)?;
-            let there = target.unit(work, &unit)?;
-            if unit == SHARED {
-                for (key, after) in tree.entries(work)? {
-                    let before = there.map(|there| there.lookup(work, &key)).transpose()?.flatten();
-                    if before != Some(after) {
-                        let object = LogicalId::new(key)?;
-                        entries.push(Touched { unit: unit.clone(), object, before, after: Some(after) });
-                    }
-                }
-                continue;
-            }
-            let there = match there {
-                Some(there) => there,
-                None => Tree::empty(work)?,
-            };
-            for entry in there.diff(&tree, work)? {
-                entries.push(Touched {
-                    unit: unit.clone(),
-                    object: LogicalId::new(entry.key)?,
-                    before: entry.before,
-                    after: entry.after,
-                });
-            }
-        }
+        let mut entries = brought(work, bundle.content, target)?;
+        let total = crate::version::count(work, bundle.content)?;
         let in_bundle = entries.iter().filter(|entry| entry.after.is_some()).count() as u64;
         self.plan.unchanged = total.saturating_sub(in_bundle);
         self.plan.revision = target.revision_of(work, Revised::Holding(&self.plan.app))?;
@@ -712,9 +714,12 @@ impl<'a> Draft<'a> {
         let sources = sources.chain(skipped.map(|(object, _)| object)).collect();
         let own = self.plan.all_sources().map(|source| &source.options);
         let mut values = self.workspace.lower_values(work, &self.plan.to, &sources, own)?;
-        values.extend(self.workspace.lower_ids(work, &self.plan.to, bundle)?);
-        self.plan.points_at_source = self.workspace.points_at(work, bundle.content, &values)?;
-        self.plan.points_at_source.sort();
+        let ids = self.workspace.lower_ids(work, &self.plan.to, bundle)?;
+        values.retain(|value, _| !ids.contains_key(value));
+        let mut found = self.workspace.points_at(work, bundle.content, &values)?;
+        found.extend(self.workspace.ids_at(work, bundle.content, &ids)?);
+        found.sort();
+        self.plan.points_at_source = found;
         Ok(())
     }
 
@@ -804,11 +809,10 @@ impl Workspace {
                 }
             }
         }
-        for options in own {
-            for own in sluice_platform::environment_values(options) {
-                values.remove(&own);
-            }
-        }
+        // As they are found: without regard to case.
+        let own: BTreeSet<String> =
+            own.flat_map(sluice_platform::environment_values).map(|own| own.to_ascii_lowercase()).collect();
+        values.retain(|value, _| !own.contains(&value.to_ascii_lowercase()));
         Ok(values)
     }
 }

@@ -70,7 +70,7 @@ pub struct PromoteReport {
     pub plan: Plan,
     /// The decision of the gates.
     pub decision: Decision,
-    /// The ledger's newest checkpoint, for keeping elsewhere.
+    /// The ledger's newest checkpoint, for keeping elsewhere; none where it does not cover this run yet.
     pub checkpoint: Option<String>,
     /// The review that is open of it, where an emergency act let it through.
     pub review: Option<u64>,
@@ -183,7 +183,16 @@ impl Workspace {
             Ok(()) => tracing::debug!(name: "promote.ended", number, "is done"),
             Err(error) => left_to_the_next(&plan.to, &error),
         }
-        Ok(PromoteReport { number, plan, decision, checkpoint: self.records().newest_note()?, review })
+        // One from before would prove nothing of this run.
+        let checkpoint = self.records().sequence().and_then(|_| self.records().newest_note());
+        let checkpoint = checkpoint.unwrap_or_else(|error| {
+            tracing::warn!(
+                name: "promote.no-checkpoint", number, %error,
+                "it is done, and no checkpoint covers it yet: the next command makes one"
+            );
+            None
+        });
+        Ok(PromoteReport { number, plan, decision, checkpoint, review })
     }
 
     /// Asks again right before the commit point: an approval withdrawn, a window closed or a file

@@ -26,6 +26,9 @@ pub fn stream(app: &LogicalId) -> String {
     format!("versions/{app}")
 }
 
+/// Called so is what was there before any version, where a promotion is taken back to it.
+pub(crate) const NO_VERSION: &str = "-";
+
 /// Bytes of a version's name at most: it stands in tables, and whoever cuts one types it.
 const LONGEST_NAME: usize = 100;
 

@@ -147,9 +147,15 @@ fn answer(report: &PromoteReport) -> Result<Answer, Failure> {
     page.line(format!("objects {changed} changed, {} unchanged", plan.unchanged));
     page.gap();
     show::decision(&mut page, &report.decision, Depth::Short);
-    if let Some(checkpoint) = &report.checkpoint {
-        page.heading("CHECKPOINT OF THE LEDGER");
-        page.line(checkpoint.trim_end());
+    match &report.checkpoint {
+        Some(checkpoint) => {
+            page.heading("CHECKPOINT OF THE LEDGER");
+            page.line(checkpoint.trim_end());
+        }
+        None => {
+            let none = "no checkpoint covers it yet: the next command makes one";
+            page.gap().styled(Style::Notice, none);
+        }
     }
     let data = json!({
         "number": report.number,

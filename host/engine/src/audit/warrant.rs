@@ -1,6 +1,7 @@
 //! Whether what an environment holds came there by right: every commit is what its plan leaves, by a run
 //! whose gates allowed it; nothing comes by a lease, and no import changes what was promoted.
 
+mod origin;
 mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use sluice_model::tree::{Entry, Tree};
 use sluice_model::{Digest, EnvironmentName, LogicalId, json};
 use sluice_policy::{Decision, Gate, ReplayError};
 
+use self::origin::{Origins, Run};
 use self::said::{Counting, Said};
 use super::Entered;
 use super::right::Configurations;
@@ -39,6 +41,7 @@ pub(super) fn check(work: &mut Work<'_>, configurations: &Configurations, acts: 
         replays: Replays::over(work),
         configurations,
         said: Said::default(),
+        origins: Origins::default(),
         names: BTreeMap::new(),
         not_replayed: 0,
     };
@@ -47,6 +50,7 @@ pub(super) fn check(work: &mut Work<'_>, configurations: &Configurations, acts: 
     for Entered { entry, act, .. } in acts {
         let unwarranted = |what: String| Error::Unwarranted { entry: *entry, what };
         court.said.hear(*entry, act);
+        court.origins.hear(*entry, act);
         if let What::ReviewOpened(review) = &act.what {
             reviewed.insert((review.environment.clone(), review.promotion));
         }
@@ -114,6 +118,7 @@ struct Court<'w, 's, 'a> {
     replays: Replays<'w, 's>,
     configurations: &'a Configurations,
     said: Said<'a>,
+    origins: Origins<'a>,
     /// What bundles call their apps.
     names: BTreeMap<Digest, String>,
     /// Of how many commits the decisions were not made again.
@@ -250,12 +255,20 @@ impl<'a> Environment<'a> {
         {
             return Err(format!("the run is not the transition of plan {}", plan.digest.short()));
         }
-        self.left(work, &plan, run, commit.state)?;
+        let Some(adopted) = court.configurations.at(act.configuration) else {
+            return Err("no configuration had been adopted".to_owned());
+        };
         self.named(court, &plan)?;
+        let entries = Run { leased: self.leased.entry, journaled: *entry, committed: commit.entry };
+        self.brings(&court.origins, work, &plan, (entries, &adopted.config))?;
+        self.left(work, &plan, run, commit.state)?;
         let begun: Decision = work.json(&run.decision).map_err(damaged)?;
+        court.origins.authored(&plan, &begun, &act.actor, entries)?;
         court.allowed(&plan, &begun, (*entry, act), self.leased.at)?;
         let governing: Decision = work.json(commit.decision).map_err(damaged)?;
-        let asked_again = court.allowed(&plan, &governing, (commit.entry, commit.act), act.at);
+        let knew = court.origins.authored(&plan, &governing, &commit.act.actor, entries);
+        let asked_again =
+            knew.and_then(|()| court.allowed(&plan, &governing, (commit.entry, commit.act), act.at));
         asked_again.map_err(|why| format!("right before it, {why}"))?;
         if is_of_another_api(&begun) || is_of_another_api(&governing) {
             court.not_replayed += 1;
@@ -269,7 +282,7 @@ impl<'a> Environment<'a> {
         let work = court.replays.work();
         let mut names: BTreeSet<String> =
             name_in(work, self.state, &plan.app).map_err(damaged)?.into_iter().collect();
-        for bundle in court.said.bundles_of(&plan.app, self.leased.entry) {
+        for bundle in court.origins.bundles_of(&plan.app, self.leased.entry) {
             let name = match court.names.get(bundle) {
                 Some(name) => name.clone(),
                 None => {

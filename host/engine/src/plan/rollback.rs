@@ -11,7 +11,7 @@ use super::{Action, Draft, Plan, PlannedObject, TransitionKind, apply};
 use crate::error::{Error, Result};
 use crate::scan::Find;
 use crate::state::{EnvironmentState, Holding, Revised, SHARED, Touched, Work};
-use crate::version::{Expected, Finder};
+use crate::version::{Expected, Finder, NO_VERSION};
 use crate::workspace::Workspace;
 
 impl Workspace {
@@ -39,7 +39,7 @@ impl Workspace {
         let bundle = crate::version::bundle(&work, &former.bundle)?;
         let back_to = match self.standing_before(&work, environment, &undone)?.holds {
             Holding::Version(promoted) => (promoted.version, promoted.bundle),
-            Holding::Imported => ("-".to_owned(), former.bundle),
+            Holding::Imported => (NO_VERSION.to_owned(), former.bundle),
         };
         let place = environment.clone();
         let mut draft = Draft::new(self, TransitionKind::Rollback, &bundle, back_to, place.clone(), place)?;

@@ -254,3 +254,55 @@ fn a_platform_with_nothing_in_its_own_place_does_not_speak_against_what_others_s
         assert_eq!(binding.options["host"]["value"], "guess.example.com", "{is_known}");
     }
 }
+
+#[test]
+fn what_was_found_in_one_app_outlives_the_import_of_another() {
+    let stage = shared();
+    let remembered = || -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(stage.workspace.cache_folder()).unwrap();
+        let named = |file: &std::fs::DirEntry| file.file_name().into_string().unwrap();
+        files
+            .map(|file| file.unwrap())
+            .map(|file| (named(&file), std::fs::read(file.path()).unwrap()))
+            .collect()
+    };
+    let before = stage.plan("Dispatch", "staging");
+    let known = remembered();
+    assert!(known.keys().any(|name| name.starts_with("ids-")), "{:?}", known.keys());
+    // The other app's id is one more that content may name.
+    stage.import("development", &["tooljet/orders.json"]).unwrap();
+    assert_eq!(stage.plan("Dispatch", "staging"), before);
+    let after = remembered();
+    assert!(after.keys().eq(known.keys()), "{:?}", after.keys());
+    assert!(after == known, "something was looked at again");
+
+    // What nobody asked for in a long time goes when something new is kept.
+    let old = stage.workspace.cache_folder().join("points-0-of-old.json");
+    for (days, is_there) in [(29, true), (31, false)] {
+        std::fs::write(&old, "{}").unwrap();
+        let written = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 24 * 60 * 60);
+        std::fs::File::options().write(true).open(&old).unwrap().set_modified(written).unwrap();
+        let changed = [("countLate", if is_there { "countSoon" } else { "countNever" })];
+        stage.import_files("development", files(&[0, 1, 2], &changed), None).unwrap();
+        let request = CutRequest { app: "Dispatch".into(), version: None, from: None, note: None };
+        stage.workspace.cut(&stage.ada, &request).unwrap();
+        stage.plan("Dispatch", "staging");
+        assert_eq!(old.exists(), is_there, "{days} days");
+    }
+}
+
+#[test]
+fn a_value_that_the_target_writes_in_other_letters_is_its_own() {
+    for (own, expected) in [("orders-db.staging.example.com", 1), ("Orders-DB.Dev.example.com", 0)] {
+        let stage = ungated(&furnishing(), &PLUGINS);
+        let mut file = saying(own, "staging").remove(0);
+        let text = String::from_utf8(file.bytes).unwrap();
+        file.bytes = text.replace("SELECT id", "/* orders-db.dev.example.com */ SELECT id").into_bytes();
+        stage.import_files("development", vec![file], None).unwrap();
+        stage.manage("Orders");
+        stage.dismiss_suspicions();
+        stage.cut("1.0");
+        stage.furnish("Orders", &["staging"]);
+        assert_eq!(stage.plan("Orders", "staging").points_at_source.len(), expected, "{own}");
+    }
+}

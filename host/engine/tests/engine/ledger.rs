@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use sluice_engine::Error;
 use sluice_engine::act::{Ended, ImportSummary, Proposal, What};
 use sluice_engine::audit::audit;
-use sluice_engine::plan::Plan;
+use sluice_engine::plan::{Plan, Problem};
 use sluice_engine::promote::state_after;
 use sluice_engine::state::{EnvironmentState, Held, Holding, Revised, Standing, Work};
 use sluice_model::verdict::Outcome;
@@ -414,6 +414,108 @@ fn a_commit_that_no_decision_allowed_is_named() {
             }
             (result, _) => panic!("{name}: {result:?}"),
         }
+    }
+}
+
+/// Makes a run's plan the one that it was changed into.
+fn planned_anew(run: &mut Run) {
+    run.plan.digest = json::digest(&run.plan.core().unwrap());
+    run.proposal.plan_digest = run.plan.digest;
+    run.proposal.size = run.plan.size();
+    run.proposal.version.clone_from(&run.plan.version);
+    run.proposal.bundle = run.plan.bundle;
+    run.proposal.from = run.plan.from.clone();
+    run.decision.digests.plan = run.plan.digest;
+    let mut facts = Facts::clone(&run.decision.input.facts);
+    facts.plan.digest = run.plan.digest;
+    run.decision.input.facts = Arc::new(facts);
+}
+
+#[test]
+fn a_run_that_brings_what_is_not_the_versions_is_named() {
+    type Forge = fn(&mut Run);
+    let ways: [(&str, Forge, &str); 8] = [
+        (
+            "over a problem",
+            |run| {
+                run.plan.problems.push(Problem {
+                    code: "slot.empty".into(),
+                    message: "`staging` has no secret".into(),
+                    fix: String::new(),
+                    who: String::new(),
+                    object: None,
+                    at: None,
+                });
+            },
+            "had a problem: `staging` has no secret",
+        ),
+        (
+            "a version that nobody cut",
+            |run| {
+                run.plan.version = "9.9".into();
+                planned_anew(run);
+            },
+            "version 9.9 was not cut before it",
+        ),
+        (
+            "another bundle than was cut",
+            |run| {
+                run.plan.bundle = Digest::of(b"made up");
+                planned_anew(run);
+            },
+            "version 2.0 was not cut before it",
+        ),
+        (
+            "from where nothing comes",
+            |run| {
+                run.plan.from = environment("production");
+                planned_anew(run);
+            },
+            "nothing comes to `staging` from `production`",
+        ),
+        (
+            "less than the version has",
+            |run| {
+                run.plan.objects.pop();
+                planned_anew(run);
+            },
+            "is not of what version 2.0 has",
+        ),
+        (
+            "other content than the version has",
+            |run| {
+                let other = run.plan.objects.iter().find_map(|object| object.before);
+                let changed = run.plan.objects.iter_mut().find(|object| object.before.is_none());
+                changed.expect("2.0 has something new").after = other;
+                planned_anew(run);
+            },
+            "is not of what version 2.0 has",
+        ),
+        (
+            "by authors that the gates did not know",
+            |run| change_facts(run, |facts| facts.plan.authors.clear()),
+            "the gates did not know that it is the work of `ada`",
+        ),
+        (
+            "by authors that the gates did not know right before it",
+            |run| {
+                run.governing = |decision| {
+                    let mut facts = Facts::clone(&decision.input.facts);
+                    facts.plan.authors.clear();
+                    decision.input.facts = Arc::new(facts);
+                };
+            },
+            "right before it, the gates did not know that it is the work of `ada`",
+        ),
+    ];
+    for (name, forge, expected) in ways {
+        let stage = Stage::copied(76);
+        let commit = write_run(&stage, forge);
+        let Err(Error::Unwarranted { entry, what }) = audit(&stage.store(), None, None) else {
+            panic!("{name}")
+        };
+        assert_eq!(entry, commit, "{name}: {what}");
+        assert!(what.contains(expected), "{name}: {what}");
     }
 }
 

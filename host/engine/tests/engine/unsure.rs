@@ -52,6 +52,7 @@ fn what_was_done_is_done_though_the_ledger_cannot_follow() {
         format!("EXISTS (SELECT 1 FROM revisions WHERE stream = 'env/staging' AND revision = {commit})");
     refuse(stage.folder.path(), "ledger", &is_there);
     let done = stage.promote("Orders", "staging").unwrap();
+    assert_eq!(done.checkpoint, None, "the newest one does not cover it");
     assert_eq!(newest(&stage, "env/staging"), commit);
     let runs = stage.workspace.promotions(&staging).unwrap();
     assert_eq!(runs.last().map(|(run, ended)| (run.number, ended)), Some((done.number, &Some(Ended::Done))));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluice_model::{Digest, EnvironmentName, LogicalId};
+use sluice_model::{Digest, EnvironmentName};
 use sluice_policy::{Decision, Relief};
 
 use super::super::right::Configurations;
@@ -17,11 +17,18 @@ use crate::gates::{environment_facts, people_facts, workspace_fact};
 use crate::permission::Wish;
 use crate::plan::Plan;
 
-/// Consent and evidence so far, by stream, each with its entry; and the bundles of the versions of apps.
+/// Consent so far by stream and evidence by envelope, each with its entry.
 #[derive(Default)]
 pub(super) struct Said<'a> {
     streams: BTreeMap<&'a str, Vec<(u64, &'a Act)>>,
-    cut: BTreeMap<&'a LogicalId, Vec<(u64, &'a Digest)>>,
+    evidence: BTreeMap<&'a Digest, Vec<Evidence<'a>>>,
+}
+
+/// What evidence is of, by its envelope.
+struct Evidence<'a> {
+    entry: u64,
+    bundle: &'a Option<Digest>,
+    environment: &'a EnvironmentName,
 }
 
 /// Which of it counts: what was entered before a run was journaled, with a key that the configuration
@@ -42,20 +49,13 @@ impl<'a> Said<'a> {
                 | What::WaiverCosigned { .. }
                 | What::BrokeGlass(_)
                 | What::BreakGlassCosigned { .. }
-                | What::EvidenceAdded { .. }
         );
-        if let What::VersionCut(cut) = &act.what {
-            self.cut.entry(&cut.app).or_default().push((entry, &cut.bundle));
+        if let What::EvidenceAdded { envelope, bundle, environment, .. } = &act.what {
+            self.evidence.entry(envelope).or_default().push(Evidence { entry, bundle, environment });
         }
         if is_said {
             self.streams.entry(&act.stream).or_default().push((entry, act));
         }
-    }
-
-    /// The bundles of an app's versions that were cut before an entry.
-    pub(super) fn bundles_of(&self, app: &LogicalId, before: u64) -> impl Iterator<Item = &'a Digest> {
-        let cut = self.cut.get(app).into_iter().flatten();
-        cut.take_while(move |(entry, _)| *entry < before).map(|(_, bundle)| *bundle)
     }
 
     fn of(&self, stream: &str, counting: &Counting<'_>) -> Vec<&'a Act> {
@@ -113,12 +113,11 @@ impl<'a> Said<'a> {
             return Err(format!("{what} does not stand in the ledger before it"));
         }
         for used in facts.evidence.iter().flatten() {
-            let mut brought = self.streams.values().flatten().filter(|(entry, _)| *entry < counting.entry);
-            let is_it = |act: &Act| {
-                matches!(&act.what, What::EvidenceAdded { envelope, bundle, environment, .. }
-                    if (envelope, bundle, environment) == (&used.id, &used.bundle, &used.environment))
+            let mut brought = self.evidence.get(&used.id).into_iter().flatten();
+            let is_it = |it: &Evidence<'_>| {
+                it.entry < counting.entry && (it.bundle, it.environment) == (&used.bundle, &used.environment)
             };
-            if !brought.any(|(_, act)| is_it(act)) {
+            if !brought.any(is_it) {
                 return Err(format!(
                     "the evidence {} does not stand in the ledger before it",
                     used.id.short()
