@@ -190,8 +190,8 @@ pub struct Plan {
     pub version: String,
     /// The revisions of what the plan touches in the target, as one digest.
     pub baseline: Digest,
-    /// The people who cut the version or made the plan, of whom one is who carries it out; four eyes
-    /// are theirs and another's.
+    /// The people who cut the version, whose imports changed what it holds since the version before, or
+    /// who carry the plan out; four eyes are theirs and another's.
     pub authors: Vec<String>,
     /// What is done to each object; unchanged ones are only counted.
     pub changes: Vec<Change>,

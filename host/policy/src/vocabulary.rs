@@ -149,7 +149,7 @@ fact! {
         bundle: "text: the digest that evidence names" = |p, _| Cell::owned(p.bundle);
         version: "text: the version's name" = |p, _| Cell::text(&p.version);
         baseline: "text: the digest of the revisions that the plan touches" = |p, _| Cell::owned(p.baseline);
-        authors: "list of text: the people who cut the version or made the plan, with who carries it out" = |p, _| Cell::Texts(&p.authors);
+        authors: "list of text: the people who cut the version, whose imports changed what it holds since the version before, or who carry the plan out" = |p, _| Cell::Texts(&p.authors);
         unchanged: "integer: how many objects stand in the target as they are" = |p, _| Cell::Integer(p.unchanged);
         bytes: "integer: canonical bytes of what is created and updated, or missing"
             = |p, _| Cell::optional(p.bytes, Cell::Integer);
