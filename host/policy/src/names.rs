@@ -28,6 +28,10 @@ pub(crate) fn module_problem(name: &str) -> Option<String> {
 /// The modules of a pack with their sources, by name.
 pub(crate) type Modules = BTreeMap<String, (Arc<Module>, AST)>;
 
+/// Values that a call may be given. Rhai looks for a function by each way of taking up to sixteen of them
+/// for values of any type, within one step: with a thousand that took a third of a second.
+const MOST_ARGUMENTS: usize = 32;
+
 /// Refuses a source that defines a name of the API, or calls what does not exist.
 ///
 /// # Errors
@@ -66,6 +70,10 @@ fn problem(node: &ASTNode<'_>, own: &[String], modules: &Modules) -> Option<(Str
     };
     let called = |call: &FnCallExpr, position: Position| {
         let name = call.name.as_str();
+        if call.args.len() > MOST_ARGUMENTS {
+            let count = call.args.len();
+            return Some((format!("`{name}` is given {count} values, more than {MOST_ARGUMENTS}"), position));
+        }
         if call.is_qualified() {
             return in_module(call, modules).map(|problem| (problem, position));
         }

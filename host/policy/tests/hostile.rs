@@ -382,7 +382,9 @@ fn generated() -> Vec<(String, Wanted)> {
         ("`".repeat(60_001), Either),
         ("#".repeat(60_000), Refused("")),
         ("\"\\u{1F600}\" + ".repeat(4_000) + "\"\"", Refused("")),
-        (format!("pass({});", many(1_000, "@, ")), Either),
+        (format!("pass({});", many(1_000, "@, ")), Refused("is given 1000 values, more than 32")),
+        (format!("let n = 1; n.pass({});", many(1_000, "@, ")), Refused("values, more than 32")),
+        (format!("let x = pass({});", many(32, "@, ")), Fault("there is no function pass")),
         (filled(250), Says(Verdict::Undecided)),
         (frames(many(200, "let v@ = s + \"x\"; ")), Fault("copies more than 8 MiB")),
         (frames(many(200, "let v@ = `${s}x`; ")), Fault("copies more than 8 MiB")),
@@ -391,9 +393,9 @@ fn generated() -> Vec<(String, Wanted)> {
         (
             format!(
                 "fn own({}) {{ let s = p0; own({}); }} {LONG} own({});",
-                many(150, "p@, "),
-                many(150, "s + \"@\", "),
-                many(150, "s + \"@\", ")
+                many(30, "p@, "),
+                many(30, "s + \"@\", "),
+                many(30, "s + \"@\", ")
             ),
             Fault("copies more than 8 MiB"),
         ),
