@@ -41,9 +41,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     println!("\n{} steps in {:.1} s.", story::STORY.len(), began.elapsed().as_secs_f64());
     println!("Go on with it:\n");
-    println!("  cd {}", shown(&stage.workspace));
-    println!("  export SLUICE_HOME={} SLUICE_ACTOR=ada", shown(&stage.home));
-    println!("  {} status", shown(&stage.command));
+    // Whole paths: they are used from within the workspace.
+    println!("  cd {}", stage.workspace.display());
+    println!("  export SLUICE_HOME={} SLUICE_ACTOR=ada", stage.home.display());
+    println!("  {} status", stage.command.display());
     Ok(())
 }
 
@@ -180,13 +181,6 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         fs::copy(from, to)?;
     }
     Ok(())
-}
-
-/// A path as seen from where the user stands.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let near = here.and_then(|here| path.strip_prefix(here).ok());
-    near.unwrap_or(path).display().to_string()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::report::Form;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or allowed
-  1  failed: something broke or is not there
+  1  failed: something broke or cannot be read
   2  usage: the command was not understood
   3  denied: a rule refuses
   4  not permitted: somebody else may do that

@@ -72,7 +72,8 @@ pub(crate) struct TransitionArguments {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct PlanArgument {
     /// A file that `sluice plan --out` wrote, the digest of a plan made here (its beginning will
-    /// do), or an app's name with `--to`, `--release` or `--rollback`.
+    /// do), or an app's name with `--to`, `--release` or `--rollback`; `check` and `why` also take an
+    /// export.
     #[arg(value_name = "PLAN|APP")]
     pub(crate) plan: String,
     #[command(flatten)]

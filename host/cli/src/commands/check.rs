@@ -73,6 +73,8 @@ struct Asked {
     problems: Vec<Problem>,
     /// The plan's digest, where there is a plan.
     plan: Option<Digest>,
+    /// Whether it was judged by a file and not by the store.
+    is_offline: bool,
     app: String,
     version: Option<String>,
     to: EnvironmentName,
@@ -96,6 +98,7 @@ impl Asked {
             decided,
             problems: plan.problems.clone(),
             plan: Some(plan.digest),
+            is_offline: false,
             app: plan.app_name.clone(),
             version: Some(plan.version.clone()),
             to: plan.to.clone(),
@@ -122,10 +125,22 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     let path = Path::new(&arguments.plan.plan);
     // Where there is a store, an app may be called as a file or folder that lies here.
     let transition = &arguments.plan.transition;
-    let is_app = (transition.release.is_some() || transition.rollback.is_some() || transition.to.is_some())
-        && context.has_store()
-        && knows_app(context, &arguments.plan.plan)?;
-    let asked = match (!is_app && path.exists()).then(|| given(path)).transpose()? {
+    let says_where = transition.release.is_some() || transition.rollback.is_some() || transition.to.is_some();
+    let is_app = says_where && context.has_store() && knows_app(context, &arguments.plan.plan)?;
+    let file = (!is_app && path.exists()).then(|| given(path)).transpose()?;
+    if matches!(file, Some(Given::Plan(_))) && says_where {
+        return Err(Failure::usage(
+            format!("`{}` is a plan's file, which says where it goes", path.display()),
+            "leave out `--to`, `--release` and `--rollback`",
+        ));
+    }
+    if file.is_none() && !context.has_store() && context.found_folder().is_some() {
+        return Err(Failure::usage(
+            format!("there is no file `{}`, and this workspace has no store here", path.display()),
+            "name a plan's file or an export; whatever else is named is looked up in the store",
+        ));
+    }
+    let asked = match file {
         Some(Given::Export) => of_export(context, arguments, path)?,
         Some(Given::Plan(file)) if arguments.offline || !context.has_store() => {
             of_file(context, arguments, *file)?
@@ -174,7 +189,7 @@ fn of_file(context: &Context, arguments: &Arguments, file: PlanFile) -> Result<A
         notes.push(format!("as if it were {at}"));
     }
     let decided = bare::judge_input(&context.folder()?, &context.sandbox(), &plan, &input)?;
-    Ok(Asked { notes, ..Asked::about(&plan, decided) })
+    Ok(Asked { notes, is_offline: true, ..Asked::about(&plan, decided) })
 }
 
 /// Of an export that nobody has planned.
@@ -202,6 +217,7 @@ fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<As
         decided: judged.decided,
         problems: Vec::new(),
         plan: None,
+        is_offline: true,
         app: judged.app,
         version: None,
         to: judged.to,
@@ -272,7 +288,9 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
     Ok(if exit == Exit::Done || depth == Depth::Full {
         answer
     } else {
-        let named = asked.plan.map_or_else(|| quoted(&arguments.plan.plan), |plan| plan.short());
+        // What was judged without the store is not known there by its digest.
+        let named = asked.plan.filter(|_| !asked.is_offline);
+        let named = named.map_or_else(|| quoted(&arguments.plan.plan), |plan| plan.short());
         answer.hint(format!("\nSee the grounds of each finding with `sluice why {named}`"))
     })
 }

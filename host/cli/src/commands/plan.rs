@@ -58,7 +58,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         let bytes = serde_json::to_vec_pretty(&PlanFile::of(&plan, input))?;
         std::fs::write(path, bytes).map_err(Failure::file(path))?;
     }
-    let answer = Answer::new(&plan, show::plan(&plan))?;
+    let mut answer = Answer::new(&plan, show::plan(&plan))?;
+    if let Some(path) = &arguments.out {
+        answer = answer.hint(format!("\nwrote {}", path.display()));
+    }
     if !plan.problems.is_empty() {
         let count = show::count_of(&plan.problems);
         return Ok(answer

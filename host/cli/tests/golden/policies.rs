@@ -125,11 +125,15 @@ fn a_plan_file_gives_its_verdict_where_there_is_no_store() {
     let there = stage.output(&["check", "plan.json", "-o", "json"], "", &[]);
     assert_eq!((there.code, &there.out), (here.code, &here.out), "{}", there.talk);
     assert_eq!(stage.output(&["promote", "plan.json"], "", &[]).code, USAGE);
+    let missing = stage.output(&["check", "missing.json"], "", &[]);
+    assert_eq!(missing.code, USAGE);
+    assert!(missing.talk.contains("there is no file `missing.json`"), "{}", missing.talk);
     fs::rename(stage.home().join("store"), &store).unwrap();
     stage.told.clear();
     for act in [
         ends(PENDING, "check plan.json --offline"),
         ends(PENDING, "check plan.json --offline -o markdown"),
+        ends(USAGE, "check plan.json --to production"),
         ends(PENDING, "why plan.json --offline --at 2999-01-01T00:00:00Z"),
         ends(USAGE, "check Orders --to staging --offline"),
         ends(DENIED, "check orders.json"),

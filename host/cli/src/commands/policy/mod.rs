@@ -64,7 +64,7 @@ const POLICIES_FOLDER: &str = "policies";
 fn packs(context: &Context, paths: &[PathBuf]) -> Result<Vec<Pack>, Failure> {
     let paths = match paths {
         [] => vec![context.folder()?.join(POLICIES_FOLDER)],
-        named => named.to_vec(),
+        named => named.iter().map(|path| named_pack(context, path)).collect::<Result<_, _>>()?,
     };
     let mut packs = Vec::new();
     for path in &paths {
@@ -80,6 +80,15 @@ fn packs(context: &Context, paths: &[PathBuf]) -> Result<Vec<Pack>, Failure> {
         }
     }
     Ok(packs)
+}
+
+/// A path as it is typed, or the workspace's pack of that name.
+fn named_pack(context: &Context, path: &Path) -> Result<PathBuf, Failure> {
+    if path.exists() || context.found_folder().is_none() {
+        return Ok(path.to_owned());
+    }
+    let of_workspace = context.folder()?.join(POLICIES_FOLDER).join(path);
+    Ok(if of_workspace.join(MANIFEST_FILE).is_file() { of_workspace } else { path.to_owned() })
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -17,8 +17,8 @@ Examples:
   sluice policy rollout
   sluice policy rollout --since 90d --least 20
 
-Each gate in `audit` or `warn` is asked, as it is configured now, about the plans that were decided
-in its transition, with the facts of then. It is ready for the next level where it was asked about
+Each gate in `audit` or `warn` is asked, as it is adopted now, about the plans that were decided in
+its transition, with the facts of then. It is ready for the next level where it was asked about
 enough plans and lets all of them through. Nothing is changed.";
 
 /// What is typed.
