@@ -19,12 +19,13 @@ use sluice_policy::{Decided, Input, Pack, ReplayError, Sandbox};
 
 use crate::config::{AppNames, Config, Transition};
 use crate::error::{Error, Result};
+use crate::files::{check_gates, load_plugins, load_policies, read_files};
 use crate::gates;
 use crate::identity::{self, IdentityMap};
 use crate::import::slot_rules;
 use crate::plan::Plan;
 use crate::scan;
-use crate::workspace::{POLICIES, check_gates, load_plugins, load_policies, read_files};
+use crate::workspace::POLICIES;
 
 /// What came of an export for which there is no plan.
 pub struct Judged {

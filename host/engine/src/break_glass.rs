@@ -77,7 +77,7 @@ impl Workspace {
         }
         let stream = stream(&plan.digest);
         let number = again(|| {
-            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(&stream)?;
             let mut work = self.work();
             work.put_json(plan)?;
             let what = What::BrokeGlass(BreakGlass {
@@ -122,7 +122,7 @@ impl Workspace {
                     who: "somebody else of the workspace".into(),
                 });
             }
-            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(&stream)?;
             let what = What::BreakGlassCosigned { plan: *plan, number: known.number };
             self.records().append(actor, &stream, after, what, &std::collections::BTreeMap::new())?;
             known.cosigned = Some(actor.name.clone());

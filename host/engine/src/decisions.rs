@@ -12,10 +12,9 @@ use sluice_model::verdict::Outcome;
 use sluice_model::{Digest, EnvironmentName, LogicalId};
 use sluice_policy::{Decision, Pack, Policy, ReplayError, Sandbox};
 
-use crate::act::What;
+use crate::act::{Act, What};
 use crate::error::{Error, Result};
 use crate::promote::{promotions_stream, refusals_stream};
-use crate::records::Recorded;
 use crate::state::Work;
 use crate::workspace::Workspace;
 
@@ -67,13 +66,13 @@ pub struct Kept {
     pub app: LogicalId,
     /// The version.
     pub version: String,
-    /// The decision's content.
+    /// The decision's content: of a run that came to its commit point, of the gates as they were asked
+    /// right before it.
     pub decision: Digest,
 }
 
 impl Kept {
-    fn of(environment: &EnvironmentName, recorded: Recorded) -> Option<Self> {
-        let act = recorded.act;
+    fn of(environment: &EnvironmentName, act: Act) -> Option<Self> {
         let (list, transition, app, version, decision) = match act.what {
             What::PromotionProposed(run) => {
                 (List::Promotions, run.transition, run.app, run.version, run.decision)
@@ -131,7 +130,7 @@ impl Workspace {
                 let mut next = self.records().head(&stream)?;
                 while let Some(recorded) = next.filter(|it| since.is_none_or(|since| it.act.at >= since)) {
                     let before = recorded.revision - 1;
-                    found.extend(Kept::of(&environment, recorded));
+                    found.extend(self.kept(&environment, recorded.act)?);
                     next = self.records().at(&stream, before)?;
                 }
             }
@@ -149,13 +148,23 @@ impl Workspace {
             0 => None,
             number => self.records().at(&list.stream(environment), number)?,
         };
-        recorded.and_then(|recorded| Kept::of(environment, recorded)).ok_or_else(|| Error::NotFound {
+        let kept = recorded.map(|recorded| self.kept(environment, recorded.act)).transpose()?.flatten();
+        kept.ok_or_else(|| Error::NotFound {
             what: list.of_one(),
             named: number.to_string(),
             help: format!(
                 "`sluice policy replay` lists what was decided; `sluice history {environment}` what was done"
             ),
         })
+    }
+
+    fn kept(&self, environment: &EnvironmentName, act: Act) -> Result<Option<Kept>> {
+        let governing = match &act.what {
+            What::PromotionProposed(run) => self.governing(environment, run)?,
+            _ => None,
+        };
+        let kept = Kept::of(environment, act);
+        Ok(kept.map(|kept| Kept { decision: governing.unwrap_or(kept.decision), ..kept }))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod decisions;
 pub mod error;
 pub mod evidence;
 pub mod export;
+pub mod files;
 pub mod gates;
 pub mod history;
 pub mod identity;

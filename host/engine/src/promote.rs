@@ -245,7 +245,7 @@ impl Workspace {
             let decision = work.put_json(&decided.decision)?;
             let content = work.put_json(plan)?;
             let stream = refusals_stream(&plan.to);
-            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(&stream)?;
             let outcome = decided.decision.outcome.to_string();
             let what = What::PromotionRefused {
                 transition: plan.transition.as_str().to_owned(),
@@ -314,7 +314,7 @@ impl Workspace {
         fence: u64,
     ) -> Result<Proposal> {
         let stream = promotions_stream(&plan.to);
-        let number = self.records().head(&stream)?.map_or(0, |head| head.revision) + 1;
+        let number = self.records().newest(&stream)? + 1;
         let mut kept = self.work();
         let proposal = Proposal {
             number,
@@ -345,7 +345,7 @@ impl Workspace {
             if self.end_of(environment, promotion)?.is_some() {
                 return Ok(());
             }
-            let after = self.records().head(&stream)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(&stream)?;
             let what = What::PromotionEnded { promotion, ended: ended.clone() };
             match self.records().append(actor, &stream, after, what, &std::collections::BTreeMap::new()) {
                 Ok(_) => return Ok(()),
@@ -431,11 +431,9 @@ impl Workspace {
     /// The journaled runs of an environment that have no recorded end, oldest first. It need not be
     /// the newest: who lost the lease may journal its run after the one that has it now.
     fn unfinished(&self, environment: &EnvironmentName) -> Result<Vec<Proposal>> {
-        let newest =
-            |stream: &str| Ok::<_, Error>(self.records().head(stream)?.map_or(0, |head| head.revision));
         // Each run has one end. In this order: what ends meanwhile is looked at once more.
-        let ended = newest(&ends_stream(environment))?;
-        let mut number = newest(&promotions_stream(environment))?;
+        let ended = self.records().newest(&ends_stream(environment))?;
+        let mut number = self.records().newest(&promotions_stream(environment))?;
         let mut missing = number.saturating_sub(ended);
         let mut found = Vec::new();
         while missing > 0 && number > 0 {
@@ -450,11 +448,17 @@ impl Workspace {
     }
 
     /// Whether a journaled run came to its commit point: the revision after its fence says so.
-    pub(crate) fn committed(&self, environment: &EnvironmentName, proposal: &Proposal) -> Result<bool> {
-        let next = self.records().at(&environment_stream(environment), proposal.fence + 1)?;
-        Ok(next.is_some_and(
-            |recorded| matches!(recorded.act.what, What::Committed { promotion, .. } if promotion == proposal.number),
-        ))
+    pub(crate) fn committed(&self, environment: &EnvironmentName, run: &Proposal) -> Result<bool> {
+        Ok(self.governing(environment, run)?.is_some())
+    }
+
+    /// The content of the decision that let a journaled run through at its commit point, if it came there.
+    pub(crate) fn governing(&self, environment: &EnvironmentName, run: &Proposal) -> Result<Option<Digest>> {
+        let next = self.records().at(&environment_stream(environment), run.fence + 1)?;
+        Ok(next.and_then(|recorded| match recorded.act.what {
+            What::Committed { promotion, decision, .. } if promotion == run.number => Some(decision),
+            _ => None,
+        }))
     }
 
     /// Finishes or undoes what stands half done in one environment.

@@ -127,7 +127,7 @@ impl Workspace {
         require_reason(reason)?;
         again(|| {
             let at = self.records().now()?;
-            let after = self.records().head(REVIEWS)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(REVIEWS)?;
             let found = self.reviews()?.into_iter().find(|known| known.review.number == number);
             let Some(mut known) = found else {
                 return Err(Error::NotFound {

@@ -275,14 +275,13 @@ fn one(open: Vec<Suspicion>, named: &Suspected) -> Result<Suspicion> {
     }
     match (found.pop(), found.as_slice()) {
         (Some(only), []) => Ok(only),
-        (None, _) => Err(Error::NotFound {
-            what: "suspicion",
-            named: match &named.object {
-                Some(object) => format!("{}` in `{object}", named.slot),
-                None => named.slot.to_string(),
-            },
-            help: "see what waits for a word with `sluice secret suspicions`".into(),
-        }),
+        (None, _) => {
+            let of = named.object.as_ref().map(|object| format!(" of `{object}`")).unwrap_or_default();
+            Err(Error::invalid(
+                format!("no slot `{}`{of} waits for a word", named.slot),
+                "see what does with `sluice secret suspicions`",
+            ))
+        }
         (Some(last), others) => {
             let objects: Vec<String> =
                 others.iter().chain([&last]).map(|s| format!("`{}` ({})", s.name, s.object)).collect();

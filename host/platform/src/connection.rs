@@ -38,9 +38,9 @@ const LONG_KEYS: &[&str] = &[
 
 /// The values of `key`, wherever it stands, in order and without overlap.
 ///
-/// Pairs are separated by `;`, or else by `&` or white space. Where a text can be read both ways a value is the
-/// longer one: what is taken out too much comes back, what is left is read by others. Quotes around a
-/// value stay; inside them a quote is doubled, or escaped as libpq does, and a separator is text.
+/// Pairs are separated by `;`, or else by `&` or white space. Where a text can be read both ways a value
+/// is the longer one: what is taken out too much comes back, what is left is read by others. Quotes
+/// around a value stay; inside them a quote is doubled, or escaped as libpq does, and a separator is text.
 pub(crate) fn values(text: &str, key: &str) -> Vec<Range<usize>> {
     let (lower, key) = (text.to_ascii_lowercase(), key.to_ascii_lowercase());
     let semicolons = is_by_semicolons(&lower);

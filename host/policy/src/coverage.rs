@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rhai::debugger::{DebuggerCommand, DebuggerEvent};
 use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt, StmtBlock};
 
 use crate::pack::{Policy, SOURCE_FILE};
+use crate::steps;
 
 /// A node of a source: its file, line and column, and whether it is a statement.
 type Node = (String, usize, usize, bool);
@@ -22,25 +22,14 @@ pub(crate) struct Visits(Mutex<HashMap<Node, u64>>);
 
 impl Visits {
     /// Has an engine tell every evaluation of a node.
-    #[expect(
-        deprecated,
-        reason = "rhai marks its debugger as volatile, not as deprecated; there is no other way to see each step"
-    )]
     pub(crate) fn watch(self: &Arc<Self>, engine: &mut Engine) {
         let visits = Arc::clone(self);
-        engine.register_debugger(
-            |_, debugger| debugger,
-            move |_, event, node, file, position| {
-                let file = file.unwrap_or(SOURCE_FILE);
-                // What ends, such as the call behind `+=`, has begun before and is not counted twice.
-                let begins = matches!(event, DebuggerEvent::Start | DebuggerEvent::Step);
-                if let Some((line, column)) = place(position).filter(|_| begins) {
-                    let mut visits = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    *visits.entry((file.to_owned(), line, column, node.is_stmt())).or_default() += 1;
-                }
-                Ok(DebuggerCommand::StepInto)
-            },
-        );
+        steps::watch(engine, move |_, node, file, position| {
+            if let Some((line, column)) = place(position) {
+                let mut visits = visits.0.lock().unwrap_or_else(PoisonError::into_inner);
+                *visits.entry((file.to_owned(), line, column, node.is_stmt())).or_default() += 1;
+            }
+        });
     }
 
     /// What of a policy was evaluated.

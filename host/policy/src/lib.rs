@@ -41,6 +41,7 @@ mod names;
 mod parameter;
 mod quorum;
 mod rows;
+mod steps;
 mod strict;
 mod value;
 mod vocabulary;

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rhai::debugger::{DebuggerCommand, DebuggerEvent};
 use rhai::{ASTNode, Dynamic, Engine, EvalContext, Expr};
 use serde::Serialize;
 
 use crate::facts::ReadyFacts;
 use crate::gate::{Asked, Gate, GateError};
-use crate::pack::{PackError, SOURCE_FILE};
+use crate::pack::PackError;
 use crate::sandbox::{Sandbox, Stopwatch};
+use crate::steps;
 use crate::value::{json, type_word};
 
 /// Steps that a trace keeps; a loop that goes on says nothing new.
@@ -57,22 +57,13 @@ struct Noted {
 
 impl Notes {
     /// Has an engine tell each statement before it runs.
-    #[expect(
-        deprecated,
-        reason = "rhai marks its debugger as volatile, not as deprecated; there is no other way to see each step"
-    )]
     pub(crate) fn watch(self: &Arc<Self>, engine: &mut Engine) {
         let notes = Arc::clone(self);
-        engine.register_debugger(
-            |_, debugger| debugger,
-            move |context, event, node, file, position| {
-                let begins = matches!(event, DebuggerEvent::Start | DebuggerEvent::Step);
-                if let Some(line) = position.line().filter(|_| begins && is_step(node)) {
-                    notes.step(&context, file.unwrap_or(SOURCE_FILE), line);
-                }
-                Ok(DebuggerCommand::StepInto)
-            },
-        );
+        steps::watch(engine, move |context, node, file, position| {
+            if let Some(line) = position.line().filter(|_| is_step(node)) {
+                notes.step(context, file, line);
+            }
+        });
     }
 
     fn step(&self, context: &EvalContext<'_, '_, '_, '_, '_, '_>, file: &str, line: usize) {

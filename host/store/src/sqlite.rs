@@ -328,6 +328,7 @@ impl SqliteStore {
             })
             .map_err(explain)?;
         let position = unsigned(transaction.last_insert_rowid());
+        failpoint("store.commit.inserted");
         Ok(Appended { revision: new.revision, position, repeated: false })
     }
 }

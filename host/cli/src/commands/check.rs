@@ -126,8 +126,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     // Where there is a store, an app may be called as a file or folder that lies here.
     let transition = &arguments.plan.transition;
     let says_where = transition.release.is_some() || transition.rollback.is_some() || transition.to.is_some();
-    let is_app = says_where && context.has_store() && knows_app(context, &arguments.plan.plan)?;
-    let file = (!is_app && path.exists()).then(|| given(path)).transpose()?;
+    let lies_here = path.exists();
+    let is_app = lies_here && says_where && context.has_store() && knows_app(context, &arguments.plan.plan)?;
+    let file = (lies_here && !is_app).then(|| given(path)).transpose()?;
     if matches!(file, Some(Given::Plan(_))) && says_where {
         return Err(Failure::usage(
             format!("`{}` is a plan's file, which says where it goes", path.display()),

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use regex::{Captures, Regex};
 
+/// A day with a time.
+const TIME: &str = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?Z|[+-]\d\d:\d\d)?";
+
 /// Replaces what differs from one run to the next by what it is.
 pub(crate) struct Normal {
     texts: Vec<(String, String)>,
     patterns: Vec<(Regex, &'static str)>,
+    time: Regex,
     hex: Regex,
 }
 
@@ -26,12 +30,13 @@ impl Normal {
             (r"(?m)^— (\S+) [A-Za-z0-9+/]{80,}=*$", "— $1 [SIGNATURE]"),
             (r"ed25519:[A-Za-z0-9+/]{43}=", "[KEY]"),
             (r"sha256:[0-9a-f]{6,64}", "[DIGEST]"),
-            (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?Z|[+-]\d\d:\d\d)?", "[TIME]"),
+            (TIME, "[TIME]"),
             (r"\b\d{4}-\d\d-\d\d\b", "[DAY]"),
         ];
         Self {
             texts,
             patterns: patterns.map(|(pattern, name)| (Regex::new(pattern).unwrap(), name)).to_vec(),
+            time: Regex::new(TIME).unwrap(),
             // Ids of samples are UUIDs, which stay.
             hex: Regex::new(
                 r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b([0-9a-f]{64}|[0-9a-f]{16}|[0-9a-f]{12})\b",
@@ -43,8 +48,13 @@ impl Normal {
     /// The text without what varies.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        // A scene's own times are whole hours; any other comes from the clock, whatever day it is of.
+        let clock_s = |found: &Captures<'_>| {
+            let found = &found[0];
+            if found.contains(":00:00") { found.to_owned() } else { "[TIME]".to_owned() }
+        };
+        text = self.time.replace_all(&text, clock_s).into_owned();
         for (varying, name) in &self.texts {
-            // A day with a time is a time.
             text = text.replace(varying.as_str(), name);
         }
         for (pattern, name) in &self.patterns {

@@ -105,7 +105,7 @@ impl Workspace {
                 envelope: work.put(envelope.to_json())?,
                 issuer: signed.issuer.clone(),
             };
-            let after = self.records().head(&name)?.map_or(0, |head| head.revision);
+            let after = self.records().newest(&name)?;
             self.records().append(actor, &name, after, what, &work.into_fresh())
         })?;
         Ok(Taken {
@@ -186,11 +186,10 @@ impl Workspace {
                 revoked.hear(&said, &issuer, config);
             }
         }
-        let stand: Vec<String> = revoked.by.iter().map(|person| format!("`{person}`")).collect();
-        if revoked.by.contains(&actor.name) || revoked.is_lifted_by(&actor.name, config) {
+        if revoked.by.is_empty() || revoked.by.contains(&actor.name) || lifts_all(&actor.name, config) {
             return Ok(());
         }
-        let by = stand.join(" and ");
+        let by = revoked.by.iter().map(|person| format!("`{person}`")).collect::<Vec<_>>().join(" and ");
         Err(Error::NotPermitted {
             actor: actor.name.clone(),
             act: format!("certify `{plugin}`, which {by} revoked"),
@@ -212,18 +211,18 @@ impl Revoked {
             self.by.insert(person.to_owned());
             return None;
         };
-        self.is_lifted_by(person, config).then_some(until)
-    }
-
-    /// Takes back what somebody who certifies may take back: their own revocation, and as an owner of
-    /// the workspace everybody's. Answers whether none stands; while one does, no certification counts.
-    fn is_lifted_by(&mut self, person: &str, config: &Config) -> bool {
-        if config::person(person).is_some_and(|person| config.owns_workspace(&person)) {
+        // Who certifies takes their own revocation back. While one stands, no certification counts.
+        if lifts_all(person, config) {
             self.by.clear();
         }
         self.by.remove(person);
-        self.by.is_empty()
+        self.by.is_empty().then_some(until)
     }
+}
+
+/// Whether somebody takes everybody's revocations back by certifying: an owner of the workspace.
+fn lifts_all(person: &str, config: &Config) -> bool {
+    config::person(person).is_some_and(|person| config.owns_workspace(&person))
 }
 
 const fn revokes(predicate: &PluginPredicate) -> bool {

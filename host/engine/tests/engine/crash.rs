@@ -292,17 +292,17 @@ fn import() {
 
 #[test]
 fn promote() {
-    assert!(sweep(Act::Promote) >= 50);
+    assert!(sweep(Act::Promote) >= 60);
 }
 
 #[test]
 fn rollback() {
-    assert!(sweep(Act::Rollback) >= 50);
+    assert!(sweep(Act::Rollback) >= 60);
 }
 
 #[test]
 fn release() {
-    assert!(sweep(Act::Release) >= 50);
+    assert!(sweep(Act::Release) >= 60);
 }
 
 #[test]

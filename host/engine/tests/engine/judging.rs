@@ -60,6 +60,17 @@ fn decisions_that_were_kept_have_the_same_bytes_when_made_again() {
     }
 }
 
+#[test]
+fn of_a_run_the_decision_right_before_its_commit_is_made_again() {
+    let stage = Stage::promoted();
+    let report = stage.carry_out(stage.rollback("Orders", "staging")).unwrap();
+    let kept =
+        stage.workspace.kept_decision(&environment("staging"), List::Promotions, report.number).unwrap();
+    assert_eq!(kept.decision, report.decision.digest().unwrap());
+    let work = stage.workspace.work();
+    assert_eq!(Replays::over(&work).replay(&kept).unwrap(), Replayed::Same);
+}
+
 /// A pack of the workspace with another source.
 fn draft(stage: &Stage, name: &str, change: impl FnOnce(String) -> String) -> Pack {
     let pack = Pack::read(&stage.place().join(POLICIES).join(name)).unwrap();

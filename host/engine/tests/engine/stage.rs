@@ -17,8 +17,10 @@ use sluice_engine::version::{CutRequest, ManageRequest};
 use sluice_engine::workspace::Furnishing;
 use sluice_engine::{Actor, Error, Home, Workspace};
 use sluice_ledger::key::KeyPair;
+use sluice_model::verdict::Verdict;
 use sluice_model::{ConstantName, Digest, EnvironmentName, ObjectKind};
 use sluice_platform::InputFile;
+use sluice_policy::Decision;
 use sluice_vault::Secret;
 use zeroize::Zeroizing;
 
@@ -376,6 +378,12 @@ impl Stage {
             .set_secret(&self.ada, &reference.parse().unwrap(), Secret::new(value).unwrap())
             .unwrap();
     }
+}
+
+/// The gates of a decision that do not pass.
+pub fn refusing(decision: &Decision) -> Vec<(&str, Verdict)> {
+    let gates = decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
+    gates.map(|gate| (gate.gate.as_str(), gate.verdict)).collect()
 }
 
 pub fn put(place: &Path, actor: &Actor, roles: &[&str]) {

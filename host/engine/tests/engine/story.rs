@@ -6,13 +6,7 @@ use sluice_engine::import::Sort;
 use sluice_model::verdict::{Outcome, Verdict};
 use sluice_policy::Decision;
 
-use crate::stage::{Stage, environment};
-
-/// The gates that do not pass.
-fn refusing(decision: &Decision) -> Vec<(&str, Verdict)> {
-    let gates = decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
-    gates.map(|gate| (gate.gate.as_str(), gate.verdict)).collect()
-}
+use crate::stage::{Stage, environment, refusing};
 
 fn refused(error: Error) -> Decision {
     match error {

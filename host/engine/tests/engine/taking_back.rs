@@ -8,12 +8,12 @@ use sluice_engine::plan::{Action, Plan};
 use sluice_engine::settings::Binding;
 use sluice_engine::version::CutRequest;
 use sluice_model::tree::Tree;
-use sluice_model::verdict::{Outcome, Verdict};
+use sluice_model::verdict::Outcome;
 use sluice_model::{Digest, ObjectKind};
 use sluice_platform::InputFile;
 
 use crate::model::{PLUGINS, ungated};
-use crate::stage::{Stage, environment, furnishing, sample};
+use crate::stage::{Stage, environment, furnishing, refusing, sample};
 
 /// A folder of Lowcoder's with two apps that use one data source, one module and one library query.
 /// `bare` has the first use none of them.
@@ -215,8 +215,7 @@ fn what_another_app_changed_and_took_back_is_another_baseline() {
 fn pending(error: Error) -> Vec<String> {
     let Error::Refused(decision) = error else { panic!("{error}") };
     assert_eq!(decision.outcome, Outcome::Pending);
-    let refusing = decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
-    refusing.map(|gate| gate.gate.clone()).collect()
+    refusing(&decision).into_iter().map(|(gate, _)| gate.to_owned()).collect()
 }
 
 #[test]
