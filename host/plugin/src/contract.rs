@@ -7,7 +7,10 @@ use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store};
 
 use crate::error::{Limit, Reason, shown};
-use crate::limits::Limits;
+use crate::limits::{Limits, Used};
+use crate::outside::{
+    Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Request, Response, Tls,
+};
 
 #[allow(
     missing_docs,
@@ -24,26 +27,59 @@ use crate::limits::Limits;
 )]
 mod generated {
     wasmtime::component::bindgen!({
-        path: "../../wit/0.1",
-        world: "data-source-plugin",
+        path: "../../wit/1.0",
+        world: "data-source",
         imports: { default: trappable },
-        with: { "sluice:plugin/secrets.candidates": super::Offered },
+        with: {
+            "sluice:plugin/secrets.candidates": super::Offered,
+            "sluice:plugin/secrets.credentials": super::Credentials,
+        },
         additional_derives: [PartialEq],
     });
+
+    /// What a plugin with a probe has besides.
+    pub(super) mod probe {
+        wasmtime::component::bindgen!({
+            path: "../../wit/1.0",
+            inline: "
+                package sluice:host;
+                world probe {
+                    import sluice:plugin/net@1.0.0;
+                    export sluice:plugin/probing@1.0.0;
+                }
+            ",
+            world: "sluice:host/probe",
+            imports: { default: trappable },
+            with: {
+                "sluice:plugin/types": super::sluice::plugin::types,
+                "sluice:plugin/secrets": super::sluice::plugin::secrets,
+            },
+            additional_derives: [PartialEq],
+        });
+    }
 }
 
 pub(crate) use generated::exports::sluice::plugin::transforming::{Assignment, Traits, Transformed};
+pub(crate) use generated::probe::exports::sluice::plugin::probing::Probed;
+use generated::probe::sluice::plugin::net;
+pub(crate) use generated::probe::{Probe, ProbePre};
 pub(crate) use generated::sluice::plugin::types::Kind as WireKind;
 pub(crate) use generated::sluice::plugin::types::{
-    DataSource, Environment, Failure, Finding, KindDescription, OptionDescription, OptionLeaf, OptionType,
-    Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
+    Environment, Failure, Finding, KindDescription, OptionDescription, OptionLeaf, OptionType, Part,
+    Sameness, Scalar, SecretShape, Severity, SlotDescription, Source, Value,
 };
 use generated::sluice::plugin::{log, secrets, types};
-pub(crate) use generated::{DataSourcePlugin, DataSourcePluginPre};
+pub(crate) use generated::{DataSource as Guest, DataSourcePre as GuestPre};
 
-/// The interfaces that a plugin may import.
+/// The interfaces that every plugin may import.
 pub(crate) const IMPORTS: [&str; 3] =
-    ["sluice:plugin/types@0.1.0", "sluice:plugin/secrets@0.1.0", "sluice:plugin/log@0.1.0"];
+    ["sluice:plugin/types@1.0.0", "sluice:plugin/secrets@1.0.0", "sluice:plugin/log@1.0.0"];
+
+/// The interface that a plugin with a probe may import besides.
+pub(crate) const NET: &str = "sluice:plugin/net@1.0.0";
+
+/// What makes a plugin one with a probe.
+pub(crate) const PROBING: &str = "sluice:plugin/probing@1.0.0";
 
 /// Memories of one component, see [`Limits::instances`].
 pub(crate) const MEMORIES: u32 = 2;
@@ -52,6 +88,19 @@ pub(crate) const MEMORIES: u32 = 2;
 #[derive(Debug)]
 #[allow(unreachable_pub, reason = "the generated module exports it again")]
 pub struct Offered(Vec<(String, u32)>);
+
+/// The slots of the data source that is probed which have a value. The values are not here.
+#[derive(Debug)]
+#[allow(unreachable_pub, reason = "the generated module exports it again")]
+pub struct Credentials(Vec<String>);
+
+/// What a probe may ask of the network.
+pub(crate) struct Network {
+    /// Where its questions go.
+    pub(crate) outside: Arc<dyn Outside>,
+    /// What it asked and was told.
+    pub(crate) recording: Recording,
+}
 
 /// What a store holds for one call.
 pub(crate) struct State {
@@ -62,6 +111,8 @@ pub(crate) struct State {
     table_elements: usize,
     log_bytes: usize,
     log_messages: usize,
+    /// In a probe only.
+    pub(crate) network: Option<Network>,
 }
 
 /// A stop by the host: what a host function or the limiter gives instead of an answer.
@@ -73,13 +124,38 @@ impl State {
     pub(crate) fn new(plugin: Arc<str>, limits: Arc<Limits>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
-        Self { plugin, table, limits, memory: 0, table_elements: 0, log_bytes: 0, log_messages: 0 }
+        Self {
+            plugin,
+            table,
+            limits,
+            memory: 0,
+            table_elements: 0,
+            log_bytes: 0,
+            log_messages: 0,
+            network: None,
+        }
+    }
+}
+
+impl State {
+    /// What was used so far, but for the fuel, which the store counts.
+    pub(crate) fn used(&self) -> Used {
+        let network = self.network.as_ref().map_or(0, |network| network.recording.0.len());
+        Used {
+            fuel: 0,
+            memory_bytes: self.memory as u64,
+            table_elements: self.table_elements as u64,
+            log_bytes: self.log_bytes as u64,
+            log_messages: self.log_messages as u64,
+            network_calls: network as u64,
+        }
     }
 }
 
 /// Adds what plugins are offered.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    DataSourcePlugin::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    Guest::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    net::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 /// Lends the candidates to the guest; they die with the store.
@@ -91,7 +167,123 @@ pub(crate) fn lend(
     Ok(Resource::new_borrow(own.rep()))
 }
 
+/// Lends the guest what stands for these slots' secrets; it dies with the store.
+pub(crate) fn lend_credentials(
+    store: &mut Store<State>,
+    slots: Vec<String>,
+) -> wasmtime::Result<Resource<Credentials>> {
+    let own = store.data_mut().table.push(Credentials(slots))?;
+    Ok(Resource::new_borrow(own.rep()))
+}
+
 impl types::Host for State {}
+
+impl secrets::HostCredentials for State {
+    fn slots(&mut self, of: Resource<Credentials>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.table.get(&of)?.0.clone())
+    }
+
+    fn drop(&mut self, of: Resource<Credentials>) -> wasmtime::Result<()> {
+        self.table.delete(of)?;
+        Ok(())
+    }
+}
+
+impl State {
+    /// The network for one more question. Outside of a probe there is none, and asking ends the
+    /// call: what a plugin makes of a data source must not depend on anything but its input.
+    fn network(&mut self) -> wasmtime::Result<Option<&mut Network>> {
+        let most = self.limits.network_calls;
+        let network =
+            self.network.as_mut().ok_or_else(|| wasmtime::Error::new(Stop(Reason::NetworkOutsideOfProbe)))?;
+        Ok((network.recording.0.len() < most).then_some(network))
+    }
+}
+
+impl net::Host for State {
+    fn reach(
+        &mut self,
+        host: String,
+        port: u16,
+        tls: net::Tls,
+    ) -> wasmtime::Result<Result<(), net::Failure>> {
+        let Some(network) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let tls = match tls {
+            net::Tls::Off => Tls::Off,
+            net::Tls::Required => Tls::Required,
+        };
+        let answer = network.outside.reach(&host, port, tls);
+        network.recording.0.push(Exchange::Reach { host, port, tls, answer: answer.clone() });
+        Ok(answer.map_err(Into::into))
+    }
+
+    fn http(
+        &mut self,
+        credentials: Resource<Credentials>,
+        request: net::Request,
+        place: Vec<net::Placed>,
+    ) -> wasmtime::Result<Result<net::Response, net::Failure>> {
+        let lent = self.table.get(&credentials)?.0.clone();
+        let Some(network) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let (request, place) =
+            (Request::from(request), place.into_iter().map(Placed::from).collect::<Vec<_>>());
+        let answer = match place.iter().find(|placed| !lent.contains(&placed.slot)) {
+            Some(placed) => {
+                Err(NetFailure::BadSecret(format!("no value fills the slot `{}`", shown(&placed.slot))))
+            }
+            None => network.outside.http(&request, &place),
+        };
+        network.recording.0.push(Exchange::Http { request, place, answer: answer.clone() });
+        Ok(answer.map(Into::into).map_err(Into::into))
+    }
+}
+
+impl From<NetFailure> for net::Failure {
+    fn from(failure: NetFailure) -> Self {
+        match failure {
+            NetFailure::NotGranted => Self::NotGranted,
+            NetFailure::Unresolved => Self::Unresolved,
+            NetFailure::PrivateAddress => Self::PrivateAddress,
+            NetFailure::Refused => Self::Refused,
+            NetFailure::TimedOut => Self::TimedOut,
+            NetFailure::Tls(why) => Self::Tls(why),
+            NetFailure::TooLarge => Self::TooLarge,
+            NetFailure::Limit => Self::Limit,
+            NetFailure::BadRequest(why) => Self::BadRequest(why),
+            NetFailure::BadSecret(why) => Self::BadSecret(why),
+            NetFailure::BadResponse => Self::BadResponse,
+        }
+    }
+}
+
+impl From<net::Request> for Request {
+    fn from(request: net::Request) -> Self {
+        let net::Request { method, url, headers, body } = request;
+        let headers = headers.into_iter().map(|net::Header { name, value }| Header { name, value }).collect();
+        Self { method, url, headers, body }
+    }
+}
+
+impl From<net::Placed> for Placed {
+    fn from(placed: net::Placed) -> Self {
+        let at = match placed.at {
+            net::Placement::Header(name) => Placement::Header(name),
+            net::Placement::Query(name) => Placement::Query(name),
+            net::Placement::BasicPassword(user) => Placement::BasicPassword(user),
+            net::Placement::Bearer => Placement::Bearer,
+            net::Placement::ClientCertificate => Placement::ClientCertificate,
+        };
+        Self { slot: placed.slot, at }
+    }
+}
+
+impl From<Response> for net::Response {
+    fn from(response: Response) -> Self {
+        let Response { status, headers, body } = response;
+        let headers = headers.into_iter().map(|Header { name, value }| net::Header { name, value }).collect();
+        Self { status, headers, body }
+    }
+}
 
 impl secrets::Host for State {}
 

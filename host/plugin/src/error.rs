@@ -56,7 +56,9 @@ pub enum Reason {
     #[error("it imports `{0}`, which is not offered to plugins; a plugin imports only `sluice:plugin`")]
     UnknownImport(String),
     /// It does not implement the contract.
-    #[error("it does not implement the world `data-source-plugin` of `sluice:plugin@0.1.0`: {0}")]
+    #[error(
+        "it implements neither the world `data-source` nor `data-source-with-probe` of `sluice:plugin@1.0.0`: {0}"
+    )]
     NotThisWorld(String),
     /// What it says of its kinds does not hold together.
     #[error("its description of `{kind}` is wrong: {what}")]
@@ -85,6 +87,12 @@ pub enum Reason {
         /// What is allowed.
         most: u64,
     },
+    /// It asked the network while it made a data source, which it may only do in a probe.
+    #[error("it asked the network outside of a probe")]
+    NetworkOutsideOfProbe,
+    /// It cannot probe.
+    #[error("it implements the world `data-source`, which has no probe")]
+    NoProbe,
     /// It does not serve the kind.
     #[error("it does not serve the kind `{0}`")]
     UnsupportedKind(Kind),

@@ -51,7 +51,9 @@ mod error;
 mod host;
 mod leaf;
 mod limits;
+mod outside;
 mod plugin;
+mod probe;
 mod registry;
 mod render;
 
@@ -59,7 +61,11 @@ pub use cache::CodeCache;
 pub use describe::{KindDescription, OptionDescription, OptionType, Sameness, SlotDescription};
 pub use error::{Limit, PluginError, Reason, SourceName};
 pub use host::{Host, HostError};
-pub use limits::Limits;
+pub use limits::{Limits, Used};
+pub use outside::{
+    Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Replay, Request, Response, Tls,
+};
 pub use plugin::Plugin;
+pub use probe::{ProbeInput, Probed};
 pub use registry::{Registry, RegistryError};
 pub use render::{Candidate, DataSource, Environment, Note, RenderInput, Rendered, Severity, Traits};

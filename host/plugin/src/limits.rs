@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What one plugin, and one call of it, may use. Each default is well above what the first-party
 /// plugins need (a render of 20 options takes about 0.15 million of fuel and 1.4 MiB) and well
 /// below what hurts a host that serves many.
@@ -43,8 +45,28 @@ pub struct Limits {
     pub option_bytes: usize,
     /// Resource handles that a plugin holds at a time. 64: it is given one.
     pub handles: usize,
+    /// Questions to the network in one probe. 8: a connection, a sign-in and a few pages.
+    pub network_calls: usize,
     /// Calls at a time; more wait. 16, for each of which the pool reserves address space.
     pub concurrent_calls: u32,
+}
+
+/// What a call used of what it may. All but the network is the same for the same input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Used {
+    /// Fuel, about one unit per Wasm instruction.
+    pub fuel: u64,
+    /// Bytes of linear memory, of all memories together, at the most.
+    pub memory_bytes: u64,
+    /// Elements of all tables together, at the most.
+    pub table_elements: u64,
+    /// Bytes of log.
+    pub log_bytes: u64,
+    /// Log messages.
+    pub log_messages: u64,
+    /// Questions to the network.
+    pub network_calls: u64,
 }
 
 impl Limits {
@@ -70,6 +92,7 @@ impl Default for Limits {
             options: 10_000,
             option_bytes: 4 << 20,
             handles: 64,
+            network_calls: 8,
             concurrent_calls: 16,
         }
     }

@@ -6,11 +6,11 @@ use sluice_model::{Digest, Kind};
 use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
-use crate::contract::{DataSourcePlugin, DataSourcePluginPre, IMPORTS, State, Stop, exceeded};
+use crate::contract::{self, Guest, GuestPre, IMPORTS, Probe, ProbePre, State, Stop, exceeded};
 use crate::describe::{self, KindDescription};
 use crate::error::{Limit, PluginError, Reason, SourceName, shown};
 use crate::host::Host;
-use crate::limits::Limits;
+use crate::limits::{Limits, Used};
 
 /// A plugin that was loaded. Cheap to clone, and good for calls from several threads.
 #[derive(Clone)]
@@ -22,7 +22,9 @@ struct Inner {
     name: Arc<str>,
     digest: Digest,
     host: Host,
-    instances: DataSourcePluginPre<State>,
+    instances: GuestPre<State>,
+    /// Of a plugin with a probe.
+    probes: Option<ProbePre<State>>,
     kinds: Vec<KindDescription>,
 }
 
@@ -46,8 +48,8 @@ impl Plugin {
         }
         let digest = Digest::of(bytes);
         let component = compiled(&host, digest, bytes).map_err(failed)?;
-        let instances = linked(&host, &component).map_err(failed)?;
-        let mut inner = Inner { name: name.clone(), digest, host, instances, kinds: Vec::new() };
+        let (instances, probes) = linked(&host, &component).map_err(failed)?;
+        let mut inner = Inner { name: name.clone(), digest, host, instances, probes, kinds: Vec::new() };
         let (described, _) = inner
             .call(|guest, store| guest.sluice_plugin_transforming().call_describe(store))
             .map_err(failed)?;
@@ -97,28 +99,58 @@ impl Plugin {
         PluginError { plugin, data_source: Some(data_source), reason: Box::new(reason) }
     }
 
-    /// Runs `work` on a fresh instance, which is gone afterwards. Answers with the fuel used.
+    /// Runs `work` on a fresh instance, which is gone afterwards. Answers with what it used.
     pub(crate) fn call<T>(
         &self,
-        work: impl FnOnce(&DataSourcePlugin, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<(T, u64), Reason> {
+        work: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(T, Used), Reason> {
         self.inner.call(work)
+    }
+}
+
+impl Plugin {
+    /// Whether it can probe targets.
+    #[must_use]
+    pub fn has_probe(&self) -> bool {
+        self.inner.probes.is_some()
+    }
+
+    /// Runs `work` on a fresh instance of a plugin with a probe.
+    pub(crate) fn call_probe<T>(
+        &self,
+        work: impl FnOnce(&Probe, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(T, Used), Reason> {
+        let probes = self.inner.probes.as_ref().ok_or(Reason::NoProbe)?;
+        self.inner.run(|store| {
+            let guest = probes.instantiate(&mut *store)?;
+            work(&guest, store)
+        })
     }
 }
 
 impl Inner {
     fn call<T>(
         &self,
-        work: impl FnOnce(&DataSourcePlugin, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Result<(T, u64), Reason> {
+        work: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(T, Used), Reason> {
+        self.run(|store| {
+            let guest = self.instances.instantiate(&mut *store)?;
+            work(&guest, store)
+        })
+    }
+
+    /// Runs `work` on a fresh store.
+    fn run<T>(
+        &self,
+        work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(T, Used), Reason> {
         let limits = self.host.limits();
         let _permit = self.host.permit();
         let run = || {
             let mut store = self.host.store(self.name.clone())?;
-            let guest = self.instances.instantiate(&mut store)?;
-            let answer = work(&guest, &mut store)?;
-            let used = limits.fuel.saturating_sub(store.get_fuel()?);
-            Ok((answer, used))
+            let answer = work(&mut store)?;
+            let fuel = limits.fuel.saturating_sub(store.get_fuel()?);
+            Ok((answer, Used { fuel, ..store.data().used() }))
         };
         run().map_err(|error| reason(error, limits))
     }
@@ -138,14 +170,17 @@ fn compiled(host: &Host, digest: Digest, bytes: &[u8]) -> Result<Component, Reas
 }
 
 /// The component with all it imports; nothing else is there to import.
-fn linked(host: &Host, component: &Component) -> Result<DataSourcePluginPre<State>, Reason> {
+fn linked(host: &Host, component: &Component) -> Result<(GuestPre<State>, Option<ProbePre<State>>), Reason> {
     let ty = component.component_type();
-    if let Some((unknown, _)) = ty.imports(host.engine()).find(|(name, _)| !IMPORTS.contains(name)) {
+    let probes = ty.exports(host.engine()).any(|(name, _)| name == contract::PROBING);
+    let is_known = |name: &str| IMPORTS.contains(&name) || (probes && name == contract::NET);
+    if let Some((unknown, _)) = ty.imports(host.engine()).find(|(name, _)| !is_known(name)) {
         return Err(Reason::UnknownImport(shown(unknown)));
     }
     let told = |error: wasmtime::Error| Reason::NotThisWorld(shown(&format!("{error:#}")));
     let instances = host.linker().instantiate_pre(component).map_err(told)?;
-    DataSourcePluginPre::new(instances).map_err(told)
+    let probes = probes.then(|| ProbePre::new(instances.clone())).transpose().map_err(told)?;
+    Ok((GuestPre::new(instances).map_err(told)?, probes))
 }
 
 /// What a failed call comes to.

@@ -13,6 +13,7 @@ use crate::contract::{self, Failure};
 use crate::describe::KindDescription;
 use crate::error::{Limit, PluginError, Reason, SourceName, shown};
 use crate::leaf::{self, Leaves};
+use crate::limits::Used;
 use crate::plugin::Plugin;
 
 /// The rule that a target's place is not the source environment's.
@@ -84,8 +85,8 @@ pub struct Rendered {
     pub traits: Traits,
     /// What the plugin and the host noticed.
     pub notes: Vec<Note>,
-    /// Fuel that the plugin used: the same for the same input.
-    pub fuel_used: u64,
+    /// What the plugin used of what it may: the same for the same input.
+    pub used: Used,
     /// The plugin that made it.
     pub plugin: Digest,
 }
@@ -102,6 +103,9 @@ pub struct Traits {
     pub account: Option<String>,
     /// Whether that account is known to be an administrator's.
     pub privileged: Option<bool>,
+    /// Whether anybody may read what it connects to, if the options say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_access: Option<bool>,
 }
 
 /// How grave a note is.
@@ -176,7 +180,7 @@ impl Plugin {
         let (source, binding) = (members(&input.source.options), members(&input.binding));
         let (options, of_source) = leaf::flatten(&source, self.limits())?;
         let (binding, of_binding) = leaf::flatten(&binding, self.limits())?;
-        let wire = contract::DataSource {
+        let wire = contract::Source {
             logical_id: input.source.logical_id.to_string(),
             name: input.source.name.clone(),
             kind: (&input.source.kind).into(),
@@ -184,7 +188,7 @@ impl Plugin {
         };
         let source = Leaves::new(&wire.options, &of_source);
         let expected = check::Expected::new(description, source, Leaves::new(&binding, &of_binding))?;
-        let (answer, fuel_used) = self.ask(input, description, &wire, &binding, &expected)?;
+        let (answer, used) = self.ask(input, description, &wire, &binding, &expected)?;
 
         let Answer { judged, transformed, assigned, options, slots } = answer;
         let findings = judged.into_iter().chain(transformed.notes);
@@ -202,7 +206,7 @@ impl Plugin {
         let missing_slots = missing.map(|(slot, _)| slot).collect();
         let traits = traits(transformed.traits, self.limits().findings)?;
         let plugin = self.digest();
-        Ok(Rendered { options, slots: filled, missing_slots, traits, notes, fuel_used, plugin })
+        Ok(Rendered { options, slots: filled, missing_slots, traits, notes, used, plugin })
     }
 
     /// The calls into the plugin, on one fresh instance, each answer checked before the next call.
@@ -210,21 +214,22 @@ impl Plugin {
         &self,
         input: &RenderInput,
         description: &KindDescription,
-        wire: &contract::DataSource,
+        wire: &contract::Source,
         binding: &[contract::OptionLeaf],
         expected: &check::Expected<'_, '_>,
-    ) -> Result<(Answer, u64), Reason> {
+    ) -> Result<(Answer, Used), Reason> {
+        let refusal = |failure| self.refusal(&input.source.kind, &input.target_environment.name, failure);
         let (from, to) = (environment(&input.source_environment), environment(&input.target_environment));
-        let (answer, fuel) = self.call(|guest, store| {
+        let (answer, used) = self.call(|guest, store| {
             let guest = guest.sluice_plugin_transforming().rendering();
             let rendering = guest.call_constructor(&mut *store, wire)?;
             let judged = match guest.call_validate(&mut *store, rendering)? {
                 Ok(judged) => judged,
-                Err(failure) => return Ok(Err(self.refusal(input, failure))),
+                Err(failure) => return Ok(Err(refusal(failure))),
             };
             let transformed = match guest.call_transform(&mut *store, rendering, &from, &to, binding)? {
                 Ok(transformed) => transformed,
-                Err(failure) => return Ok(Err(self.refusal(input, failure))),
+                Err(failure) => return Ok(Err(refusal(failure))),
             };
             let check::Accepted { options, slots } = match expected.accept(wire, &transformed.source) {
                 Ok(accepted) => accepted,
@@ -263,12 +268,12 @@ impl Plugin {
                         Ok(good) => assigned = good,
                         Err(reason) => return Ok(Err(reason)),
                     },
-                    Err(failure) => return Ok(Err(self.refusal(input, failure))),
+                    Err(failure) => return Ok(Err(refusal(failure))),
                 }
             }
             Ok(Ok(Answer { judged, transformed, assigned, options, slots }))
         })?;
-        answer.map(|answer| (answer, fuel))
+        answer.map(|answer| (answer, used))
     }
 
     /// The error that the data source would connect to the place that the source environment's
@@ -289,15 +294,15 @@ impl Plugin {
         })
     }
 
-    fn refusal(&self, input: &RenderInput, failure: Failure) -> Reason {
+    pub(crate) fn refusal(&self, kind: &Kind, target: &EnvironmentName, failure: Failure) -> Reason {
         match failure {
-            Failure::UnsupportedKind => Reason::UnsupportedKind(input.source.kind.clone()),
+            Failure::UnsupportedKind => Reason::UnsupportedKind(kind.clone()),
             Failure::Invalid(findings) => match notes(findings, self.limits().findings) {
                 Ok(notes) => Reason::Invalid(notes),
                 Err(reason) => reason,
             },
             Failure::Incomplete(options) => Reason::Incomplete {
-                environment: input.target_environment.name.clone(),
+                environment: target.clone(),
                 options: options.iter().take(self.limits().findings).map(|at| shown(at)).collect(),
             },
         }
@@ -305,14 +310,14 @@ impl Plugin {
 }
 
 /// Options, where `null` is none.
-fn members(options: &Value) -> std::borrow::Cow<'_, Value> {
+pub(crate) fn members(options: &Value) -> std::borrow::Cow<'_, Value> {
     match options {
         Value::Null => std::borrow::Cow::Owned(Value::Object(serde_json::Map::new())),
         options => std::borrow::Cow::Borrowed(options),
     }
 }
 
-fn environment(environment: &Environment) -> contract::Environment {
+pub(crate) fn environment(environment: &Environment) -> contract::Environment {
     contract::Environment { name: environment.name.to_string(), order: environment.order }
 }
 
@@ -331,7 +336,10 @@ fn with_need(description: &KindDescription, slots: Vec<(&str, SlotName)>) -> Vec
         .collect()
 }
 
-fn notes(findings: impl IntoIterator<Item = contract::Finding>, most: usize) -> Result<Vec<Note>, Reason> {
+pub(crate) fn notes(
+    findings: impl IntoIterator<Item = contract::Finding>,
+    most: usize,
+) -> Result<Vec<Note>, Reason> {
     let mut notes = Vec::new();
     for (count, finding) in findings.into_iter().enumerate() {
         if count == most {
@@ -380,5 +388,6 @@ fn traits(traits: contract::Traits, most: usize) -> Result<Traits, Reason> {
         tls: traits.tls,
         account: traits.account.as_deref().map(shown),
         privileged: traits.privileged,
+        public_access: traits.public_access,
     })
 }

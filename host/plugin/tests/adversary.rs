@@ -245,7 +245,7 @@ fn a_guest_finds_labels_and_options_in_its_memory_and_no_reference() {
 fn the_same_input_takes_the_same_fuel() {
     let [a, b] = [(); 2].map(|()| adversary().render(&act("decent")).unwrap());
     assert_eq!(a, b);
-    assert!(a.fuel_used > 0 && a.fuel_used < Limits::default().fuel / 100, "{}", a.fuel_used);
+    assert!(a.used.fuel > 0 && a.used.fuel < Limits::default().fuel / 100, "{}", a.used.fuel);
 }
 
 #[test]

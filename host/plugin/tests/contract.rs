@@ -62,9 +62,9 @@ fn undocumented(resolve: &Resolve, package: PackageId) -> Vec<String> {
 #[test]
 fn everything_in_the_contract_is_documented() {
     let mut resolve = Resolve::default();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.1");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/1.0");
     let (package, _) = resolve.push_dir(folder).unwrap();
-    assert_eq!(resolve.packages[package].name.to_string(), "sluice:plugin@0.1.0");
+    assert_eq!(resolve.packages[package].name.to_string(), "sluice:plugin@1.0.0");
     assert_eq!(undocumented(&resolve, package), [""; 0]);
 }
 

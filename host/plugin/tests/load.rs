@@ -51,7 +51,7 @@ fn size_is_judged_before_anything_else() {
 fn an_unknown_import_is_refused_by_name() {
     for (import, expected) in [
         (r#"(import "wasi:sockets/tcp@0.2.0" (instance))"#, "wasi:sockets/tcp@0.2.0"),
-        (r#"(import "sluice:plugin/net@0.1.0" (instance))"#, "sluice:plugin/net@0.1.0"),
+        (r#"(import "sluice:plugin/net@1.0.0" (instance))"#, "sluice:plugin/net@1.0.0"),
         (r#"(import "helper" (func))"#, "helper"),
     ] {
         let component = wat::parse_str(format!("(component {import})")).unwrap();
@@ -62,7 +62,7 @@ fn an_unknown_import_is_refused_by_name() {
 #[test]
 fn an_unknown_function_of_a_known_interface_is_refused_by_name() {
     let component = wat::parse_str(
-        r#"(component (import "sluice:plugin/log@0.1.0" (instance (export "erase" (func)))))"#,
+        r#"(component (import "sluice:plugin/log@1.0.0" (instance (export "erase" (func)))))"#,
     );
     let reason = refused(&component.unwrap());
     assert!(matches!(&reason, Reason::NotThisWorld(what) if what.contains("erase")), "{reason}");

@@ -9,8 +9,8 @@ use sluice_guest::judge::finding;
 use sluice_guest::options::Options;
 use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, place, secret};
 use sluice_guest::{
-    Assignment, Candidates, DataSource, Environment, Failure, Family, Finding, Guest, GuestRendering,
-    KindDescription, OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Traits, Transformed, Value,
+    Assignment, Candidates, Environment, Failure, Family, Finding, Guest, GuestRendering, KindDescription,
+    OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Source, Traits, Transformed, Value,
 };
 
 mod acts;
@@ -42,6 +42,7 @@ impl Family for Decent {
             tls: options.flag("tls"),
             account: None,
             privileged: None,
+            public_access: None,
         }
     }
 
@@ -80,12 +81,12 @@ impl Guest for Plugin {
 /// A data source that says how to misbehave.
 #[derive(Debug)]
 pub struct Misbehaving {
-    source: DataSource,
+    source: Source,
     decent: Rendering<Decent>,
 }
 
 impl GuestRendering for Misbehaving {
-    fn new(source: DataSource) -> Self {
+    fn new(source: Source) -> Self {
         Self { decent: Rendering::new(source.clone()), source }
     }
 

@@ -29,6 +29,7 @@ impl Family for Http {
             },
             account: kinds::ACCOUNTS.iter().find_map(|key| options.text(key)),
             privileged: None,
+            public_access: None,
         }
     }
 
@@ -74,6 +75,7 @@ fn origin(url: &str) -> Option<String> {
 mod export {
     type Plugin = super::Serve<super::Http>;
     sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
+    sluice_guest::probe::bindings::export_probe!(Plugin with_types_in sluice_guest::probe::bindings);
 }
 
 /// What the component exports.

@@ -31,6 +31,7 @@ impl Family for ObjectStorage {
             },
             endpoints: endpoint.into_iter().collect(),
             privileged: account.as_deref().filter(|_| spec.name == "minio").map(|a| MINIO_ROOT.contains(&a)),
+            public_access: None,
             account,
         }
     }
@@ -66,6 +67,7 @@ impl Family for ObjectStorage {
 mod export {
     type Plugin = super::Serve<super::ObjectStorage>;
     sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
+    sluice_guest::probe::bindings::export_probe!(Plugin with_types_in sluice_guest::probe::bindings);
 }
 
 /// What the component exports.

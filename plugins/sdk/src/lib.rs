@@ -13,10 +13,11 @@ pub mod arena;
 pub mod judge;
 pub mod merge;
 pub mod options;
+pub mod probe;
 pub mod remap;
 pub mod spec;
 
-/// The bindings to the contract, generated from `wit/0.1`.
+/// The bindings to the contract, generated from `wit/1.0`.
 #[allow(
     missing_docs,
     unsafe_code,
@@ -32,8 +33,8 @@ pub mod spec;
 )]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit/0.1",
-        world: "data-source-plugin",
+        path: "../../wit/1.0",
+        world: "data-source",
         pub_export_macro: true,
         export_macro_name: "export",
         default_bindings_module: "sluice_guest::bindings",
@@ -51,13 +52,14 @@ use std::marker::PhantomData;
 pub use bindings::exports::sluice::plugin::transforming::{
     Assignment, Guest, GuestRendering, Traits, Transformed,
 };
-pub use bindings::sluice::plugin::secrets::Candidates;
+pub use bindings::sluice::plugin::secrets::{Candidates, Credentials};
 pub use bindings::sluice::plugin::types::{
-    DataSource, Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf,
-    OptionType, Part, Sameness, Scalar, SecretShape, Severity, SlotDescription, Value,
+    Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf, OptionType, Part,
+    Sameness, Scalar, SecretShape, Severity, SlotDescription, Source, Value,
 };
 
 use crate::options::{Leaves, Options, Side};
+use crate::probe::Probed;
 use crate::spec::KindSpec;
 
 /// A family of kinds that one plugin serves.
@@ -67,6 +69,18 @@ pub trait Family {
 
     /// What policies want to know of a rendered source.
     fn traits(spec: &KindSpec, options: &Options<'_>) -> Traits;
+
+    /// Whether a rendered source's target answers. Unless a family knows better, it does where all
+    /// its endpoints take a connection.
+    fn probe(
+        _spec: &KindSpec,
+        _options: &Options<'_>,
+        traits: &Traits,
+        target: &Environment,
+        _credentials: &Credentials,
+    ) -> Probed {
+        probe::reach(&traits.endpoints, target)
+    }
 
     /// What the table cannot say about a rendered source with these traits. `target` is where it
     /// goes.
@@ -85,6 +99,13 @@ impl<F: Family + 'static> Guest for Serve<F> {
     }
 }
 
+/// The table of a data source's kind.
+fn kind_of<F: Family>(source: &Source) -> Option<&'static KindSpec> {
+    let is_it =
+        |spec: &&KindSpec| spec.name == source.kind.name && spec.platform.name() == source.kind.platform;
+    F::kinds().iter().find(is_it)
+}
+
 /// One data source on its way to its target.
 #[derive(Debug)]
 pub struct Rendering<F> {
@@ -95,7 +116,7 @@ pub struct Rendering<F> {
 #[derive(Debug)]
 struct State {
     /// The data source without its options.
-    source: DataSource,
+    source: Source,
     /// The table of its kind with its options; `None` where no table has the kind.
     bundle: Option<(&'static KindSpec, Leaves)>,
     /// The slots that the rendered source cannot do without.
@@ -103,11 +124,9 @@ struct State {
 }
 
 impl<F: Family + 'static> GuestRendering for Rendering<F> {
-    fn new(mut source: DataSource) -> Self {
+    fn new(mut source: Source) -> Self {
         let options = std::mem::take(&mut source.options);
-        let mut kinds = F::kinds().iter();
-        let spec = kinds.find(|s| s.name == source.kind.name && s.platform.name() == source.kind.platform);
-        let bundle = spec.map(|spec| (spec, Leaves::new(spec, options)));
+        let bundle = kind_of::<F>(&source).map(|spec| (spec, Leaves::new(spec, options)));
         Self { family: PhantomData, state: RefCell::new(State { source, bundle, needed: Vec::new() }) }
     }
 
@@ -142,7 +161,7 @@ impl<F: Family + 'static> GuestRendering for Rendering<F> {
             Side::Bundle => leaves.take(index),
             Side::Binding => bound.take(index),
         });
-        let source = DataSource { options: options.collect(), ..source.clone() };
+        let source = Source { options: options.collect(), ..source.clone() };
         Ok(Transformed { source, traits, notes })
     }
 

@@ -27,6 +27,7 @@ impl Family for Sql {
             endpoints: endpoint(spec, options).into_iter().collect(),
             tls: tls(spec, options),
             privileged: account.as_deref().map(|a| ADMINISTRATORS.contains(&a.to_lowercase().as_str())),
+            public_access: None,
             account,
         }
     }
@@ -81,6 +82,7 @@ fn tls(spec: &KindSpec, options: &Options<'_>) -> Option<bool> {
 mod export {
     type Plugin = super::Serve<super::Sql>;
     sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
+    sluice_guest::probe::bindings::export_probe!(Plugin with_types_in sluice_guest::probe::bindings);
 }
 
 /// What the component exports.

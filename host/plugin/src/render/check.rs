@@ -116,8 +116,8 @@ impl<'d, 'v> Expected<'d, 'v> {
     /// choice that it was free to set enters them.
     pub(crate) fn accept(
         &self,
-        asked: &contract::DataSource,
-        answer: &contract::DataSource,
+        asked: &contract::Source,
+        answer: &contract::Source,
     ) -> Result<Accepted<'v>, Reason> {
         let same = [
             ("kind", answer.kind == asked.kind),

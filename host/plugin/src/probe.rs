@@ -1,0 +1,81 @@
+//! Whether a target answers: a rendered data source, probed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sluice_model::{SecretRef, SlotName};
+
+use crate::contract::{self, Network};
+use crate::error::{PluginError, Reason, SourceName, shown};
+use crate::leaf;
+use crate::limits::Used;
+use crate::outside::{Outside, Recording};
+use crate::plugin::Plugin;
+use crate::render::{DataSource, Environment, Note, environment, members, notes};
+
+/// A rendered data source to be probed.
+pub struct ProbeInput {
+    /// The data source as it was rendered for the target.
+    pub source: DataSource,
+    /// Where it stands.
+    pub target: Environment,
+    /// Which of the target's secrets fills which slot. The plugin learns the slots' names.
+    pub slots: BTreeMap<SlotName, SecretRef>,
+    /// The network, which holds the values.
+    pub outside: Arc<dyn Outside>,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probed {
+    /// Whether the target answers; `None` where the plugin has no way to tell.
+    pub reachable: Option<bool>,
+    /// Whether it takes the credentials; `None` where the plugin has no way to tell.
+    pub authenticated: Option<bool>,
+    /// What the plugin noticed.
+    pub notes: Vec<Note>,
+    /// What it asked the network, and was told: the values of secrets are not in it.
+    pub recording: Recording,
+    /// What it used of what it may.
+    pub used: Used,
+}
+
+impl Plugin {
+    /// Asks a rendered data source's target whether it answers and takes the credentials.
+    ///
+    /// # Errors
+    /// [`PluginError`] when the plugin has no probe, does not serve the kind, or meets a limit. That
+    /// the target does not answer is no error.
+    pub fn probe(&self, input: ProbeInput) -> Result<Probed, PluginError> {
+        let name =
+            SourceName { logical_id: input.source.logical_id.clone(), name: shown(&input.source.name) };
+        self.try_probe(input).map_err(|reason| self.failed(name, reason))
+    }
+
+    fn try_probe(&self, input: ProbeInput) -> Result<Probed, Reason> {
+        let ProbeInput { source, target, slots, outside } = input;
+        let kind = source.kind;
+        let options = leaf::flatten(&members(&source.options), self.limits())?.0;
+        let wire = contract::Source {
+            logical_id: source.logical_id.to_string(),
+            name: source.name,
+            kind: (&kind).into(),
+            options,
+        };
+        let to = environment(&target);
+        let slots: Vec<String> = slots.keys().map(SlotName::to_string).collect();
+        let ((answer, recording), used) = self.call_probe(|guest, store| {
+            store.data_mut().network = Some(Network { outside, recording: Recording::default() });
+            let credentials = contract::lend_credentials(store, slots)?;
+            let answer = guest.sluice_plugin_probing().call_probe(&mut *store, &wire, &to, credentials)?;
+            let recording = store.data().network.as_ref().map(|network| network.recording.clone());
+            Ok((answer, recording.unwrap_or_default()))
+        })?;
+        let answer = answer.map_err(|failure| self.refusal(&kind, &target.name, failure))?;
+        let notes = notes(answer.findings, self.limits().findings)?;
+        let contract::Probed { reachable, authenticated, .. } = answer;
+        Ok(Probed { reachable, authenticated, notes, recording, used })
+    }
+}
