@@ -31,7 +31,6 @@ mod generated {
         world: "data-source",
         imports: { default: trappable },
         with: {
-            "sluice:plugin/secrets.candidates": super::Offered,
             "sluice:plugin/secrets.credentials": super::Credentials,
         },
         additional_derives: [PartialEq],
@@ -63,6 +62,7 @@ pub(crate) use generated::exports::sluice::plugin::transforming::{Assignment, Tr
 pub(crate) use generated::probe::exports::sluice::plugin::probing::Probed;
 use generated::probe::sluice::plugin::net;
 pub(crate) use generated::probe::{Probe, ProbePre};
+pub(crate) use generated::sluice::plugin::secrets::Candidate;
 pub(crate) use generated::sluice::plugin::types::Kind as WireKind;
 pub(crate) use generated::sluice::plugin::types::{
     Environment, Failure, Finding, KindDescription, OptionDescription, OptionLeaf, OptionType, Part,
@@ -82,12 +82,7 @@ pub(crate) const NET: &str = "sluice:plugin/net@1.0.0";
 pub(crate) const PROBING: &str = "sluice:plugin/probing@1.0.0";
 
 /// Memories of one component, see [`Limits::instances`].
-pub(crate) const MEMORIES: u32 = 2;
-
-/// The secrets offered to one data source, as a plugin sees them.
-#[derive(Debug)]
-#[allow(unreachable_pub, reason = "the generated module exports it again")]
-pub struct Offered(Vec<(String, u32)>);
+pub(crate) const MEMORIES: u32 = 3;
 
 /// The slots of the data source that is probed which have a value. The values are not here.
 #[derive(Debug)]
@@ -158,22 +153,14 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     net::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
-/// Lends the candidates to the guest; they die with the store.
-pub(crate) fn lend(
-    store: &mut Store<State>,
-    offered: impl Iterator<Item = (String, u32)>,
-) -> wasmtime::Result<Resource<Offered>> {
-    let own = store.data_mut().table.push(Offered(offered.collect()))?;
-    Ok(Resource::new_borrow(own.rep()))
-}
-
-/// Lends the guest what stands for these slots' secrets; it dies with the store.
-pub(crate) fn lend_credentials(
+/// Gives the guest what stands for these slots' secrets; it dies with the store, at the latest.
+///
+/// The guest owns it: bindings of some languages do not give borrowed handles back in time.
+pub(crate) fn give_credentials(
     store: &mut Store<State>,
     slots: Vec<String>,
 ) -> wasmtime::Result<Resource<Credentials>> {
-    let own = store.data_mut().table.push(Credentials(slots))?;
-    Ok(Resource::new_borrow(own.rep()))
+    Ok(store.data_mut().table.push(Credentials(slots))?)
 }
 
 impl types::Host for State {}
@@ -286,33 +273,6 @@ impl From<Response> for net::Response {
 }
 
 impl secrets::Host for State {}
-
-impl State {
-    fn offered(&self, of: &Resource<Offered>, index: u32) -> wasmtime::Result<&(String, u32)> {
-        let offered = &self.table.get(of)?.0;
-        let stop = || Stop(Reason::NotOffered { index, offered: offered.len() });
-        usize::try_from(index).ok().and_then(|i| offered.get(i)).ok_or_else(|| wasmtime::Error::new(stop()))
-    }
-}
-
-impl secrets::HostCandidates for State {
-    fn count(&mut self, of: Resource<Offered>) -> wasmtime::Result<u32> {
-        Ok(u32::try_from(self.table.get(&of)?.0.len())?)
-    }
-
-    fn label(&mut self, of: Resource<Offered>, index: u32) -> wasmtime::Result<String> {
-        self.offered(&of, index).map(|(label, _)| label.clone())
-    }
-
-    fn age_days(&mut self, of: Resource<Offered>, index: u32) -> wasmtime::Result<u32> {
-        self.offered(&of, index).map(|(_, age)| *age)
-    }
-
-    fn drop(&mut self, of: Resource<Offered>) -> wasmtime::Result<()> {
-        self.table.delete(of)?;
-        Ok(())
-    }
-}
 
 impl log::Host for State {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {

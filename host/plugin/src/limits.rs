@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// below what hurts a host that serves many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a component, before anything is parsed. 16 MiB: Rust guests have 0.2 MiB, guests
-    /// that carry a JavaScript engine about 12 MiB.
+    /// Bytes of a component, before anything is parsed. 24 MiB: Rust guests have 0.2 MiB, guests
+    /// that carry QuickJS about 1.2 MiB, those that carry Python 18 MiB.
     pub component_bytes: usize,
     /// Fuel of a call, about one unit per Wasm instruction. 500 million: half a second on a common
     /// core. This decides, being the same on every machine; all the calls into a plugin that one
@@ -25,8 +25,9 @@ pub struct Limits {
     /// Elements of all tables of an instance together. 20,000: one per function whose address is
     /// taken; large guests have some thousand.
     pub table_elements: usize,
-    /// Core instances and tables, each, of one component. 16: a guest has one, and up to three are
-    /// adapters. Memories are two at most: the guest's and an adapter's.
+    /// Core instances and tables, each, of one component. 48: a Rust guest has one, and up to three
+    /// are adapters; Python's libraries make 38. Memories are three at most: the guest's, an
+    /// adapter's and a runtime's.
     pub instances: usize,
     /// Bytes of the Wasm stack. 512 KiB, the engine's default, which fits into any thread's stack.
     pub stack_bytes: usize,
@@ -78,12 +79,12 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            component_bytes: 16 << 20,
+            component_bytes: 24 << 20,
             fuel: 500_000_000,
             deadline: Duration::from_secs(10),
             memory_bytes: 64 << 20,
             table_elements: 20_000,
-            instances: 16,
+            instances: 48,
             stack_bytes: 512 << 10,
             answer_bytes: 4 << 20,
             log_bytes: 64 << 10,

@@ -53,6 +53,12 @@ pub struct Candidate {
     pub age_days: u32,
 }
 
+impl From<&Candidate> for contract::Candidate {
+    fn from(candidate: &Candidate) -> Self {
+        Self { label: candidate.label.clone(), age_days: candidate.age_days }
+    }
+}
+
 /// All that a rendered source is made from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RenderInput {
@@ -244,11 +250,10 @@ impl Plugin {
                 .collect();
             let mut assigned = Vec::new();
             if !asked.is_empty() {
+                let offered: Vec<_> = input.candidates.iter().map(Into::into).collect();
                 let mut ask = |slots: &[SlotName]| {
                     let names: Vec<_> = slots.iter().map(SlotName::to_string).collect();
-                    let offered = input.candidates.iter().map(|c| (c.label.clone(), c.age_days));
-                    let offered = contract::lend(store, offered)?;
-                    guest.call_remap_credentials(&mut *store, rendering, &names, offered)
+                    guest.call_remap_credentials(&mut *store, rendering, &names, &offered)
                 };
                 let mut answer = ask(&asked)?;
                 if let Err(contract::Failure::Incomplete(lacking)) = &answer {

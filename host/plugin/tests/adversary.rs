@@ -179,7 +179,6 @@ fn a_flag_and_a_choice_may_be_set_to_what_is_described() {
 fn only_what_was_offered_fills_what_was_asked() {
     for (name, expected) in [
         ("index", Reason::NotOffered { index: 3, offered: 3 }),
-        ("label", Reason::NotOffered { index: 3, offered: 3 }),
         ("other-slot", Reason::SlotNotAsked { slot: "other".into() }),
         ("slot-twice", Reason::SlotTwice { slot: "password".parse().unwrap() }),
     ] {

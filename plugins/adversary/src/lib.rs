@@ -9,7 +9,7 @@ use sluice_guest::judge::finding;
 use sluice_guest::options::Options;
 use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, place, secret};
 use sluice_guest::{
-    Assignment, Candidates, Environment, Failure, Family, Finding, Guest, GuestRendering, KindDescription,
+    Assignment, Candidate, Environment, Failure, Family, Finding, Guest, GuestRendering, KindDescription,
     OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Source, Traits, Transformed, Value,
 };
 
@@ -185,18 +185,16 @@ impl GuestRendering for Misbehaving {
     fn remap_credentials(
         &self,
         slots: Vec<String>,
-        offered: &Candidates,
+        offered: Vec<Candidate>,
     ) -> Result<Vec<Assignment>, Failure> {
         let one = |slot: &str, candidate| Assignment { slot: slot.to_owned(), candidate };
         if let Some(text) = searched(&self.source.name) {
             // Filled if it was found: there is no other way to say so from here.
-            let labels: Vec<String> = (0..offered.count()).map(|index| offered.label(index)).collect();
-            let found = acts::search(text) && !std::hint::black_box(labels).is_empty();
+            let found = acts::search(text) && !std::hint::black_box(offered).is_empty();
             return Ok(if found { vec![one("password", 0)] } else { Vec::new() });
         }
         match self.source.name.as_str() {
-            "index" => Ok(vec![one("password", offered.count())]),
-            "label" => Ok(vec![one(&offered.label(offered.count()), 0)]),
+            "index" => Ok(vec![one("password", u32::try_from(offered.len()).unwrap_or(u32::MAX))]),
             "other-slot" => Ok(vec![one("other", 0)]),
             "slot-twice" => Ok(vec![one("password", 0), one("password", 0)]),
             _ => self.decent.remap_credentials(slots, offered),

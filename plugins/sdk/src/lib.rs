@@ -52,7 +52,7 @@ use std::marker::PhantomData;
 pub use bindings::exports::sluice::plugin::transforming::{
     Assignment, Guest, GuestRendering, Traits, Transformed,
 };
-pub use bindings::sluice::plugin::secrets::{Candidates, Credentials};
+pub use bindings::sluice::plugin::secrets::{Candidate, Credentials};
 pub use bindings::sluice::plugin::types::{
     Environment, Failure, Finding, Kind, KindDescription, OptionDescription, OptionLeaf, OptionType, Part,
     Sameness, Scalar, SecretShape, Severity, SlotDescription, Source, Value,
@@ -168,12 +168,9 @@ impl<F: Family + 'static> GuestRendering for Rendering<F> {
     fn remap_credentials(
         &self,
         slots: Vec<String>,
-        offered: &Candidates,
+        offered: Vec<Candidate>,
     ) -> Result<Vec<Assignment>, Failure> {
-        let candidates: Vec<_> = (0..offered.count())
-            .map(|index| remap::Candidate { label: offered.label(index), age_days: offered.age_days(index) })
-            .collect();
-        let assigned = remap::assign(&slots, &candidates);
+        let assigned = remap::assign(&slots, &offered);
         let missing = remap::missing(&self.state.borrow().needed, &slots, &assigned);
         if missing.is_empty() { Ok(assigned) } else { Err(Failure::Incomplete(missing)) }
     }

@@ -48,12 +48,12 @@ pub use bindings::exports::sluice::plugin::probing::{Guest, Probed};
 pub use bindings::sluice::plugin::net;
 
 impl<F: Family + 'static> Guest for Serve<F> {
-    fn probe(source: Source, target: Environment, credentials: &Credentials) -> Result<Probed, Failure> {
+    fn probe(source: Source, target: Environment, credentials: Credentials) -> Result<Probed, Failure> {
         let spec = kind_of::<F>(&source).ok_or(Failure::UnsupportedKind)?;
         let leaves = Leaves::new(spec, source.options);
         let options = leaves.options(Side::Bundle);
         let traits = F::traits(spec, &options);
-        Ok(F::probe(spec, &options, &traits, &target, credentials))
+        Ok(F::probe(spec, &options, &traits, &target, &credentials))
     }
 }
 

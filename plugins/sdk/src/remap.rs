@@ -1,17 +1,8 @@
 //! Which candidate fills which slot.
 
-use crate::Assignment;
 use crate::options::Options;
 use crate::spec::{KindSpec, SlotSpec};
-
-/// A secret that is offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The label by which the owner filed it.
-    pub label: String,
-    /// Days since it was last changed.
-    pub age_days: u32,
-}
+use crate::{Assignment, Candidate};
 
 /// For each slot the candidate whose label is the slot's name, the newest of several, the first
 /// of equally new ones. Names are compared as [`plain`] makes them.
