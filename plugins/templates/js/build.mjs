@@ -1,0 +1,20 @@
+// Makes build/plugin.wasm. The first run installs what package-lock.json pins.
+
+import { execSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+process.chdir(import.meta.dirname);
+if (!existsSync("node_modules")) execSync("npm ci --no-audit --no-fund", { stdio: "inherit" });
+
+const { componentize } = await import("componentize-qjs");
+const { component } = await componentize({
+  witPath: "wit/1.0",
+  world: "data-source",
+  jsPath: "src/plugin.js",
+  jsSource: readFileSync("src/plugin.js", "utf8"),
+  moduleRoot: ".",
+  sync: true,
+  stubWasi: true,
+});
+mkdirSync("build", { recursive: true });
+writeFileSync("build/plugin.wasm", component);
