@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -137,6 +137,14 @@ impl Context {
         let (folder, here) = (folder.canonicalize().unwrap_or(folder), here.canonicalize().unwrap_or(here));
         let shown = folder.strip_prefix(&here).unwrap_or(&folder).display().to_string();
         Ok(if shown.is_empty() { shown } else { format!("{}/", shown.replace('\\', "/")) })
+    }
+
+    /// A path as CI systems look for it: from the current folder, where it lies within.
+    pub(crate) fn from_here(path: &Path) -> String {
+        let here = std::env::current_dir().unwrap_or_default();
+        let within = path.strip_prefix(&here).unwrap_or(path);
+        let plain: PathBuf = within.components().filter(|part| *part != Component::CurDir).collect();
+        plain.display().to_string().replace('\\', "/")
     }
 
     /// Whether the workspace has its store here, and not only its configuration.

@@ -33,8 +33,16 @@ pub(crate) fn file(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// An export as it lies on the disk.
+pub(crate) struct Export {
+    /// Its files.
+    pub(crate) files: Vec<InputFile>,
+    /// Where each of them lies.
+    pub(crate) paths: Vec<PathBuf>,
+}
+
 /// Reads an export: files, and of a folder its `*.json`, of at most `limit` bytes in all.
-pub(crate) fn export(paths: &[PathBuf], limit: u64) -> Result<Vec<InputFile>, Failure> {
+pub(crate) fn export(paths: &[PathBuf], limit: u64) -> Result<Export, Failure> {
     let mut wanted = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -45,24 +53,24 @@ pub(crate) fn export(paths: &[PathBuf], limit: u64) -> Result<Vec<InputFile>, Fa
     }
     let mut files = Vec::new();
     let mut total = 0;
-    for path in wanted {
+    for path in &wanted {
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        let file = File::open(&path).map_err(Failure::file(&path))?;
+        let file = File::open(path).map_err(Failure::file(path))?;
         let mut bytes = Vec::new();
         let rest = limit.saturating_sub(total).saturating_add(1);
-        file.take(rest).read_to_end(&mut bytes).map_err(Failure::file(&path))?;
+        file.take(rest).read_to_end(&mut bytes).map_err(Failure::file(path))?;
         total += bytes.len() as u64;
         if total > limit {
             // What is on disk is what is said, though no more than the limit was read.
-            let on_disk = fs::metadata(&path).map_or(0, |data| data.len()) + total - bytes.len() as u64;
+            let on_disk = fs::metadata(path).map_or(0, |data| data.len()) + total - bytes.len() as u64;
             let bytes = usize::try_from(on_disk.max(total)).unwrap_or(usize::MAX);
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             return Err(Error::Export(ReadError::TooLarge { file: name, bytes, limit }).into());
         }
         files.push(InputFile { name, bytes });
     }
-    Ok(files)
+    Ok(Export { files, paths: wanted })
 }
 
 fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -155,10 +163,11 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         fs::create_dir(folder.path().join("d.json")).unwrap();
-        let files = export(&[folder.path().to_owned()], 100).unwrap();
-        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-        assert_eq!(names, ["a.JSON", "b.json", "z.json"]);
-        let one = export(&[folder.path().join("c.txt")], 2).unwrap();
+        let Export { files, paths } = export(&[folder.path().to_owned()], 100).unwrap();
+        let names = ["a.JSON", "b.json", "z.json"];
+        assert!(files.iter().map(|file| file.name.as_str()).eq(names));
+        assert_eq!(paths, names.map(|name| folder.path().join(name)));
+        let one = export(&[folder.path().join("c.txt")], 2).unwrap().files;
         assert_eq!((one.len(), one[0].bytes.as_slice()), (1, b"no".as_slice()));
         let empty = tempfile::tempdir().unwrap();
         assert!(export(&[empty.path().to_owned()], 100).is_err());
@@ -169,7 +178,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         fs::write(&path, vec![b' '; 1_000]).unwrap();
-        let message = export(std::slice::from_ref(&path), 999).unwrap_err().text(false);
+        let message = export(std::slice::from_ref(&path), 999).err().unwrap().text(false);
         assert!(message.contains("1000 bytes in all are more than the limit of 999"), "{message}");
         assert!(export(std::slice::from_ref(&path), 1_000).is_ok());
         assert!(export(&[path.clone(), path.clone()], 1_999).is_err());

@@ -117,8 +117,8 @@ struct Kept {
 
 /// What a path that is given as a plan holds.
 pub(crate) enum Given {
-    /// A plan's file.
-    Plan(Box<PlanFile>),
+    /// A plan's file, and its bytes.
+    Plan(Box<PlanFile>, Vec<u8>),
     /// Something else: an export.
     Export,
 }
@@ -135,7 +135,7 @@ pub(crate) fn given(path: &Path) -> Result<Given, Failure> {
         return Ok(Given::Export);
     }
     let file = serde_json::from_value(value).map_err(|error| not_a_plan(path, &error.to_string()))?;
-    Ok(Given::Plan(Box::new(file)))
+    Ok(Given::Plan(Box::new(file), bytes))
 }
 
 impl Remembered {

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_model::closure::closure;
-use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, json};
-use sluice_platform::InputFile;
+use sluice_model::verdict::Place;
+use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, json};
+use sluice_platform::{InFile, InputFile, NativeKey, Places};
 use sluice_plugin::{Host, Limits};
 use sluice_policy::facts::{self, Facts, ReadyFacts, TransitionKind};
-use sluice_policy::{Decided, Input, Pack, ReplayError, Sandbox};
+use sluice_policy::{Decided, Decision, Input, Pack, ReplayError, Sandbox};
 
 use crate::config::{AppNames, Config, Transition};
 use crate::error::{Error, Result};
@@ -37,6 +38,8 @@ pub struct Judged {
     pub decided: Decided,
     /// The gates that were not asked, each with the fact that it needs.
     pub not_judged: Vec<(String, String)>,
+    /// Where in the files what findings are about stands.
+    pub places: BTreeMap<(String, Option<Pointer>), InFile>,
 }
 
 /// Asks the gates of a promotion out of the first environment about an app in an export, as far as
@@ -68,6 +71,7 @@ pub fn judge_export(
     let called = config
         .environment(&from)
         .map_or_else(|| from.to_string(), |first| first.native_name(&platform).to_owned());
+    let places = native.places(&called);
     let decoded = native.decode(&known.ids, &slot_rules(&plugins), &called)?;
     let app = app_of(&decoded.objects, app)?;
     let finds = of_app(&decoded.objects, &app.id)?.into_iter().flat_map(|object| {
@@ -122,7 +126,41 @@ pub fn judge_export(
     let ready = ReadyFacts::new(Arc::new(facts))
         .map_err(|e| Error::invalid(e.to_string(), "set the clock of this machine right"))?;
     let decided = sandbox.decide(&asked, &ready, &[], ungated.as_deref());
-    Ok(Judged { app: app.name.clone(), to, decided, not_judged })
+    let places = locate(&decided.decision, &decoded.objects, &known.ids, &places, files);
+    Ok(Judged { app: app.name.clone(), to, decided, not_judged, places })
+}
+
+/// Where in the files of an export the objects stand that findings name.
+fn locate(
+    decision: &Decision,
+    objects: &[Object],
+    ids: &BTreeMap<NativeKey, LogicalId>,
+    places: &Places,
+    files: &[InputFile],
+) -> BTreeMap<(String, Option<Pointer>), InFile> {
+    let keys: BTreeMap<&str, &NativeKey> = ids.iter().map(|(key, id)| (id.as_str(), key)).collect();
+    let mut names: BTreeMap<&str, Option<&LogicalId>> = BTreeMap::new();
+    for object in objects {
+        // A name that several have says nothing.
+        names.entry(&object.name).and_modify(|id| *id = None).or_insert(Some(&object.id));
+    }
+    let key_of = |named: &str| {
+        let by_name = || keys.get(names.get(named).copied().flatten()?.as_str());
+        keys.get(named).or_else(by_name).copied()
+    };
+    let root = Pointer::root();
+    let mut wanted: Vec<(&Place, &NativeKey)> = Vec::new();
+    for place in decision.places() {
+        wanted.extend(key_of(&place.object).map(|key| (place, key)));
+    }
+    let asked: Vec<_> =
+        wanted.iter().map(|(place, key)| (*key, place.at.as_ref().unwrap_or(&root))).collect();
+    let found = places.locate(files, &asked);
+    let located = wanted
+        .iter()
+        .zip(found)
+        .filter_map(|((place, _), found)| Some(((place.object.clone(), place.at.clone()), found?)));
+    located.collect()
 }
 
 /// Makes the decision on a plan that its file carries the input of, with the packs of a folder.

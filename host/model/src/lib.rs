@@ -11,6 +11,7 @@ pub mod json;
 pub mod names;
 pub mod object;
 pub mod pointer;
+pub mod position;
 pub mod slot;
 pub mod tree;
 pub mod verdict;

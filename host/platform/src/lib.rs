@@ -12,6 +12,7 @@
 //! Native::format()                     -> &Format          keep it: a first export asks for it
 //! Native::inspect()                    -> Inspection       counts and unresolved references
 //! Native::survey()                     -> Vec<NativeThing> give each a logical id
+//! Native::places("development")        -> Places           where in the files objects stand
 //! Native::decode(&ids, &rules, "development") -> Decoded   objects, proposals, secrets, rest
 //! encode(&EncodeInput)                 -> Encoded          files, ids made, what to enter by hand
 //! ```
@@ -36,6 +37,7 @@ mod inspect;
 mod likeness;
 mod lowcoder;
 mod native;
+mod places;
 mod promise;
 mod references;
 mod rules;
@@ -56,6 +58,7 @@ pub use inspect::{Inspection, ReferenceCounts, UnresolvedReference};
 pub use likeness::Likeness;
 pub use lowcoder::pin_library_query;
 pub use native::{Native, read};
+pub use places::{InFile, Places};
 pub use rules::SlotRules;
 pub use secret::{SecretText, TakenSecret};
 pub use slots::declared_in_the_clear;

@@ -9,6 +9,7 @@ use crate::decoded::{DecodeError, Decoded};
 use crate::format::Format;
 use crate::input::{self, Document, InputFile, ReadError};
 use crate::inspect::Inspection;
+use crate::places::Places;
 use crate::rules::SlotRules;
 use crate::thing::{NativeKey, NativeThing};
 use crate::{lowcoder, tooljet};
@@ -88,6 +89,16 @@ impl Native {
         match &self.0 {
             Inner::Tooljet(export) => export.survey(),
             Inner::Lowcoder(folder) => folder.survey(),
+        }
+    }
+
+    /// Where in the files everything stands that becomes an object, where this environment is
+    /// imported into: in the words of [`Native::decode`].
+    #[must_use]
+    pub fn places(&self, environment: &str) -> Places {
+        match &self.0 {
+            Inner::Tooljet(export) => export.places(environment),
+            Inner::Lowcoder(folder) => folder.places(),
         }
     }
 

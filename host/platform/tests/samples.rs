@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use shared::{decode, encode_back, explain, ids, input, native_ids, normalised, own_options, position};
-use sluice_model::{LogicalId, Object, ObjectKind, Target, content};
+use sluice_model::{LogicalId, NativeId, Object, ObjectKind, Pointer, Target, content};
 use sluice_platform::{
-    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InputFile, Native, NativeKey, Position, SlotRules,
-    encode, pin_library_query, read,
+    DEFAULT_LIMIT, EncodeError, EncodeInput, Entry, InFile, InputFile, Native, NativeKey, Position,
+    SlotRules, encode, pin_library_query, read,
 };
 
 fn samples() -> PathBuf {
@@ -563,4 +563,92 @@ fn bad_files_are_refused_and_the_place_is_named() {
     let both =
         [input(&samples().join("tooljet/orders.json")), input(&samples().join("lowcoder/datasource.json"))];
     assert!(read(&both, DEFAULT_LIMIT).is_err_and(|e| e.to_string().contains("read it alone")));
+}
+
+/// Pointers to everything in a value that holds nothing else.
+fn leaves(value: &Value, at: &Pointer, found: &mut Vec<Pointer>) {
+    match value {
+        Value::Object(members) if !members.is_empty() && content::parts(value).is_none() => {
+            members.iter().for_each(|(key, member)| leaves(member, &at.child(key), found));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(index, item)| leaves(item, &at.child(index), found));
+        }
+        _ => found.push(at.clone()),
+    }
+}
+
+/// What stands at a place of a file, read by nothing but the place.
+fn standing(file: &InputFile, place: &InFile) -> Value {
+    let mut rest = std::str::from_utf8(&file.bytes).unwrap();
+    for _ in 1..place.line {
+        rest = rest.split_once('\n').unwrap().1;
+    }
+    let (from, _) = rest.char_indices().nth(place.column - 1).unwrap();
+    serde_json::Deserializer::from_str(&rest[from..]).into_iter().next().unwrap().unwrap()
+}
+
+#[test]
+fn what_an_object_holds_is_found_where_the_file_has_it() {
+    let tooljet = ["orders", "orders-changed", "orders-staging", "legacy", "v2"];
+    let tooljet = tooljet.map(|name| vec![input(&samples().join(format!("tooljet/{name}.json")))]);
+    let lowcoder = ["lowcoder", "lowcoder-staging", "lowcoder-ui"].map(folder);
+    let (mut exact, mut secrets) = (0, 0);
+    for (files, environment) in tooljet
+        .into_iter()
+        .chain(lowcoder)
+        .flat_map(|files| ["development", "staging"].map(|e| (files.clone(), e)))
+    {
+        let native = read(&files, DEFAULT_LIMIT).unwrap();
+        let places = native.places(environment);
+        let ids = ids(&native);
+        let decoded = native.decode(&ids, &SlotRules::floor(), environment).unwrap();
+        let key = |id: &LogicalId| ids.iter().find(|(_, logical)| *logical == id).unwrap().0;
+        for object in &decoded.objects {
+            let mut wanted = Vec::new();
+            leaves(&object.content, &Pointer::root(), &mut wanted);
+            let asked: Vec<_> = wanted.iter().map(|at| (key(&object.id), at)).collect();
+            for (at, place) in wanted.iter().zip(places.locate(&files, &asked)) {
+                let place = place.unwrap();
+                let (there, here) = (standing(&files[place.file], &place), at.get(&object.content).unwrap());
+                let last = at.tokens().last().unwrap().as_str();
+                // What only a content has, or has in an order of its own, leads to what is around it.
+                let is_credential = content::parts(here).is_some() && there.get("credential_id").is_some();
+                let is_layout = at.tokens()[0] == "layouts" && object.content["layouts"].is_array();
+                if is_layout || last == "$page" || is_credential {
+                    assert!(there.is_object() || there.is_array(), "{at} {place:?}");
+                } else if *here == json!({}) || *here == json!([]) {
+                    // What was in it are objects themselves.
+                    assert_eq!((here.is_object(), here.is_array()), (there.is_object(), there.is_array()));
+                } else if let Some(number) = there.get("$numberLong") {
+                    assert_eq!(number.as_str().unwrap(), here.to_string());
+                } else if !here.is_string() && content::parts(here).is_none() {
+                    assert_eq!(normalised(&there), *here, "{} {at} {place:?}", object.id);
+                    exact += 1;
+                } else {
+                    assert!(there.is_string(), "{} {at} {place:?} {there}", object.id);
+                    let same = there == *here;
+                    exact += usize::from(same);
+                    assert!(
+                        same || content::parts(here).is_some() || here.to_string().contains("logical"),
+                        "{here} {there}"
+                    );
+                }
+            }
+        }
+        for secret in decoded.secrets.iter().filter(|secret| secret.environment.is_none()) {
+            let place = places.locate(&files, &[(key(&secret.object), &secret.at)]).remove(0).unwrap();
+            let there = standing(&files[place.file], &place);
+            assert!(there.to_string().contains(secret.value.expose()), "{} {place:?}", secret.at);
+            secrets += 1;
+        }
+        assert_eq!(
+            places.locate(
+                &files,
+                &[(&NativeKey::new(ObjectKind::Page, NativeId::new("no").unwrap()), &Pointer::root())]
+            ),
+            [None]
+        );
+    }
+    assert!(exact > 2_000 && secrets > 10, "{exact} {secrets}");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sluice_model::verdict::{Effect, Finding, Level, Outcome, Relief as Kind, Verdict, effect};
+use sluice_model::verdict::{Effect, Finding, Level, Outcome, Place, Relief as Kind, Verdict, effect};
 use sluice_model::{Digest, json};
 
 use crate::facts::{Facts, FactsError, ReadyFacts};
@@ -150,6 +150,11 @@ impl Decision {
     /// As [`Decision::canonical`].
     pub fn digest(&self) -> Result<Digest, serde_json::Error> {
         self.canonical().map(|bytes| Digest::of(&bytes))
+    }
+
+    /// What findings are about, in the order of the findings.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.gates.iter().flat_map(|gate| &gate.findings).filter_map(|finding| finding.place.as_ref())
     }
 
     /// Whether the transition may go on.

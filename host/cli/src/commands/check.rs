@@ -21,7 +21,7 @@ use crate::input;
 use crate::moment;
 use crate::page::{Page, Style, quoted};
 use crate::plan_argument::{Given, PlanArgument, PlanFile, given};
-use crate::report::Subject;
+use crate::report::{Places, Subject, place_of};
 use crate::show::{self, Depth};
 
 pub(crate) const EXAMPLES_OF_CHECK: &str = "\
@@ -82,6 +82,8 @@ struct Asked {
     unadopted: Option<String>,
     /// The gates that were not asked, with the fact that each needs.
     not_judged: Vec<(String, String)>,
+    /// Where in the file that was given stands what findings are about.
+    places: Places,
 }
 
 impl Asked {
@@ -104,7 +106,16 @@ impl Asked {
             to: plan.to.clone(),
             unadopted: None,
             not_judged: Vec::new(),
+            places: Places::default(),
         }
+    }
+
+    /// With the places in a plan's file.
+    fn in_plan(self, path: &Path, bytes: &[u8]) -> Self {
+        let of_problems: Vec<_> = self.problems.iter().filter_map(place_of).collect();
+        let wanted = self.decided.decision.places().chain(&of_problems);
+        let places = Places::in_plan(path, bytes, wanted);
+        Self { places, ..self }
     }
 
     /// How the command ends.
@@ -129,7 +140,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     let lies_here = path.exists();
     let is_app = lies_here && says_where && context.has_store() && knows_app(context, &arguments.plan.plan)?;
     let file = (lies_here && !is_app).then(|| given(path)).transpose()?;
-    if matches!(file, Some(Given::Plan(_))) && says_where {
+    if matches!(file, Some(Given::Plan(..))) && says_where {
         return Err(Failure::usage(
             format!("`{}` is a plan's file, which says where it goes", path.display()),
             "leave out `--to`, `--release` and `--rollback`",
@@ -143,9 +154,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments, depth: Depth) -> Res
     }
     let asked = match file {
         Some(Given::Export) => of_export(context, arguments, path)?,
-        Some(Given::Plan(file)) if arguments.offline || !context.has_store() => {
-            of_file(context, arguments, *file)?
+        Some(Given::Plan(file, bytes)) if arguments.offline || !context.has_store() => {
+            of_file(context, arguments, *file)?.in_plan(path, &bytes)
         }
+        Some(Given::Plan(_, bytes)) => of_plan(context, arguments)?.in_plan(path, &bytes),
         _ if arguments.offline => {
             return Err(Failure::usage(
                 format!("`{}` is no plan's file", arguments.plan.plan),
@@ -204,7 +216,7 @@ fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<As
     }
     let folder = context.folder()?;
     let _working = context.working("reading the export, asking the gates");
-    let files = input::export(&[path.to_owned()], limit(&folder))?;
+    let input::Export { files, paths } = input::export(&[path.to_owned()], limit(&folder))?;
     let now = arguments.at.unwrap_or_else(|| context.ambient().now());
     let (app, to) = (arguments.app.as_deref(), transition.to.as_ref());
     let judged = bare::judge_export(&folder, &context.sandbox(), &files, app, to, now)?;
@@ -214,6 +226,7 @@ fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<As
     notes.extend(arguments.at.map(|at| format!("as if it were {at}")));
     Ok(Asked {
         title: format!("{} in {} to {}", judged.app, path.display(), judged.to),
+        places: Places::in_export(&judged, &paths),
         notes,
         decided: judged.decided,
         problems: Vec::new(),
@@ -242,7 +255,7 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
     for note in &asked.notes {
         page.line(note);
     }
-    show::decision(&mut page, decision, depth);
+    show::decision_in(&mut page, decision, &asked.places, depth);
     if !asked.not_judged.is_empty() {
         page.gap();
         for (gate, fact) in &asked.not_judged {
@@ -273,7 +286,7 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
         "from": decision.input.facts.transition.from.name,
         "to": asked.to,
         "at": arguments.at,
-        "decision": show::decision_data(decision),
+        "decision": show::decision_data_in(decision, &asked.places),
         "replayable": asked.decided.replayable,
         "not_judged": not_judged.collect::<Vec<_>>(),
         "problems": asked.problems,
@@ -283,6 +296,7 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
         title: asked.title.clone(),
         problems: asked.problems.clone(),
         folder: context.folder_from_here()?,
+        places: asked.places.clone(),
     };
     let exit = asked.exit();
     let answer = Answer::new(&data, page)?.decided(subject, decision.clone()).exit(exit);

@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 /// Imports an export.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let files = input::export(&arguments.paths, workspace.config()?.import_limit.bytes())?;
+    let files = input::export(&arguments.paths, workspace.config()?.import_limit.bytes())?.files;
     let mut request = ImportRequest {
         environment: arguments.environment.clone(),
         files,

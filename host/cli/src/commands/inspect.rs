@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 /// Looks into an export. Needs no workspace and stores nothing.
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
     let limit = arguments.limit.map_or(DEFAULT_LIMIT as u64, ByteSize::bytes);
-    let files = input::export(&arguments.paths, limit)?;
+    let files = input::export(&arguments.paths, limit)?.files;
     let native =
         sluice_platform::read(&files, usize::try_from(limit).unwrap_or(usize::MAX)).map_err(Error::from)?;
     let inspection = native.inspect().map_err(Error::from)?;

@@ -6,6 +6,7 @@ use sluice_policy::{Decision, GateDecision};
 
 use super::value::in_a_line;
 use crate::page::{Page, Style, counted};
+use crate::report::Places;
 use crate::table::Rows;
 
 /// How much is shown.
@@ -19,6 +20,11 @@ pub(crate) enum Depth {
 
 /// Shows a decision.
 pub(crate) fn decision(page: &mut Page, decision: &Decision, depth: Depth) {
+    decision_in(page, decision, &Places::default(), depth);
+}
+
+/// Shows a decision, with where in a file that was given stands what findings are about.
+pub(crate) fn decision_in(page: &mut Page, decision: &Decision, places: &Places, depth: Depth) {
     let style = match decision.outcome {
         Outcome::Allowed => Style::Good,
         Outcome::Pending => Style::Notice,
@@ -47,7 +53,7 @@ pub(crate) fn decision(page: &mut Page, decision: &Decision, depth: Depth) {
     for gate in &decision.gates {
         let shown = gate.findings.iter().filter(|f| depth == Depth::Full || f.verdict != Verdict::Pass);
         for found in shown {
-            finding(page, gate, found, depth);
+            finding(page, gate, found, places, depth);
         }
     }
     if !decision.not_selected.is_empty() {
@@ -85,7 +91,7 @@ fn effect_word(effect: Effect) -> &'static str {
     }
 }
 
-fn finding(page: &mut Page, gate: &GateDecision, found: &Finding, depth: Depth) {
+fn finding(page: &mut Page, gate: &GateDecision, found: &Finding, places: &Places, depth: Depth) {
     let style = match (found.verdict, gate.effect) {
         (Verdict::Pass, _) => Style::Good,
         (_, Effect::Refused) => Style::Bad,
@@ -106,6 +112,9 @@ fn finding(page: &mut Page, gate: &GateDecision, found: &Finding, depth: Depth) 
         let at = place.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
         page.line(format!("  where:    {}{at}", place.object));
     }
+    if let Some(at) = places.of(found.place.as_ref()) {
+        page.line(format!("  in file:  {} at {}", at.spot(), at.at));
+    }
     if let Some(fix) = &found.fix {
         page.line(format!("  fix:      {fix}"));
     }
@@ -123,7 +132,12 @@ fn finding(page: &mut Page, gate: &GateDecision, found: &Finding, depth: Depth) 
 
 /// A decision as data, without the facts it was made from, which the ledger keeps.
 pub(crate) fn decision_data(decision: &Decision) -> Value {
-    json!({
+    decision_data_in(decision, &Places::default())
+}
+
+/// A decision as data, with where in a file that was given stands what findings are about.
+pub(crate) fn decision_data_in(decision: &Decision, places: &Places) -> Value {
+    let mut data = json!({
         "outcome": decision.outcome,
         "problem": decision.problem,
         "single_operator": decision.single_operator,
@@ -131,5 +145,15 @@ pub(crate) fn decision_data(decision: &Decision) -> Value {
         "gates": decision.gates,
         "not_selected": decision.not_selected,
         "not_applied": decision.not_applied,
-    })
+    });
+    let gates = data.get_mut("gates").and_then(Value::as_array_mut).into_iter().flatten();
+    for (gate, shown) in decision.gates.iter().zip(gates) {
+        let findings = shown.get_mut("findings").and_then(Value::as_array_mut).into_iter().flatten();
+        for (finding, shown) in gate.findings.iter().zip(findings) {
+            if let (Some(at), Some(shown)) = (places.of(finding.place.as_ref()), shown.as_object_mut()) {
+                shown.insert("in_file".to_owned(), at.data());
+            }
+        }
+    }
+    data
 }

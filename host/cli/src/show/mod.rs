@@ -4,6 +4,6 @@ mod decision;
 mod plan;
 mod value;
 
-pub(crate) use decision::{Depth, decision, decision_data};
+pub(crate) use decision::{Depth, decision, decision_data, decision_data_in, decision_in};
 pub(crate) use plan::{count_of, differences, plan, problems};
 pub(crate) use value::with_marks_named;

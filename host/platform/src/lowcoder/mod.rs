@@ -6,6 +6,7 @@
 mod decode;
 mod dialect;
 mod encode;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 

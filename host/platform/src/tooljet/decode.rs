@@ -144,7 +144,7 @@ impl Export {
     }
 
     /// The native environment that `wanted` means: by name, or the only one there is.
-    fn environment(&self, wanted: &str) -> Option<String> {
+    pub(super) fn environment(&self, wanted: &str) -> Option<String> {
         let mut names = Vec::new();
         for name in
             self.units.iter().flat_map(|unit| unit.list("appEnvironments")).filter_map(|e| text(e, "name"))
@@ -441,9 +441,9 @@ impl Unit {
         component
     }
 
-    /// The first option set of a source for an environment.
-    fn set_of<'u>(&'u self, source: &str, environment: Option<&str>) -> Option<&'u Value> {
-        self.list("dataSourceOptions").iter().find(|set| {
+    /// The first option set of a source for an environment, and which it is of those that were kept.
+    pub(super) fn set_of(&self, source: &str, environment: Option<&str>) -> Option<(usize, &Value)> {
+        self.list("dataSourceOptions").iter().enumerate().find(|(_, set)| {
             text(set, "dataSourceId") == Some(source)
                 && text(set, "environmentId").and_then(|id| self.environment_name(id)) == environment
                 && environment.is_some()
@@ -451,7 +451,7 @@ impl Unit {
     }
 
     fn options_of(&self, source: &str, environment: Option<&str>) -> Option<Value> {
-        self.set_of(source, environment)?.get("options").cloned()
+        self.set_of(source, environment)?.1.get("options").cloned()
     }
 
     fn rest(&self, rules: &SlotRules, environment: Option<&str>, withheld: &mut usize) -> RestUnit {
@@ -513,7 +513,7 @@ impl Unit {
         withheld: &mut usize,
     ) -> RestEntry {
         let source = text(set, "dataSourceId").unwrap_or_default();
-        let carried = self.set_of(source, environment).is_some_and(|own| std::ptr::eq(own, set));
+        let carried = self.set_of(source, environment).is_some_and(|(_, own)| std::ptr::eq(own, set));
         let is_object = self.taken("dataSources").iter().any(|(_, taken)| text(taken, "id") == Some(source));
         if carried && is_object && set.get("options").is_some() {
             let mut kept = set.as_object().cloned().unwrap_or_default();

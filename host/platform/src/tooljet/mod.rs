@@ -8,6 +8,7 @@ mod dialect;
 mod encode;
 mod incidental;
 mod inspect;
+mod places;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +54,8 @@ pub(crate) struct Export {
 #[derive(Clone)]
 struct Unit {
     id: String,
+    /// Where in the file it stands.
+    at: Pointer,
     kind: ObjectKind,
     /// The unit in whose list of modules it stands.
     owner: Option<usize>,
@@ -63,6 +66,8 @@ struct Unit {
     /// The app without its lists.
     app: Map<String, Value>,
     lists: BTreeMap<&'static str, Vec<Value>>,
+    /// Where in the file's own list each of the option sets that were kept stood.
+    option_places: Vec<usize>,
     /// Where in `appVersions` the edited version stands.
     version: Option<usize>,
     /// The list of modules, where the app has one: units by index, or what another entry repeats.
@@ -266,6 +271,7 @@ impl Reader {
         };
         self.units.push(Unit {
             id,
+            at: at.clone(),
             kind,
             owner,
             wrapper,
@@ -273,6 +279,7 @@ impl Reader {
             inside,
             app,
             lists,
+            option_places: Vec::new(),
             version,
             modules: None,
         });
@@ -442,9 +449,13 @@ impl Export {
             if let Some(sets) = unit.lists.get_mut("dataSourceOptions") {
                 let before = sets.len();
                 self.option_sets += before;
+                let mut index = 0..;
                 sets.retain(|set| {
                     let kept = text(set, "dataSourceId").is_some_and(|id| own.contains(id));
-                    if !kept {
+                    let place = index.next();
+                    if kept {
+                        unit.option_places.extend(place);
+                    } else {
                         let mut ids = BTreeSet::new();
                         credential_ids(set, &mut ids);
                         self.orphan_credential_ids.extend(ids.into_iter().map(str::to_owned));
