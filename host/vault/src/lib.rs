@@ -1,11 +1,12 @@
-//! Secrets: sealed for one place, opened only there.
+//! Secrets: sealed for one place, opened only there, and let out at the edge.
 //!
 //! A root key lies outside the workspace. Keys for each purpose are derived from it; a secret's value is sealed
 //! under a key of its own, which is sealed under the workspace's (envelope encryption), and both are bound to the
 //! secret's reference, the environment and the version. The sealed bytes are stored by the caller.
 //!
 //! Architecture invariant: this crate does not know where sealed bytes are stored, nor what plugins and policies
-//! are. It reads no clock and draws no randomness. Nothing that holds a value can be printed or serialised.
+//! are. It reads no clock and draws no randomness but what TLS needs. Nothing that holds a value can be printed or
+//! serialised, and values leave only through [`edge`] and [`Secret::expose`].
 //!
 //! ## API
 //!
@@ -13,7 +14,9 @@
 //! - [`Vault::new`] (root key, workspace), [`Vault::seal`], [`Vault::open`], [`Vault::rewrap`].
 //! - [`Context`] (reference, environment, version), [`Metadata`] (label, created), [`Secret`], [`Sealed`],
 //!   [`Fresh`] (the randomness of one sealing).
+//! - [`edge`]: a probe's network, with secrets placed into requests and taken out of answers.
 
+pub mod edge;
 mod root;
 mod sealed;
 mod secret;

@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 11] = [
 ];
 
 /// Outside packages that live in these rooms only.
-const ROOMS_OF: [(&str, &[&str]); 24] = [
+const ROOMS_OF: [(&str, &[&str]); 27] = [
     ("wasmtime", &["sluice-plugin"]),
     ("wasmtime-wasi", &["sluice-plugin"]),
     ("rhai", &["sluice-policy"]),
@@ -32,6 +32,9 @@ const ROOMS_OF: [(&str, &[&str]); 24] = [
     ("rusqlite", &["sluice-store"]),
     ("mongodb", &["sluice-store"]),
     ("chacha20poly1305", &["sluice-vault"]),
+    ("rustls", &["sluice-vault"]),
+    ("rustls-native-certs", &["sluice-vault"]),
+    ("httparse", &["sluice-vault"]),
     ("ed25519-dalek", &["sluice-ledger"]),
     ("clap", &["sluice", "sluice-server"]),
     ("clap_complete", &["sluice"]),

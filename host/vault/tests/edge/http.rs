@@ -1,0 +1,278 @@
+//! Requests over plain HTTP: where they go, what they carry, what comes back.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sluice_vault::edge::{
+    Edge, Failure, Header, Limits, Placed, Placement, Request, Response, Roots, SystemNetwork, Tls,
+};
+
+use crate::outside::{
+    ALSO_PUBLIC, CANARY, Day, PUBLIC, TOKEN, Wires, answering, edge, get, grant, is_in, no_secret, place,
+    read_request, reflection, secrets, serve,
+};
+
+const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+#[test]
+fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    let server = serve(move |mut stream| {
+        let request = read_request(&mut stream);
+        kept.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+        stream.write_all(&reflection(&request)).unwrap();
+    });
+    let grants = grant(&[&format!("127.0.0.1:{}", server.port())], &["127.0.0.1"]);
+    let edge = edge(grants, Arc::new(SystemNetwork));
+    let url = format!("http://127.0.0.1:{}/path?a=b", server.port());
+    for (places, sent) in [
+        (vec![place("token", Placement::Header("X-Api-Key".into()))], format!("x-api-key: {TOKEN}\r\n")),
+        (vec![place("token", Placement::Bearer)], format!("authorization: Bearer {TOKEN}\r\n")),
+        (vec![place("password", Placement::Query("key".into()))], "&key=kanari%26enV%2F%2B8%3D%2541".into()),
+        (vec![place("token", Placement::Query("key".into()))], "&key=kanarienvogel-8%2B%2F~%3Df00".into()),
+        (
+            vec![place("password", Placement::BasicPassword("me".into()))],
+            "authorization: Basic bWU6a2".into(),
+        ),
+        (vec![place("token", Placement::BasicPassword("you".into()))], "authorization: Basic eW91Om".into()),
+        (
+            vec![
+                place("token", Placement::Header("x-key".into())),
+                place("password", Placement::BasicPassword("me".into())),
+                place("password", Placement::Query("p".into())),
+                place("token", Placement::Query("t".into())),
+            ],
+            "x-key: kanarienvogel".into(),
+        ),
+    ] {
+        let response = edge.http(&get(&url), &places, &secrets).unwrap_or_else(|e| panic!("{places:?}: {e}"));
+        let request = seen.lock().unwrap().pop().unwrap();
+        assert!(request.contains(&sent), "{request}");
+        let pairs = [format!("me:{CANARY}"), format!("you:{TOKEN}")].map(|pair| STANDARD.encode(pair));
+        for secret in [CANARY, TOKEN, "kanari%26enV%2F%2B8%3D%2541", &pairs[0], &pairs[1]] {
+            let shown = String::from_utf8_lossy(&response.body);
+            assert!(!is_in(secret, &response), "{places:?} {:?}\n{shown}", response.headers);
+        }
+        let body = String::from_utf8_lossy(&response.body);
+        assert!(body.contains("GET /path?a=b") && body.contains("•••"), "{body}");
+        assert!(body.contains("user-agent: sluice"), "{body}");
+    }
+    // What it says is found where nothing is taken out, so the test could fail.
+    let mut plain = get(&url);
+    plain.headers.push(Header { name: "x-key".into(), value: TOKEN.into() });
+    assert!(is_in(TOKEN, &edge.http(&plain, &[], &no_secret).unwrap()));
+    plain.method = "POST".into();
+    plain.body = Some(CANARY.into());
+    assert!(is_in(CANARY, &edge.http(&plain, &[], &no_secret).unwrap()));
+}
+
+#[test]
+fn only_what_is_granted_is_looked_up_and_dialled() {
+    let network = Arc::new(Wires::default().name("api.example.test", &[&[PUBLIC]]));
+    let edge = edge(grant(&["api.example.test:443", "*.example.org:443"], &[]), network.clone());
+    for url in [
+        "https://api.example.test:8443/",
+        "http://api.example.test/",
+        "https://example.test/",
+        "https://evil.api.example.test/",
+        "https://example.org/",
+        "https://93.184.216.34/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://api.example.test.evil.test/",
+    ] {
+        let place = [place("token", Placement::Bearer)];
+        assert_eq!(edge.http(&get(url), &place, &no_secret), Err(Failure::NotGranted), "{url}");
+    }
+    assert_eq!(edge.reach("db.example.test", 443, Tls::Off), Err(Failure::NotGranted));
+    assert_eq!(edge.reach("api.example.test", 22, Tls::Off), Err(Failure::NotGranted));
+    assert!(matches!(edge.reach("no host", 443, Tls::Off), Err(Failure::BadRequest(_))));
+    assert!(network.asked.lock().unwrap().is_empty() && network.dialled().is_empty());
+}
+
+#[test]
+fn a_name_that_changes_its_address_is_asked_once() {
+    let server = answering(EMPTY);
+    let network =
+        Wires::default().name("api.example.test", &[&[PUBLIC], &["127.0.0.1"], &["169.254.169.254"]]);
+    let network = Arc::new(network.wire(PUBLIC, 80, Some(server)));
+    let edge = edge(grant(&["api.example.test:80"], &[]), network.clone());
+    assert_eq!(edge.http(&get("http://api.example.test/"), &[], &no_secret).unwrap().status, 200);
+    assert_eq!(*network.asked.lock().unwrap(), ["api.example.test"]);
+    assert_eq!(network.dialled(), [format!("{PUBLIC}:80")]);
+    // The next connection asks anew, and judges anew.
+    for _ in 0..2 {
+        let answer = edge.http(&get("http://api.example.test/"), &[], &no_secret);
+        assert_eq!(answer, Err(Failure::PrivateAddress));
+    }
+    assert_eq!(network.dialled().len(), 1);
+}
+
+#[test]
+fn private_addresses_are_dialled_only_where_they_are_granted() {
+    let server = answering(EMPTY);
+    for (answer, ranges, expected) in [
+        (&["10.0.0.1"][..], &[][..], Err(Failure::PrivateAddress)),
+        (&["10.0.0.1"], &["10.0.0.0/16"], Ok(())),
+        (&["10.1.0.1"], &["10.0.0.0/16"], Err(Failure::PrivateAddress)),
+        (&["::ffff:10.0.0.1"], &[], Err(Failure::PrivateAddress)),
+        (&["::ffff:10.0.0.1"], &["10.0.0.0/16"], Ok(())),
+        (&["64:ff9b::a00:1"], &["10.0.0.0/16"], Err(Failure::PrivateAddress)),
+        (&["169.254.169.254"], &["169.254.0.0/16"], Err(Failure::PrivateAddress)),
+        (&["127.0.0.1"], &["10.0.0.0/8"], Err(Failure::PrivateAddress)),
+        (&["::1"], &[], Err(Failure::PrivateAddress)),
+        (&["0.0.0.0"], &["127.0.0.0/8"], Err(Failure::PrivateAddress)),
+        // One private address spoils a name.
+        (&[PUBLIC, "10.0.0.1"], &[], Err(Failure::PrivateAddress)),
+        (&[PUBLIC, "10.0.0.1"], &["10.0.0.0/8"], Ok(())),
+        (&[], &["10.0.0.0/8"], Err(Failure::Unresolved)),
+    ] {
+        let network = Wires::default().name("db.example.test", &[answer]);
+        let network = network.wire(PUBLIC, 5432, Some(server)).wire("10.0.0.1", 5432, Some(server));
+        let network = Arc::new(network);
+        let edge = edge(grant(&["db.example.test:5432"], ranges), network.clone());
+        assert_eq!(edge.reach("db.example.test", 5432, Tls::Off), expected, "{answer:?} {ranges:?}");
+        assert_eq!(network.dialled().is_empty(), expected.is_err(), "{answer:?} {ranges:?}");
+    }
+    let edge = edge(grant(&["localhost:1"], &[]), Arc::new(SystemNetwork));
+    assert_eq!(edge.reach("localhost", 1, Tls::Off), Err(Failure::PrivateAddress));
+}
+
+#[test]
+fn addresses_are_tried_in_order_and_a_few_only() {
+    let server = answering(EMPTY);
+    let all = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
+    for (dead, late, expected, dialled) in [
+        (0, 0, Ok(()), 1),
+        (1, 0, Ok(()), 2),
+        (2, 0, Ok(()), 3),
+        (3, 0, Err(Failure::Refused), 3),
+        (0, 1, Ok(()), 2),
+        (0, 3, Err(Failure::TimedOut), 3),
+    ] {
+        let mut network = Wires::default().name("h.example.test", &[&all]);
+        for (at, address) in all.iter().enumerate().skip(dead) {
+            network = network.wire(address, 80, (at >= late).then_some(server));
+        }
+        let network = Arc::new(network);
+        let edge = edge(grant(&["h.example.test:80"], &["10.0.0.0/8"]), network.clone());
+        assert_eq!(edge.reach("h.example.test", 80, Tls::Off), expected, "{dead} {late}");
+        assert_eq!(network.dialled().len(), dialled, "{dead} {late}");
+    }
+}
+
+#[test]
+fn over_plain_http_secrets_stay_in_private_ranges() {
+    let server = answering(EMPTY);
+    let bearer = [place("token", Placement::Bearer)];
+    for (answer, expected) in [
+        (&["10.0.0.1"][..], true),
+        (&[PUBLIC], false),
+        (&["10.0.0.1", PUBLIC], false),
+        (&["10.0.0.1", ALSO_PUBLIC], false),
+    ] {
+        let network = Wires::default().name("h.example.test", &[answer]);
+        let network = network.wire(PUBLIC, 80, Some(server)).wire("10.0.0.1", 80, Some(server));
+        let network = Arc::new(network);
+        let edge = edge(grant(&["h.example.test:80"], &["10.0.0.0/8"]), network.clone());
+        let request = get("http://h.example.test/");
+        assert_eq!(edge.http(&request, &[], &no_secret).unwrap().status, 200, "{answer:?}");
+        if expected {
+            assert_eq!(edge.http(&request, &bearer, &secrets).unwrap().status, 200, "{answer:?}");
+            continue;
+        }
+        match edge.http(&request, &bearer, &no_secret) {
+            Err(Failure::BadRequest(why)) => assert!(why.contains("use `https`"), "{why}"),
+            other => panic!("{answer:?}: {other:?}"),
+        }
+        assert_eq!(network.dialled().len(), 1, "{answer:?}");
+    }
+}
+
+#[test]
+fn redirects_come_back_and_are_not_followed() {
+    let others = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&others);
+    let other = serve(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let bearer = [place("token", Placement::Bearer)];
+    for (status, target) in [
+        (301, format!("http://127.0.0.1:{}/", other.port())),
+        (302, format!("http://other.example.test:{}/{TOKEN}", other.port())),
+        (307, "http://169.254.169.254/latest/meta-data".to_owned()),
+        (308, "/elsewhere".to_owned()),
+    ] {
+        let answer = format!("HTTP/1.1 {status} x\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
+        let server = answering(answer);
+        let network = Wires::default().name("h.example.test", &[&["10.0.0.1"]]);
+        let network = network.name("other.example.test", &[&["10.0.0.1"]]).wire("10.0.0.1", 80, Some(server));
+        let network = Arc::new(network);
+        // Even where the other host is granted.
+        let grant = grant(
+            &["h.example.test:80", &format!("127.0.0.1:{}", other.port())],
+            &["10.0.0.0/8", "127.0.0.1"],
+        );
+        let edge = edge(grant, network.clone());
+        let response = edge.http(&get("http://h.example.test/"), &bearer, &secrets).unwrap();
+        assert_eq!(response.status, status);
+        let expected = Header { name: "location".into(), value: target.replace(TOKEN, "•••") };
+        assert_eq!(response.headers[0], expected);
+        assert_eq!((network.asked.lock().unwrap().len(), network.dialled().len()), (1, 1), "{target}");
+    }
+    assert_eq!(others.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn an_edge_makes_so_many_connections_and_no_more() {
+    let server = answering(EMPTY);
+    let network = Arc::new(Wires::default().wire("10.0.0.1", 80, Some(server)));
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
+    let grant = grant(&["10.0.0.1:80"], &["10.0.0.0/8"]);
+    let edge = Edge::new(grant, Roots::none(), limits, network.clone(), clock);
+    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Ok(()));
+    // One that fails counts.
+    assert_eq!(edge.reach("10.0.0.2", 80, Tls::Off), Err(Failure::NotGranted));
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], &no_secret).unwrap().status, 200);
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], &no_secret), Err(Failure::Limit));
+    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Err(Failure::Limit));
+    assert_eq!(network.dialled().len(), 2);
+}
+
+#[test]
+fn what_was_asked_and_answered_can_be_written_down() {
+    let header = Header { name: "x".into(), value: "•••".into() };
+    let request = Request {
+        method: "GET".into(),
+        url: "https://h.test/".into(),
+        headers: vec![header.clone()],
+        body: Some(vec![1]),
+    };
+    let place: Vec<Placed> = [
+        Placement::Header("x".into()),
+        Placement::Query("q".into()),
+        Placement::BasicPassword("u".into()),
+        Placement::Bearer,
+        Placement::ClientCertificate,
+    ]
+    .map(|at| place("password", at))
+    .to_vec();
+    let answers: Vec<Result<Response, Failure>> = vec![
+        Ok(Response { status: 401, headers: vec![header], body: vec![0, 255] }),
+        Err(Failure::PrivateAddress),
+        Err(Failure::Tls("why".into())),
+    ];
+    let written = serde_json::to_string(&(&request, &place, &answers)).unwrap();
+    let read: (Request, Vec<Placed>, Vec<Result<Response, Failure>>) =
+        serde_json::from_str(&written).unwrap();
+    assert_eq!(read, (request, place, answers));
+    assert!(
+        written.contains(r#"{"Err":"private-address"}"#) && written.contains(r#""basic-password":"u""#),
+        "{written}"
+    );
+}
