@@ -2,26 +2,28 @@
 //!
 //! Architecture invariant: this is a tool of the repository and no part of the product. It calls
 //! the product only as a user does, through the `sluice` command, and needs no other tool than
-//! cargo and, to add a target once, rustup.
+//! cargo and, to add a target once, rustup. What only some tests want it fetches where it can.
 
 #![expect(clippy::print_stdout, reason = "what this tool does is told on standard output")]
 
 mod bench;
 mod cargo;
 mod demo;
+mod languages;
 mod peers;
 mod plugins;
 mod setup;
 mod steps;
 mod story;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  setup          add what the plugins are compiled for, where it is missing
+  setup          add what the plugins are compiled for, where it is missing, and fetch a registry for tests
   build-plugins  build the first-party plugins into target/plugins
   test           set-up, plugins, formatting, lints, all tests, documentation
   demo           play the story on the samples and leave a workspace in target/demo
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        ["setup"] => setup::run(),
+        ["setup"] => setup::run().and_then(|()| tools::run()),
         ["build-plugins"] => plugins::build().map(drop),
         ["test"] => test::run(),
         ["demo"] => demo::run(),

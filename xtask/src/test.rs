@@ -1,7 +1,7 @@
 //! Everything that must hold before a change goes in, and the campaigns that take longer.
 
 use crate::steps::Steps;
-use crate::{cargo, plugins, setup};
+use crate::{cargo, plugins, setup, tools};
 
 /// Crashes of the long campaign.
 const SOAK_CRASHES: &str = "5000";
@@ -22,6 +22,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let lint = ["clippy", "--workspace", "--all-targets"];
     steps.run("lints", cargo::command(&[&lint[..], locked(), &["--", "-D", "warnings"]].concat())?)?;
     steps.run_tests("tests", cargo::command(&[&["test", "--workspace"][..], locked()].concat())?)?;
+    steps.step("tests of plugins in other languages", plugins::test)?;
     let mut doc = cargo::command(&[&["doc", "--workspace", "--no-deps"][..], locked()].concat())?;
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.run("documentation", doc)?;
@@ -48,7 +49,7 @@ pub(crate) fn soak() -> anyhow::Result<()> {
 /// Set-up and plugins, which all tests need.
 fn prepared() -> anyhow::Result<Steps> {
     let mut steps = Steps::new();
-    steps.step("set-up", setup::run)?;
+    steps.step("set-up", || setup::run().and_then(|()| tools::run()))?;
     steps.step("plugins", || plugins::build().map(drop))?;
     Ok(steps)
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The rooms and their floors. A crate imports only from floors below its own.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("sluice", 5),
     ("sluice-server", 4),
     ("sluice-console", 4),
@@ -20,11 +20,12 @@ const FLOORS: [(&str, u8); 11] = [
     ("sluice-vault", 2),
     ("sluice-ledger", 2),
     ("sluice-platform", 2),
+    ("sluice-distribution", 2),
     ("sluice-model", 1),
 ];
 
 /// Outside packages that live in these rooms only.
-const ROOMS_OF: [(&str, &[&str]); 27] = [
+const ROOMS_OF: [(&str, &[&str]); 28] = [
     ("wasmtime", &["sluice-plugin"]),
     ("wasmtime-wasi", &["sluice-plugin"]),
     ("rhai", &["sluice-policy"]),
@@ -32,10 +33,11 @@ const ROOMS_OF: [(&str, &[&str]); 27] = [
     ("rusqlite", &["sluice-store"]),
     ("mongodb", &["sluice-store"]),
     ("chacha20poly1305", &["sluice-vault"]),
-    ("rustls", &["sluice-vault"]),
+    ("rustls", &["sluice-vault", "sluice-distribution"]),
     ("rustls-native-certs", &["sluice-vault"]),
     ("httparse", &["sluice-vault"]),
     ("ed25519-dalek", &["sluice-ledger"]),
+    ("oci-client", &["sluice-distribution"]),
     ("clap", &["sluice", "sluice-server"]),
     ("clap_complete", &["sluice"]),
     ("clap_mangen", &["sluice"]),
