@@ -1,4 +1,5 @@
-//! Builds the plugins: guests to core modules, core modules to components.
+//! Builds the plugins: guests to core modules, core modules to components; those in other languages
+//! than Rust are [`languages`]' matter.
 //!
 //! The result is kept by content. While nothing that goes into a plugin has changed (its source,
 //! the contract, the packages it is built from, the profile, the compiler), nothing is built and
@@ -13,13 +14,14 @@ use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 use wit_component::ComponentEncoder;
 
+use crate::languages;
 use crate::setup::{self, TARGET};
 
 /// Raised when this file makes components in another way, so that kept ones are made again.
 const RECIPE: u32 = 1;
 
 /// Plugins for tests of the host. They are built with the others and never shipped.
-const TEST_ONLY: [&str; 1] = ["adversary"];
+const TEST_ONLY: [&str; 2] = ["adversary", "adversary-probe"];
 
 /// A plugin that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +42,36 @@ pub(crate) struct BuiltPlugin {
 pub(crate) fn build() -> anyhow::Result<Vec<BuiltPlugin>> {
     let root = root()?;
     let out = root.join("target/plugins");
-    let guests = guests(&root)?;
-    let content = content(&root)?;
-    if let Some(kept) = kept(&out, &guests, &content) {
+    let mut built = in_rust(&root, &out)?;
+    built.extend(languages::build(&root, &out)?);
+    built.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(built)
+}
+
+/// Runs the tests that plugins have in other languages than Rust.
+///
+/// # Errors
+/// When one fails.
+pub(crate) fn test() -> anyhow::Result<()> {
+    languages::test(&root()?)
+}
+
+fn in_rust(root: &Path, out: &Path) -> anyhow::Result<Vec<BuiltPlugin>> {
+    let guests = guests(root)?;
+    let content = content(root)?;
+    if let Some(kept) = kept(out, &guests, &content) {
         return Ok(kept);
     }
     setup::run()?;
-    compile(&root, &guests)?;
+    compile(root, &guests)?;
     fs::create_dir_all(out.join("test"))?;
     let mut stamp = format!("{content}\n");
     for guest in &guests {
-        let module = module(&root, guest);
+        let module = module(root, guest);
         let bytes = fs::read(&module).with_context(|| format!("{} was not built", module.display()))?;
         let component =
             component(&bytes).with_context(|| format!("`{guest}` cannot be made into a component"))?;
-        let path = component_path(&out, guest);
+        let path = component_path(out, guest);
         // Whole or not at all: another process may be reading the old one.
         let fresh = path.with_extension("fresh");
         fs::write(&fresh, &component)?;
@@ -62,7 +79,7 @@ pub(crate) fn build() -> anyhow::Result<Vec<BuiltPlugin>> {
         stamp.push_str(&format!("{guest} {}\n", digest(&component)));
     }
     fs::write(out.join("content"), stamp)?;
-    kept(&out, &guests, &content).context("the plugins that were just built are gone")
+    kept(out, &guests, &content).context("the plugins that were just built are gone")
 }
 
 /// The components that are there, if they are what this content gives.
@@ -152,7 +169,7 @@ fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
@@ -160,33 +177,52 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// All that goes into a plugin, piece by piece.
+pub(crate) struct Content(Sha256);
+
+impl Content {
+    pub(crate) fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) {
+        for piece in [name.as_bytes(), bytes] {
+            self.0.update((piece.len() as u64).to_le_bytes());
+            self.0.update(piece);
+        }
+    }
+
+    pub(crate) fn digest(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 /// A digest of all that goes into the plugins.
 fn content(root: &Path) -> anyhow::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut add = |name: &str, bytes: &[u8]| {
-        hasher.update((name.len() as u64).to_le_bytes());
-        hasher.update(name);
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    add("recipe", &RECIPE.to_le_bytes());
-    add("rustc", output(Command::new("rustc").arg("-vV"))?.as_bytes());
+    let mut content = Content::new();
+    content.add("recipe", &RECIPE.to_le_bytes());
+    content.add("rustc", output(Command::new("rustc").arg("-vV"))?.as_bytes());
     let mut files = Vec::new();
-    for folder in ["plugins", "wit"] {
-        list(&root.join(folder), &mut files)?;
+    for entry in fs::read_dir(root.join("plugins"))? {
+        let folder = entry?.path();
+        if folder.join("Cargo.toml").is_file() {
+            list(&folder, &mut files)?;
+        }
     }
+    list(&root.join("wit"), &mut files)?;
     files.sort();
     for file in files {
         let name = file.strip_prefix(root)?.to_string_lossy().into_owned();
-        add(&name, &fs::read(&file)?);
+        content.add(&name, &fs::read(&file)?);
     }
-    add("Cargo.toml", manifest(&fs::read_to_string(root.join("Cargo.toml"))?).as_bytes());
+    content.add("Cargo.toml", manifest(&fs::read_to_string(root.join("Cargo.toml"))?).as_bytes());
     let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
-    add("Cargo.lock", packages(&lock).as_bytes());
-    Ok(hex(&hasher.finalize()))
+    content.add("Cargo.lock", packages(&lock).as_bytes());
+    Ok(content.digest())
 }
 
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+/// Adds all files below a folder.
+pub(crate) fn list(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() { list(&path, files)? } else { files.push(path) }
