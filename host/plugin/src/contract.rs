@@ -7,6 +7,7 @@ use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store};
 
 use crate::error::{Limit, Reason, shown};
+use crate::host::Processor;
 use crate::limits::{Limits, Used};
 use crate::outside::{
     Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Request, Response, Tls,
@@ -101,7 +102,8 @@ pub(crate) struct Network {
 pub(crate) struct State {
     plugin: Arc<str>,
     table: ResourceTable,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) processor: Processor,
     memory: usize,
     table_elements: usize,
     log_bytes: usize,
@@ -116,13 +118,14 @@ pub(crate) struct State {
 pub(crate) struct Stop(pub(crate) Reason);
 
 impl State {
-    pub(crate) fn new(plugin: Arc<str>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(plugin: Arc<str>, limits: Arc<Limits>, processor: Processor) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
             plugin,
             table,
             limits,
+            processor,
             memory: 0,
             table_elements: 0,
             log_bytes: 0,
@@ -179,11 +182,11 @@ impl secrets::HostCredentials for State {
 impl State {
     /// The network for one more question. Outside of a probe there is none, and asking ends the
     /// call: what a plugin makes of a data source must not depend on anything but its input.
-    fn network(&mut self) -> wasmtime::Result<Option<&mut Network>> {
+    fn network(&mut self) -> wasmtime::Result<Option<(&mut Network, &mut Processor)>> {
         let most = self.limits.network_calls;
         let network =
             self.network.as_mut().ok_or_else(|| wasmtime::Error::new(Stop(Reason::NetworkOutsideOfProbe)))?;
-        Ok((network.recording.0.len() < most).then_some(network))
+        Ok((network.recording.0.len() < most).then_some((network, &mut self.processor)))
     }
 }
 
@@ -194,12 +197,12 @@ impl net::Host for State {
         port: u16,
         tls: net::Tls,
     ) -> wasmtime::Result<Result<(), net::Failure>> {
-        let Some(network) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let Some((network, processor)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
         let tls = match tls {
             net::Tls::Off => Tls::Off,
             net::Tls::Required => Tls::Required,
         };
-        let answer = network.outside.reach(&host, port, tls);
+        let answer = processor.without(|| network.outside.reach(&host, port, tls));
         network.recording.0.push(Exchange::Reach { host, port, tls, answer: answer.clone() });
         Ok(answer.map_err(Into::into))
     }
@@ -211,14 +214,14 @@ impl net::Host for State {
         place: Vec<net::Placed>,
     ) -> wasmtime::Result<Result<net::Response, net::Failure>> {
         let lent = self.table.get(&credentials)?.0.clone();
-        let Some(network) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let Some((network, processor)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
         let (request, place) =
             (Request::from(request), place.into_iter().map(Placed::from).collect::<Vec<_>>());
         let answer = match place.iter().find(|placed| !lent.contains(&placed.slot)) {
             Some(placed) => {
                 Err(NetFailure::BadSecret(format!("no value fills the slot `{}`", shown(&placed.slot))))
             }
-            None => network.outside.http(&request, &place),
+            None => processor.without(|| network.outside.http(&request, &place)),
         };
         network.recording.0.push(Exchange::Http { request, place, answer: answer.clone() });
         Ok(answer.map(Into::into).map_err(Into::into))

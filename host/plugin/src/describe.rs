@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sluice_model::slot::{SecretShape, SlotRule};
 use sluice_model::{Kind, Pointer, SlotName};
 
@@ -13,7 +13,8 @@ use crate::error::{Reason, shown};
 const MOST_PLACES: usize = 1_000;
 
 /// What a plugin knows of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct KindDescription {
     /// The kind.
     pub kind: Kind,
@@ -25,8 +26,17 @@ pub struct KindDescription {
     places: Places,
 }
 
+/// A description as it is written down.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    kind: Kind,
+    slots: Vec<SlotDescription>,
+    options: Vec<OptionDescription>,
+}
+
 /// A place for a secret, as a rule for the codecs and in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotDescription {
     /// The rule.
     pub rule: SlotRule,
@@ -35,7 +45,7 @@ pub struct SlotDescription {
 }
 
 /// An option, with everything inside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionDescription {
     /// Where; a token `*` stands for any one.
     pub at: Pointer,
@@ -52,7 +62,7 @@ pub struct OptionDescription {
 }
 
 /// What an option may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptionType {
     /// A text.
@@ -72,7 +82,7 @@ pub enum OptionType {
 }
 
 /// Who decides what an option holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sameness {
     /// The environment; it is part of the name of the place a source connects to.
@@ -168,40 +178,51 @@ pub(crate) fn check(described: Vec<contract::KindDescription>) -> Result<Vec<Kin
 fn kind(described: contract::KindDescription) -> Result<KindDescription, String> {
     let contract::KindDescription { kind, slots, options } = described;
     let kind: Kind = format!("{}/{}", kind.platform, kind.name).parse().map_err(|e| format!("{e}"))?;
-    if slots.len() + options.len() > MOST_PLACES {
+    // Before each of them is looked at.
+    most_places(slots.len() + options.len())?;
+    let slots = slots.into_iter().map(slot).collect::<Result<_, _>>()?;
+    let options = options.into_iter().map(option).collect::<Result<_, _>>()?;
+    Written { kind, slots, options }.try_into()
+}
+
+fn most_places(count: usize) -> Result<(), String> {
+    if count > MOST_PLACES {
         return Err(format!("it has more than {MOST_PLACES} slots and options"));
     }
-    let mut places = Places::default();
-    let mut names = BTreeSet::new();
-    let mut checked_slots = Vec::new();
-    for slot in slots {
-        let slot = self::slot(slot)?;
-        let SlotRule { name, at, shape, .. } = &slot.rule;
-        if !names.insert(name.clone()) {
-            return Err(format!("the slot `{name}` occurs twice"));
+    Ok(())
+}
+
+impl TryFrom<Written> for KindDescription {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { kind, slots, options } = written;
+        most_places(slots.len() + options.len())?;
+        let mut places = Places::default();
+        let mut names = BTreeSet::new();
+        for SlotDescription { rule: SlotRule { name, at, shape, .. }, .. } in &slots {
+            if !names.insert(name) {
+                return Err(format!("the slot `{name}` occurs twice"));
+            }
+            if *shape == SecretShape::Whole && !at.tokens().iter().any(|token| token == "*") {
+                places.whole_slots.insert(at.to_string(), name.clone());
+            }
         }
-        if *shape == SecretShape::Whole && !at.tokens().iter().any(|token| token == "*") {
-            places.whole_slots.insert(at.to_string(), name.clone());
+        let mut pointers = BTreeSet::new();
+        for (index, OptionDescription { at, .. }) in options.iter().enumerate() {
+            if !pointers.insert(at) {
+                return Err(format!("the option `{at}` occurs twice"));
+            }
+            if at.tokens().iter().any(|token| token == "*") {
+                // Tokens as a leaf's pointer has them, escaped.
+                let tokens = at.to_string().split('/').skip(1).map(str::to_owned).collect();
+                places.patterns.push((tokens, index));
+            } else {
+                places.exact.insert(at.to_string(), index);
+            }
         }
-        checked_slots.push(slot);
+        Ok(Self { kind, slots, options, places })
     }
-    let mut checked_options = Vec::new();
-    let mut pointers = BTreeSet::new();
-    for (index, option) in options.into_iter().enumerate() {
-        let option = self::option(option)?;
-        if !pointers.insert(option.at.clone()) {
-            return Err(format!("the option `{}` occurs twice", option.at));
-        }
-        if option.at.tokens().iter().any(|token| token == "*") {
-            // Tokens as a leaf's pointer has them, escaped.
-            let tokens = option.at.to_string().split('/').skip(1).map(str::to_owned).collect();
-            places.patterns.push((tokens, index));
-        } else {
-            places.exact.insert(option.at.to_string(), index);
-        }
-        checked_options.push(option);
-    }
-    Ok(KindDescription { kind, slots: checked_slots, options: checked_options, places })
 }
 
 fn slot(described: contract::SlotDescription) -> Result<SlotDescription, String> {

@@ -52,6 +52,22 @@ pub enum Reason {
     /// The bytes are no component that may run here.
     #[error("it is not a component that can run here: {0}")]
     NotAComponent(String),
+    /// It is made of more than is compiled.
+    #[error("it has {found} {part}, more than the limit of {most}")]
+    OverBounds {
+        /// What it has too much of.
+        part: Part,
+        /// How much it has, as far as that was counted.
+        found: u64,
+        /// How much is compiled.
+        most: u64,
+    },
+    /// It was not compiled, and that need not be its fault.
+    #[error("it was not compiled: {0}")]
+    Compiler(CompilerFault),
+    /// Its bytes, which had been there, are not.
+    #[error("its component cannot be read again: {0}")]
+    Gone(String),
     /// It wants something that no plugin gets.
     #[error("it imports `{0}`, which is not offered to plugins; a plugin imports only `sluice:plugin`")]
     UnknownImport(String),
@@ -77,6 +93,16 @@ pub enum Reason {
         /// Which limit.
         limit: Limit,
         /// What was allowed.
+        most: u64,
+    },
+    /// It is given more than the host has for any plugin.
+    #[error("it is given {asked} {limit}, more than the host's limit of {most}")]
+    BeyondTheHost {
+        /// Which limit.
+        limit: Limit,
+        /// What it is given.
+        asked: u64,
+        /// What the host allows.
         most: u64,
     },
     /// The data source or binding is larger than plugins are given.
@@ -184,6 +210,111 @@ pub enum Reason {
     },
 }
 
+/// What a component can have too much of, before it is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Sections, of all modules and components in it.
+    Sections,
+    /// Components and modules inside each other.
+    Levels,
+    /// Types inside each other.
+    TypeLevels,
+    /// Core modules.
+    Modules,
+    /// Components inside it.
+    Components,
+    /// Types.
+    Types,
+    /// Functions, also imported and adapted ones.
+    Functions,
+    /// Bytes of one function.
+    FunctionBytes,
+    /// Variables of one function.
+    Locals,
+    /// Instances.
+    Instances,
+    /// Aliases.
+    Aliases,
+    /// Imports.
+    Imports,
+    /// Exports.
+    Exports,
+    /// Globals.
+    Globals,
+    /// Tables.
+    Tables,
+    /// Elements that its tables begin with.
+    TableElements,
+    /// Memories.
+    Memories,
+    /// Bytes that its memories begin with.
+    MemoryBytes,
+    /// Segments of data and of elements.
+    Segments,
+    /// Elements in segments.
+    SegmentElements,
+    /// Bytes of one name.
+    NameBytes,
+}
+
+impl Part {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::NameBytes as usize + 1;
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sections => "sections",
+            Self::Levels => "levels of components inside each other",
+            Self::TypeLevels => "levels of types inside each other",
+            Self::Modules => "core modules",
+            Self::Components => "components inside it",
+            Self::Types => "types",
+            Self::Functions => "functions",
+            Self::FunctionBytes => "bytes in one function",
+            Self::Locals => "variables in one function",
+            Self::Instances => "instances",
+            Self::Aliases => "aliases",
+            Self::Imports => "imports",
+            Self::Exports => "exports",
+            Self::Globals => "globals",
+            Self::Tables => "tables",
+            Self::TableElements => "table elements to begin with",
+            Self::Memories => "memories",
+            Self::MemoryBytes => "bytes of memory to begin with",
+            Self::Segments => "segments",
+            Self::SegmentElements => "elements in segments",
+            Self::NameBytes => "bytes in one name",
+        })
+    }
+}
+
+/// Why the process that compiles has no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompilerFault {
+    /// It was not started.
+    #[error("its compiler cannot be started: {0}")]
+    NotStarted(String),
+    /// It ended without an answer: by its limit of memory or processor time, or by a mistake.
+    #[error(
+        "its compiler ended before it was done, as it does where that takes too much memory or time ({0})"
+    )]
+    Died(String),
+    /// There was no answer in time.
+    #[error("its compiler was not done within {milliseconds} ms")]
+    TimedOut {
+        /// How long it had.
+        milliseconds: u64,
+    },
+    /// It answered something else.
+    #[error("its compiler answered nonsense: {0}")]
+    Nonsense(String),
+    /// It makes code for another engine.
+    #[error("its compiler is of another version than this host")]
+    OtherEngine,
+}
+
 /// What a plugin can use too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -197,6 +328,8 @@ pub enum Limit {
     TableElements,
     /// Stack.
     Stack,
+    /// Resource handles at a time.
+    Handles,
     /// What it hands to the host at a time.
     Answer,
     /// Text in the log.
@@ -209,6 +342,10 @@ pub enum Limit {
     Options,
     /// Text in options.
     OptionBytes,
+    /// Questions to the network.
+    NetworkCalls,
+    /// Calls at a time.
+    Calls,
 }
 
 impl fmt::Display for Limit {
@@ -219,12 +356,15 @@ impl fmt::Display for Limit {
             Self::Memory => "bytes of memory",
             Self::TableElements => "table elements",
             Self::Stack => "bytes of stack",
+            Self::Handles => "resource handles",
             Self::Answer => "bytes in one answer",
             Self::LogBytes => "bytes of log",
             Self::LogMessages => "log messages",
             Self::Findings => "findings",
             Self::Options => "options",
             Self::OptionBytes => "bytes of options",
+            Self::NetworkCalls => "questions to the network",
+            Self::Calls => "calls at a time",
         })
     }
 }

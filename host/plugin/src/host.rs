@@ -1,15 +1,21 @@
 //! The engine that all plugins share.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use sluice_model::Digest;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, Trap, UpdateDeadline,
+};
 
-use crate::cache::CodeCache;
+use crate::cache::{CacheCounts, CodeCache};
 use crate::contract::{self, State};
 use crate::error::PluginError;
-use crate::limits::Limits;
-use crate::plugin::Plugin;
+use crate::limits::{Limits, PluginLimits};
+use crate::plugin::{Bytes, Plugin};
+use crate::turns::{Share, Turn, Turns};
+use crate::worker::Compiler;
 
 /// What runs plugins: one engine with its pool of instances, and the limits of every call.
 ///
@@ -18,13 +24,85 @@ use crate::plugin::Plugin;
 pub struct Host {
     shared: Arc<Shared>,
     cache: Option<Arc<CodeCache>>,
+    compiler: Arc<Compiler>,
 }
 
 struct Shared {
     engine: Engine,
     linker: Linker<State>,
     limits: Arc<Limits>,
-    permits: Permits,
+    /// Places in the pool, so that a call too many waits instead of failing.
+    places: Arc<Turns>,
+    /// Calls that compute.
+    processors: Arc<Turns>,
+    clock: Clock,
+}
+
+/// The time, in [ticks](Limits::TICK) since the host was made.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one plugin has of a host.
+pub(crate) struct Allowance {
+    pub(crate) limits: Arc<Limits>,
+    places: Arc<Share>,
+    processors: Arc<Share>,
+}
+
+impl Allowance {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            places: Share::new(limits.plugin_calls),
+            processors: Share::new(limits.processors / 2),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+/// What a call computes on, from when it may begin; it is given back while a call only waits.
+pub(crate) struct Processor {
+    turn: Option<Turn>,
+    turns: Arc<Turns>,
+    share: Arc<Share>,
+    clock: Clock,
+    /// The tick at which the call is over time.
+    deadline: u64,
+}
+
+impl Processor {
+    /// Does what only waits.
+    pub(crate) fn without<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        self.turn = None;
+        let waited = wait();
+        self.take();
+        waited
+    }
+
+    /// Waits for its turn. That time is not the call's.
+    fn take(&mut self) {
+        let before = self.clock.now();
+        self.turn = Some(self.turns.take(&self.share));
+        self.deadline += self.clock.now().saturating_sub(before);
+    }
+
+    /// What happens at each tick: a call that is over time ends, and another plugin's that waits
+    /// comes first.
+    fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        if self.clock.now() >= self.deadline {
+            return Err(Trap::Interrupt.into());
+        }
+        if self.turn.as_ref().is_some_and(Turn::is_wanted) {
+            self.turn = None;
+            self.take();
+        }
+        Ok(UpdateDeadline::Continue(1))
+    }
 }
 
 /// The engine cannot be made on this machine.
@@ -44,14 +122,24 @@ impl Host {
     /// # Errors
     /// When the machine gives no address space for the pool, or no thread.
     pub fn new(limits: Limits) -> Result<Self, HostError> {
-        let engine = Engine::new(&config(&limits))?;
-        tick(&engine)?;
+        let mut config = Config::new();
+        code(&mut config, &limits);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(&limits)));
+        Self::with_config(&config, limits)
+    }
+
+    pub(crate) fn with_config(config: &Config, limits: Limits) -> Result<Self, HostError> {
+        let engine = Engine::new(config)?;
+        let clock = Clock::default();
+        tick(&engine, clock.clone())?;
         let mut linker = Linker::new(&engine);
         contract::link(&mut linker)?;
-        let permits = Permits::new(limits.concurrent_calls);
+        let (places, processors) = (Turns::new(limits.concurrent_calls), Turns::new(limits.processors));
+        let limits = Arc::new(limits);
         Ok(Self {
-            shared: Arc::new(Shared { engine, linker, limits: Arc::new(limits), permits }),
+            shared: Arc::new(Shared { engine, linker, limits, places, processors, clock }),
             cache: None,
+            compiler: Arc::new(Compiler::Here),
         })
     }
 
@@ -62,13 +150,55 @@ impl Host {
         Self { cache: Some(Arc::new(cache)), ..self }
     }
 
-    /// Loads a plugin: checks its size, form, imports and exports, compiles it or takes the
-    /// compiled code from the cache, and asks it what it serves. `name` is for people.
+    /// This host with another place where plugins are compiled than this process.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler: Arc::new(compiler), ..self }
+    }
+
+    /// Loads a plugin: checks its size, form, imports and exports, compiles it and asks it what it
+    /// serves; or takes from the cache what it serves, and its code when it is first called.
+    /// `name` is for people.
     ///
     /// # Errors
     /// [`PluginError`] says what is wrong with it.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, PluginError> {
-        Plugin::load(self.clone(), name, bytes)
+        self.load_within(name, bytes, &PluginLimits::default())
+    }
+
+    /// Loads a plugin that has limits of its own.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and where a limit is above the host's.
+    pub fn load_within(&self, name: &str, bytes: &[u8], own: &PluginLimits) -> Result<Plugin, PluginError> {
+        Plugin::load(self.clone(), name, None, own, Bytes::here(bytes))
+    }
+
+    /// Loads a plugin of which only the digest is at hand. Where the cache knows it, its bytes are
+    /// not read: neither now nor, as long as its entry is good, when it is called.
+    ///
+    /// # Errors
+    /// As [`Self::load_within`], and where `read` gives no bytes, or other bytes.
+    pub fn load_known(
+        &self,
+        name: &str,
+        digest: Digest,
+        own: &PluginLimits,
+        read: impl Fn() -> Result<Vec<u8>, String> + Send + Sync + 'static,
+    ) -> Result<Plugin, PluginError> {
+        Plugin::load(self.clone(), name, Some(digest), own, Bytes::elsewhere(read))
+    }
+
+    /// What a call may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// What became so far of what the cache was asked for; `None` without a cache.
+    #[must_use]
+    pub fn cache_counts(&self) -> Option<CacheCounts> {
+        self.cache.as_ref().map(|cache| cache.counts())
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -79,31 +209,40 @@ impl Host {
         &self.shared.linker
     }
 
-    pub(crate) fn limits(&self) -> &Arc<Limits> {
-        &self.shared.limits
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.compiler
     }
 
     pub(crate) fn cache(&self) -> Option<&CodeCache> {
         self.cache.as_deref()
     }
 
-    /// Waits until one of the pool's places is free.
-    pub(crate) fn permit(&self) -> Permit<'_> {
-        self.shared.permits.take()
+    /// Waits until a plugin may use one more of the pool's places.
+    pub(crate) fn place(&self, of: &Allowance) -> Turn {
+        self.shared.places.take(&of.places)
+    }
+
+    /// Waits until a plugin may compute, for as long as its deadline says.
+    pub(crate) fn processor(&self, of: &Allowance) -> Processor {
+        let (turns, clock) = (self.shared.processors.clone(), self.shared.clock.clone());
+        let turn = turns.take(&of.processors);
+        let ticks = of.limits.deadline.as_millis() / Limits::TICK.as_millis();
+        // One more than the deadline has, since the first is already partly over.
+        let ticks = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1);
+        let deadline = clock.now().saturating_add(ticks);
+        Processor { turn: Some(turn), turns, share: of.processors.clone(), clock, deadline }
     }
 
     /// A store for one call, with all limits set.
-    pub(crate) fn store(&self, plugin: Arc<str>) -> wasmtime::Result<Store<State>> {
-        let limits = self.limits();
-        let mut store = Store::new(self.engine(), State::new(plugin, limits.clone()));
+    pub(crate) fn store(&self, state: State) -> wasmtime::Result<Store<State>> {
+        let limits = state.limits.clone();
+        let mut store = Store::new(self.engine(), state);
         store.limiter(|state| state);
         store.set_fuel(limits.fuel)?;
         store.set_hostcall_fuel(limits.answer_bytes);
         store.set_max_component_handles(limits.handles);
-        // One more than the deadline has, since the first is already partly over.
-        let ticks = limits.deadline.as_millis() / Limits::TICK.as_millis() + 1;
-        store.set_epoch_deadline(u64::try_from(ticks)?);
-        store.epoch_deadline_trap();
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().processor.tick());
         Ok(store)
     }
 }
@@ -114,8 +253,8 @@ impl std::fmt::Debug for Host {
     }
 }
 
-fn config(limits: &Limits) -> Config {
-    let mut config = Config::new();
+/// What decides which code a component becomes.
+pub(crate) fn code(config: &mut Config, limits: &Limits) {
     config
         .consume_fuel(true)
         .epoch_interruption(true)
@@ -131,9 +270,7 @@ fn config(limits: &Limits) -> Config {
         .wasm_threads(false)
         .wasm_exceptions(false)
         .wasm_memory64(false)
-        .wasm_relaxed_simd(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
-    config
+        .wasm_relaxed_simd(false);
 }
 
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
@@ -161,11 +298,12 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool
 }
 
-/// Moves the engine's epoch on, from a thread that ends when the engine does.
-fn tick(engine: &Engine) -> Result<(), HostError> {
+/// Moves the engine's epoch and the clock on, from a thread that ends when the engine does.
+fn tick(engine: &Engine, clock: Clock) -> Result<(), HostError> {
     let engine = engine.weak();
     let ticker = move || {
         while let Some(engine) = engine.upgrade() {
+            clock.0.fetch_add(1, Ordering::Relaxed);
             engine.increment_epoch();
             drop(engine);
             std::thread::sleep(Limits::TICK);
@@ -176,36 +314,4 @@ fn tick(engine: &Engine) -> Result<(), HostError> {
         .spawn(ticker)
         .map(drop)
         .map_err(|error| HostError(error.to_string()))
-}
-
-/// Places in the pool, so that a call too many waits instead of failing.
-struct Permits {
-    free: Mutex<u32>,
-    returned: Condvar,
-}
-
-impl Permits {
-    fn new(free: u32) -> Self {
-        Self { free: Mutex::new(free.max(1)), returned: Condvar::new() }
-    }
-
-    fn take(&self) -> Permit<'_> {
-        // The number is right even if a holder panicked: it is changed in one step.
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free == 0 {
-            free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-        Permit(self)
-    }
-}
-
-/// One place in the pool; given back when dropped.
-pub(crate) struct Permit<'h>(&'h Permits);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.returned.notify_one();
-    }
 }

@@ -44,6 +44,7 @@
 //! # }
 //! ```
 
+mod bounds;
 mod cache;
 mod contract;
 mod describe;
@@ -56,12 +57,16 @@ mod plugin;
 mod probe;
 mod registry;
 mod render;
+mod turns;
+#[cfg(feature = "watched-memory")]
+mod watch;
+mod worker;
 
-pub use cache::CodeCache;
+pub use cache::{CacheCounts, CodeCache};
 pub use describe::{KindDescription, OptionDescription, OptionType, Sameness, SlotDescription};
-pub use error::{Limit, PluginError, Reason, SourceName};
+pub use error::{CompilerFault, Limit, Part, PluginError, Reason, SourceName};
 pub use host::{Host, HostError};
-pub use limits::{Limits, Used};
+pub use limits::{Limits, PluginLimits, Used};
 pub use outside::{
     Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Replay, Request, Response, Tls,
 };
@@ -69,3 +74,6 @@ pub use plugin::Plugin;
 pub use probe::{ProbeInput, Probed};
 pub use registry::{Registry, RegistryError};
 pub use render::{Candidate, DataSource, Environment, Note, RenderInput, Rendered, Severity, Traits};
+#[cfg(feature = "watched-memory")]
+pub use watch::Memories;
+pub use worker::{Compiler, Worker, compile_worker};

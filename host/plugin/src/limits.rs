@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Limit, Reason};
+
 /// What one plugin, and one call of it, may use. Each default is well above what the first-party
 /// plugins need (a render of 20 options takes about 0.15 million of fuel and 1.4 MiB) and well
 /// below what hurts a host that serves many.
@@ -50,6 +52,40 @@ pub struct Limits {
     pub network_calls: usize,
     /// Calls at a time; more wait. 16, for each of which the pool reserves address space.
     pub concurrent_calls: u32,
+    /// Calls of one plugin at a time; more wait. 8, half of all, so that no plugin has all.
+    pub plugin_calls: u32,
+    /// Calls that compute at a time; a call that waits for the network computes nothing. As many as
+    /// the machine has processors: more would only share them out among each other. One plugin has
+    /// half of them, or the one that there is.
+    pub processors: u32,
+}
+
+/// What one plugin may use where that is less than what the host's [`Limits`] allow everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PluginLimits {
+    /// Fuel of a call.
+    pub fuel: Option<u64>,
+    /// Wall-clock time of a call.
+    pub deadline: Option<Duration>,
+    /// Bytes of linear memory, of all memories of an instance together.
+    pub memory_bytes: Option<usize>,
+    /// Elements of all tables of an instance together.
+    pub table_elements: Option<usize>,
+    /// Resource handles at a time.
+    pub handles: Option<usize>,
+    /// Bytes in one answer, or in one call to the host.
+    pub answer_bytes: Option<usize>,
+    /// Bytes of all log messages of a call.
+    pub log_bytes: Option<usize>,
+    /// Log messages of a call.
+    pub log_messages: Option<usize>,
+    /// Findings in one answer.
+    pub findings: Option<usize>,
+    /// Questions to the network in one probe.
+    pub network_calls: Option<usize>,
+    /// Calls of this plugin at a time.
+    pub calls: Option<u32>,
 }
 
 /// What a call used of what it may. All but the network is the same for the same input.
@@ -95,6 +131,104 @@ impl Default for Limits {
             handles: 64,
             network_calls: 8,
             concurrent_calls: 16,
+            plugin_calls: 8,
+            processors: std::thread::available_parallelism()
+                .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+impl Limits {
+    /// What a plugin may use that is given `own`.
+    ///
+    /// # Errors
+    /// When it would be more than these limits: pool and workspace are made for those.
+    pub(crate) fn with(&self, own: &PluginLimits) -> Result<Self, Reason> {
+        let mut all = self.clone();
+        let deadline = own.deadline.map(milliseconds);
+        lower(&mut all.fuel, own.fuel, Limit::Fuel)?;
+        let mut time = milliseconds(all.deadline);
+        lower(&mut time, deadline, Limit::Deadline)?;
+        all.deadline = Duration::from_millis(time);
+        for (place, own, limit) in [
+            (&mut all.memory_bytes, own.memory_bytes, Limit::Memory),
+            (&mut all.table_elements, own.table_elements, Limit::TableElements),
+            (&mut all.handles, own.handles, Limit::Handles),
+            (&mut all.answer_bytes, own.answer_bytes, Limit::Answer),
+            (&mut all.log_bytes, own.log_bytes, Limit::LogBytes),
+            (&mut all.log_messages, own.log_messages, Limit::LogMessages),
+            (&mut all.findings, own.findings, Limit::Findings),
+            (&mut all.network_calls, own.network_calls, Limit::NetworkCalls),
+        ] {
+            lower(place, own, limit)?;
+        }
+        // Of calls a plugin may be given more than others have, up to all of the host's.
+        let mut calls = all.concurrent_calls;
+        lower(&mut calls, own.calls, Limit::Calls)?;
+        all.plugin_calls = own.calls.map_or(all.plugin_calls, |_| calls);
+        Ok(all)
+    }
+}
+
+fn lower<N: Copy + Ord + TryInto<u64>>(place: &mut N, own: Option<N>, limit: Limit) -> Result<(), Reason> {
+    let number = |n: N| n.try_into().unwrap_or(u64::MAX);
+    match own {
+        Some(own) if own > *place => {
+            Err(Reason::BeyondTheHost { limit, asked: number(own), most: number(*place) })
+        }
+        Some(own) => {
+            *place = own;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whole milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_given_less_than_the_host_and_never_more() {
+        let host = Limits::default();
+        assert_eq!(host.with(&PluginLimits::default()).unwrap(), host);
+        let own = PluginLimits {
+            fuel: Some(5),
+            deadline: Some(Duration::from_millis(7)),
+            log_messages: Some(0),
+            calls: Some(16),
+            ..PluginLimits::default()
+        };
+        let all = host.with(&own).unwrap();
+        let expected = Limits {
+            fuel: 5,
+            deadline: Duration::from_millis(7),
+            log_messages: 0,
+            plugin_calls: 16,
+            ..host.clone()
+        };
+        assert_eq!(all, expected);
+        let none = PluginLimits::default();
+        for (own, limit) in [
+            (PluginLimits { fuel: Some(host.fuel + 1), ..none.clone() }, Limit::Fuel),
+            (PluginLimits { deadline: Some(host.deadline * 2), ..none.clone() }, Limit::Deadline),
+            (PluginLimits { memory_bytes: Some(65 << 20), ..none.clone() }, Limit::Memory),
+            (PluginLimits { table_elements: Some(20_001), ..none.clone() }, Limit::TableElements),
+            (PluginLimits { handles: Some(65), ..none.clone() }, Limit::Handles),
+            (PluginLimits { answer_bytes: Some(5 << 20), ..none.clone() }, Limit::Answer),
+            (PluginLimits { log_bytes: Some(1 << 20), ..none.clone() }, Limit::LogBytes),
+            (PluginLimits { log_messages: Some(201), ..none.clone() }, Limit::LogMessages),
+            (PluginLimits { findings: Some(201), ..none.clone() }, Limit::Findings),
+            (PluginLimits { network_calls: Some(9), ..none.clone() }, Limit::NetworkCalls),
+            (PluginLimits { calls: Some(17), ..none }, Limit::Calls),
+        ] {
+            let refused = host.with(&own).unwrap_err();
+            assert!(matches!(refused, Reason::BeyondTheHost { limit: l, .. } if l == limit), "{refused}");
         }
     }
 }

@@ -1,16 +1,18 @@
 //! One plugin: loaded, checked, ready to be called.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sluice_model::{Digest, Kind};
 use wasmtime::component::Component;
 use wasmtime::{Store, Trap};
 
+use crate::bounds;
+use crate::cache::Known;
 use crate::contract::{self, Guest, GuestPre, IMPORTS, Probe, ProbePre, State, Stop, exceeded};
 use crate::describe::{self, KindDescription};
 use crate::error::{Limit, PluginError, Reason, SourceName, shown};
-use crate::host::Host;
-use crate::limits::{Limits, Used};
+use crate::host::{Allowance, Host};
+use crate::limits::{Limits, PluginLimits, Used, milliseconds};
 
 /// A plugin that was loaded. Cheap to clone, and good for calls from several threads.
 #[derive(Clone)]
@@ -19,13 +21,70 @@ pub struct Plugin {
 }
 
 struct Inner {
+    guest: Guests,
+    known: Known,
+}
+
+/// What makes instances of one plugin.
+struct Guests {
     name: Arc<str>,
     digest: Digest,
     host: Host,
+    allowance: Allowance,
+    bytes: Bytes,
+    /// Loaded when it is first needed.
+    code: OnceLock<Code>,
+    loading: Mutex<()>,
+}
+
+/// Code with all it imports.
+struct Code {
     instances: GuestPre<State>,
     /// Of a plugin with a probe.
     probes: Option<ProbePre<State>>,
-    kinds: Vec<KindDescription>,
+}
+
+/// Reads a component's bytes.
+type Read = dyn Fn() -> Result<Arc<[u8]>, String> + Send + Sync;
+
+/// Where a component's bytes are, until its code is loaded.
+pub(crate) struct Bytes(Mutex<Option<Box<Read>>>);
+
+impl Bytes {
+    /// In memory.
+    pub(crate) fn here(bytes: &[u8]) -> Self {
+        let bytes: Arc<[u8]> = bytes.into();
+        Self::new(Box::new(move || Ok(bytes.clone())))
+    }
+
+    /// Where they can be read when they are needed.
+    pub(crate) fn elsewhere(read: impl Fn() -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        Self::new(Box::new(move || read().map(Into::into)))
+    }
+
+    fn new(read: Box<Read>) -> Self {
+        Self(Mutex::new(Some(read)))
+    }
+
+    /// The bytes, which have this digest and are no more than are read.
+    fn read(&self, digest: Option<Digest>, limit: usize) -> Result<Arc<[u8]>, Reason> {
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = |why: &str| Reason::Gone(shown(why));
+        let bytes = read.as_ref().map_or_else(|| Err("it was let go of".to_owned()), |read| read());
+        let bytes = bytes.map_err(|why| gone(&why))?;
+        if bytes.len() > limit {
+            return Err(Reason::TooLarge { bytes: bytes.len(), limit });
+        }
+        match digest {
+            Some(digest) if Digest::of(&bytes) != digest => Err(gone("its content is another by now")),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Nobody needs them any more.
+    fn let_go(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl std::fmt::Debug for Plugin {
@@ -38,47 +97,49 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    pub(crate) fn load(host: Host, name: &str, bytes: &[u8]) -> Result<Self, PluginError> {
+    pub(crate) fn load(
+        host: Host,
+        name: &str,
+        digest: Option<Digest>,
+        own: &PluginLimits,
+        bytes: Bytes,
+    ) -> Result<Self, PluginError> {
         let name: Arc<str> = shown(name).into();
         let failed =
             |reason| PluginError { plugin: name.to_string(), data_source: None, reason: Box::new(reason) };
-        let limit = host.limits().component_bytes;
-        if bytes.len() > limit {
-            return Err(failed(Reason::TooLarge { bytes: bytes.len(), limit }));
-        }
-        let digest = Digest::of(bytes);
-        let component = compiled(&host, digest, bytes).map_err(failed)?;
-        let (instances, probes) = linked(&host, &component).map_err(failed)?;
-        let mut inner = Inner { name: name.clone(), digest, host, instances, probes, kinds: Vec::new() };
-        let (described, _) = inner
-            .call(|guest, store| guest.sluice_plugin_transforming().call_describe(store))
-            .map_err(failed)?;
-        inner.kinds = describe::check(described).map_err(failed)?;
-        Ok(Self { inner: Arc::new(inner) })
+        let allowance = Allowance::new(host.limits().with(own).map_err(failed)?);
+        let digest = match digest {
+            Some(digest) => digest,
+            None => Digest::of(&bytes.read(None, host.limits().component_bytes).map_err(failed)?),
+        };
+        let (code, loading) = (OnceLock::new(), Mutex::new(()));
+        let guest = Guests { name: name.clone(), digest, host, allowance, bytes, code, loading };
+        let known = guest.known().map_err(failed)?;
+        Ok(Self { inner: Arc::new(Inner { guest, known }) })
     }
 
     /// The name by which people know it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.inner.guest.name
     }
 
     /// The component's digest: which plugin this is, exactly.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.inner.digest
+        self.inner.guest.digest
     }
 
     /// The kinds it serves, as it described them when it was loaded.
     #[must_use]
     pub fn describe(&self) -> &[KindDescription] {
-        &self.inner.kinds
+        &self.inner.known.kinds
     }
 
     /// What it says of one kind, if it serves it.
     #[must_use]
     pub fn description(&self, kind: &Kind) -> Option<&KindDescription> {
-        self.inner.kinds.iter().find(|description| description.kind == *kind)
+        self.inner.known.kinds.iter().find(|description| description.kind == *kind)
     }
 
     /// Makes an instance and drops it: what a call costs before it does anything.
@@ -90,8 +151,16 @@ impl Plugin {
         self.call(|_, _| Ok(())).map(drop)
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        self.inner.host.limits()
+    /// Whether its code was loaded: when it had to be compiled, or was called.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.inner.guest.code.get().is_some()
+    }
+
+    /// What a call of it may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.guest.allowance.limits
     }
 
     pub(crate) fn failed(&self, data_source: SourceName, reason: Reason) -> PluginError {
@@ -104,15 +173,14 @@ impl Plugin {
         &self,
         work: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, Used), Reason> {
-        self.inner.call(work)
+        let code = self.inner.code()?;
+        self.inner.guest.call(code, work)
     }
-}
 
-impl Plugin {
     /// Whether it can probe targets.
     #[must_use]
     pub fn has_probe(&self) -> bool {
-        self.inner.probes.is_some()
+        self.inner.known.has_probe
     }
 
     /// Runs `work` on a fresh instance of a plugin with a probe.
@@ -120,8 +188,9 @@ impl Plugin {
         &self,
         work: impl FnOnce(&Probe, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, Used), Reason> {
-        let probes = self.inner.probes.as_ref().ok_or(Reason::NoProbe)?;
-        self.inner.run(|store| {
+        let guest = &self.inner.guest;
+        let probes = self.inner.code()?.probes.as_ref().ok_or(Reason::NoProbe)?;
+        guest.run(|store| {
             let guest = probes.instantiate(&mut *store)?;
             work(&guest, store)
         })
@@ -129,12 +198,74 @@ impl Plugin {
 }
 
 impl Inner {
+    /// The code: loaded already, from the cache, or compiled again.
+    fn code(&self) -> Result<&Code, Reason> {
+        let guest = &self.guest;
+        if let Some(code) = guest.code.get() {
+            return Ok(code);
+        }
+        // One loads, and who comes meanwhile waits for it.
+        let _loading = guest.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = guest.code.get() {
+            return Ok(code);
+        }
+        let (engine, cache) = (guest.host.engine(), guest.host.cache());
+        let code = match cache.and_then(|cache| cache.code(engine, guest.digest)) {
+            Some(component) => linked(&guest.host, &component)?,
+            None => {
+                let (code, native) = guest.compiled()?;
+                if let Some(cache) = cache {
+                    cache.store(engine, guest.digest, &self.known, &native);
+                }
+                code
+            }
+        };
+        guest.bytes.let_go();
+        Ok(guest.code.get_or_init(|| code))
+    }
+}
+
+impl Guests {
+    /// What the plugin serves: from the cache, or as it says itself.
+    fn known(&self) -> Result<Known, Reason> {
+        let (engine, cache) = (self.host.engine(), self.host.cache());
+        if let Some(known) = cache.and_then(|cache| cache.known(engine, self.digest)) {
+            return Ok(known);
+        }
+        let (code, native) = self.compiled()?;
+        let code = self.code.get_or_init(|| code);
+        let (described, _) =
+            self.call(code, |guest, store| guest.sluice_plugin_transforming().call_describe(store))?;
+        let known = Known { kinds: describe::check(described)?, has_probe: code.probes.is_some() };
+        if let Some(cache) = cache {
+            cache.store(engine, self.digest, &known, &native);
+        }
+        self.bytes.let_go();
+        Ok(known)
+    }
+
+    /// The code, freshly compiled, and as it is kept.
+    fn compiled(&self) -> Result<(Code, Vec<u8>), Reason> {
+        let (engine, limits) = (self.host.engine(), self.host.limits());
+        let bytes = self.bytes.read(Some(self.digest), limits.component_bytes)?;
+        bounds::check(&bytes, limits)?;
+        let native = self.host.compiler().compile(engine, &bytes)?;
+        #[allow(unsafe_code, reason = "the bytes are what this host's own compiler has just made")]
+        // SAFETY: `native` comes from `Engine::precompile_component`, called here or by the worker,
+        // which is a program that this host was told to trust.
+        let component = unsafe { Component::deserialize(engine, &native) };
+        // What the pool has no room for is told here, where the compiler had nothing against it.
+        let component = component.map_err(|error| Reason::NotAComponent(shown(&format!("{error:#}"))))?;
+        Ok((linked(&self.host, &component)?, native))
+    }
+
     fn call<T>(
         &self,
+        code: &Code,
         work: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, Used), Reason> {
         self.run(|store| {
-            let guest = self.instances.instantiate(&mut *store)?;
+            let guest = code.instances.instantiate(&mut *store)?;
             work(&guest, store)
         })
     }
@@ -144,33 +275,22 @@ impl Inner {
         &self,
         work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, Used), Reason> {
-        let limits = self.host.limits();
-        let _permit = self.host.permit();
-        let run = || {
-            let mut store = self.host.store(self.name.clone())?;
-            let answer = work(&mut store)?;
-            let fuel = limits.fuel.saturating_sub(store.get_fuel()?);
-            Ok((answer, Used { fuel, ..store.data().used() }))
-        };
-        run().map_err(|error| reason(error, limits))
+        let limits = &self.allowance.limits;
+        // Given back last: only then is the instance gone.
+        let _place = self.host.place(&self.allowance);
+        let state = State::new(self.name.clone(), limits.clone(), self.host.processor(&self.allowance));
+        let mut store = self.host.store(state).map_err(|error| reason(error, limits))?;
+        let worked = work(&mut store).and_then(|answer| Ok((answer, store.get_fuel()?)));
+        let left = worked.map_err(|error| reason(error, limits));
+        // Clearing up takes time too, and is done before another may compute.
+        let state = store.into_data();
+        let (answer, fuel) = left?;
+        Ok((answer, Used { fuel: limits.fuel.saturating_sub(fuel), ..state.used() }))
     }
-}
-
-/// The compiled component, from the cache or freshly made.
-fn compiled(host: &Host, digest: Digest, bytes: &[u8]) -> Result<Component, Reason> {
-    if let Some(component) = host.cache().and_then(|cache| cache.load(host.engine(), digest)) {
-        return Ok(component);
-    }
-    let component = Component::from_binary(host.engine(), bytes)
-        .map_err(|error| Reason::NotAComponent(shown(&format!("{error:#}"))))?;
-    if let Some(cache) = host.cache() {
-        cache.store(host.engine(), digest, &component);
-    }
-    Ok(component)
 }
 
 /// The component with all it imports; nothing else is there to import.
-fn linked(host: &Host, component: &Component) -> Result<(GuestPre<State>, Option<ProbePre<State>>), Reason> {
+fn linked(host: &Host, component: &Component) -> Result<Code, Reason> {
     let ty = component.component_type();
     let probes = ty.exports(host.engine()).any(|(name, _)| name == contract::PROBING);
     let is_known = |name: &str| IMPORTS.contains(&name) || (probes && name == contract::NET);
@@ -180,7 +300,7 @@ fn linked(host: &Host, component: &Component) -> Result<(GuestPre<State>, Option
     let told = |error: wasmtime::Error| Reason::NotThisWorld(shown(&format!("{error:#}")));
     let instances = host.linker().instantiate_pre(component).map_err(told)?;
     let probes = probes.then(|| ProbePre::new(instances.clone())).transpose().map_err(told)?;
-    Ok((GuestPre::new(instances).map_err(told)?, probes))
+    Ok(Code { instances: GuestPre::new(instances).map_err(told)?, probes })
 }
 
 /// What a failed call comes to.
@@ -191,16 +311,17 @@ fn reason(error: wasmtime::Error, limits: &Limits) -> Reason {
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Reason::Exceeded { limit: Limit::Fuel, most: limits.fuel },
         Some(Trap::Interrupt) => {
-            let most = u64::try_from(limits.deadline.as_millis()).unwrap_or(u64::MAX);
-            Reason::Exceeded { limit: Limit::Deadline, most }
+            Reason::Exceeded { limit: Limit::Deadline, most: milliseconds(limits.deadline) }
         }
         Some(Trap::StackOverflow) => exceeded(Limit::Stack, limits.stack_bytes),
         Some(trap) => Reason::Trap(trap.to_string()),
         None => {
             let root = error.root_cause().to_string();
-            // The engine has no type for this one; the test with the large answer holds it to it.
+            // The engine has no types for these two; the adversaries in the tests hold it to them.
             if root.contains("fuel allocated for hostcalls") {
                 exceeded(Limit::Answer, limits.answer_bytes)
+            } else if root.contains("store handle limit exceeded") {
+                exceeded(Limit::Handles, limits.handles)
             } else {
                 Reason::Trap(shown(&root))
             }

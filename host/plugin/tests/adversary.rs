@@ -1,5 +1,5 @@
-//! Plugins that misbehave: each ends with an error that names plugin, data source and limit, and
-//! harms nobody else.
+//! Limits are what stops a plugin, and what it says and keeps is held to its call. The adversaries
+//! themselves are in `adversaries`.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,26 +41,6 @@ fn behaves(plugin: &Plugin) {
     let filled: Vec<_> = rendered.slots.iter().map(|(s, r)| format!("{s} {r}")).collect();
     assert_eq!(filled, ["password secret://staging/orders/new"]);
     assert_eq!(rendered.missing_slots, []);
-}
-
-#[test]
-fn what_uses_too_much_is_stopped_at_the_limit_that_it_met() {
-    let limits = Limits::default();
-    let exceeded = |limit, most: usize| Reason::Exceeded { limit, most: most as u64 };
-    for (name, expected) in [
-        ("loop", Reason::Exceeded { limit: Limit::Fuel, most: limits.fuel }),
-        ("allocate", exceeded(Limit::Memory, limits.memory_bytes)),
-        ("grow", exceeded(Limit::Memory, limits.memory_bytes)),
-        ("recurse", exceeded(Limit::Stack, limits.stack_bytes)),
-        ("answer-100-mb", exceeded(Limit::Answer, limits.answer_bytes)),
-        ("answer-long", exceeded(Limit::Answer, limits.answer_bytes)),
-        ("log-many", exceeded(Limit::LogMessages, limits.log_messages)),
-        ("log-long", exceeded(Limit::LogBytes, limits.log_bytes)),
-        ("findings", exceeded(Limit::Findings, limits.findings)),
-    ] {
-        assert_eq!(refusal(adversary(), name), expected, "{name}");
-        behaves(adversary());
-    }
 }
 
 #[test]
@@ -110,41 +90,6 @@ fn the_wall_clock_stops_what_fuel_does_not() {
 }
 
 #[test]
-fn a_trap_ends_one_call() {
-    for name in ["trap", "trap-late"] {
-        let reason = refusal(adversary(), name);
-        assert!(matches!(&reason, Reason::Trap(what) if what.contains("unreachable")), "{reason}");
-        behaves(adversary());
-    }
-}
-
-#[test]
-fn an_answer_is_held_to_what_the_environment_owns_and_the_bundle_fixes() {
-    let at = |at: &str| at.to_owned();
-    for (name, expected) in [
-        ("wrong-kind", Reason::IdentityChanged("kind")),
-        ("wrong-name", Reason::IdentityChanged("name")),
-        ("wrong-id", Reason::IdentityChanged("identity")),
-        ("source-options", Reason::FromAnotherEnvironment { at: at("/host") }),
-        ("source-host", Reason::FromAnotherEnvironment { at: at("/host") }),
-        ("own-host", Reason::NotTheBindings { at: at("/host") }),
-        ("nan", Reason::NotTheBindings { at: at("/host") }),
-        ("nan-flag", Reason::NotTheBundles { at: at("/tls") }),
-        ("dialect", Reason::NotTheBundles { at: at("/dialect") }),
-        ("mode", Reason::NotTheBundles { at: at("/mode") }),
-        ("no-host", Reason::LeftOut { at: at("/host") }),
-        ("made-up", Reason::MadeUp { at: at("/extra") }),
-        ("made-up-slot", Reason::NotTheBindings { at: at("/token") }),
-        ("twice", Reason::Twice { at: at("/host") }),
-        ("object-and-value", Reason::MadeUp { at: at("/host/inner") }),
-        ("unsupported", Reason::UnsupportedKind("lowcoder/adversary".parse().unwrap())),
-    ] {
-        assert_eq!(refusal(adversary(), name), expected, "{name}");
-    }
-    behaves(adversary());
-}
-
-#[test]
 fn the_source_environments_place_is_an_error_whatever_a_plugin_says_of_it() {
     let by_host = "plugin `adversary` would let the target connect to the same place as the source environment: \
                    `/host` equal its options";
@@ -173,17 +118,6 @@ fn the_source_environments_place_is_an_error_whatever_a_plugin_says_of_it() {
 fn a_flag_and_a_choice_may_be_set_to_what_is_described() {
     let rendered = adversary().render(&act("harden")).unwrap();
     assert_eq!((&rendered.options["tls"], &rendered.options["mode"]), (&json!(true), &json!("strict")));
-}
-
-#[test]
-fn only_what_was_offered_fills_what_was_asked() {
-    for (name, expected) in [
-        ("index", Reason::NotOffered { index: 3, offered: 3 }),
-        ("other-slot", Reason::SlotNotAsked { slot: "other".into() }),
-        ("slot-twice", Reason::SlotTwice { slot: "password".parse().unwrap() }),
-    ] {
-        assert_eq!(refusal(adversary(), name), expected, "{name}");
-    }
 }
 
 #[test]

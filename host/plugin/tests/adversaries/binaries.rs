@@ -1,0 +1,159 @@
+//! Files that are no plugins, or are made of too much.
+
+use sluice_plugin::{Host, Part, Reason};
+
+use crate::built::bytes;
+use crate::{Adversary, Expected, Refusal, load};
+
+fn adversary(name: &str, component: Vec<u8>, expected: Expected) -> Adversary {
+    Adversary::new(format!("file: {name}"), move |host: &Host| load(host, &component).err(), expected)
+}
+
+fn text(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+pub(crate) fn all() -> Vec<Adversary> {
+    let good = bytes("test/adversary.wasm");
+    let limit = sluice_plugin::Limits::default().component_bytes;
+    let no_component =
+        || Expected::Like(|refusal| matches!(refusal, Refusal::Plugin(Reason::NotAComponent(_))));
+    let mut all: Vec<_> = [
+        ("empty", vec![]),
+        ("garbage", b"\0asm and something else".to_vec()),
+        ("text", b"(component)".to_vec()),
+        ("a program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec()),
+        ("a core module", text("(module)")),
+        ("half its beginning", good[..4].to_vec()),
+        ("half of it", good[..good.len() / 2].to_vec()),
+        ("all but its last byte", good[..good.len() - 1].to_vec()),
+        ("something behind it", [&good[..], &[0xff; 16]].concat()),
+        ("itself twice", [&good[..], &good[..]].concat()),
+        ("shared memory", text("(component (core module (memory 1 1 shared)))")),
+        ("a memory of 64 bits", text("(component (core module (memory i64 1)))")),
+        ("references of garbage collection", text("(component (core module (type (struct (field i32)))))")),
+        ("exceptions", text("(component (core module (tag)))")),
+        ("a function without what it promises", text("(component (core module (func (result i32))))")),
+        ("an export of nothing", b"\0asm\x0d\0\x01\0\x01\x0f\0asm\x01\0\0\0\x07\x05\x01\x01x\0\x09".to_vec()),
+    ]
+    .into_iter()
+    .map(|(name, component)| adversary(name, component, no_component()))
+    .collect();
+    for (name, import) in [
+        ("sockets", "wasi:sockets/tcp@0.2.0"),
+        ("files", "wasi:filesystem/types@0.2.0"),
+        ("HTTP of its own", "wasi:http/outgoing-handler@0.2.0"),
+        ("the network without a probe", "sluice:plugin/net@1.0.0"),
+        ("another version", "sluice:plugin/log@2.0.0"),
+        ("a function of nobody", "vendor:private/backdoor"),
+    ] {
+        let component = text(&format!(r#"(component (import "{import}" (instance)))"#));
+        let expected = Expected::Exactly(Refusal::Plugin(Reason::UnknownImport(import.to_owned())));
+        all.push(adversary(&format!("imports {name}"), component, expected));
+    }
+    let over =
+        |part, found, most| Expected::Exactly(Refusal::Plugin(Reason::OverBounds { part, found, most }));
+    let modules = "(core module)".repeat(200);
+    let components = "(component)".repeat(100);
+    let nested = format!("{}{}", "(component ".repeat(9), ")".repeat(9));
+    let giant = format!("(func {})", "nop ".repeat(2 << 20));
+    for (name, component, expected) in [
+        (
+            "a table of a million",
+            text("(component (core module (table 1000000 funcref)))"),
+            over(Part::TableElements, 1_000_000, 20_000),
+        ),
+        (
+            "a memory of a gigabyte",
+            text("(component (core module (memory 16384)))"),
+            over(Part::MemoryBytes, 1 << 30, 64 << 20),
+        ),
+        ("many modules", text(&format!("(component {modules})")), over(Part::Modules, 193, 192)),
+        ("many components", text(&format!("(component {components})")), over(Part::Components, 65, 64)),
+        ("components in components", text(&nested), over(Part::Levels, 9, 8)),
+        (
+            "a giant function",
+            text(&format!("(component (core module {giant}))")),
+            over(Part::FunctionBytes, (2 << 20) + 2, 1 << 20),
+        ),
+    ] {
+        all.push(adversary(name, component, expected));
+    }
+    let too_large = Expected::Exactly(Refusal::Plugin(Reason::TooLarge { bytes: limit + 1, limit }));
+    all.push(adversary("more bytes than are read", vec![0; limit + 1], too_large));
+    let other_world =
+        || Expected::Like(|refusal| matches!(refusal, Refusal::Plugin(Reason::NotThisWorld(_))));
+    all.push(adversary("only its beginning", good[..8].to_vec(), other_world()));
+    all.push(adversary("no world", text("(component (core module))"), other_world()));
+    let function = r#"(component (import "sluice:plugin/log@1.0.0" (instance (export "erase" (func)))))"#;
+    all.push(adversary("a function that the host has not", text(function), other_world()));
+    let instances = "(core instance (instantiate $m))".repeat(60);
+    all.push(adversary(
+        "more instances than the pool has",
+        text(&format!("(component (core module $m) {instances})")),
+        Expected::Like(|refusal| matches!(refusal, Refusal::Plugin(Reason::NotAComponent(_)))),
+    ));
+    all
+}
+
+#[test]
+fn every_beginning_of_a_small_component_is_refused() {
+    let host = Host::new(sluice_plugin::Limits::default()).unwrap();
+    let component = text(
+        r#"(component
+            (core module $m (memory (export "m") 1) (func (export "f") (result i32) i32.const 1))
+            (core instance $i (instantiate $m))
+            (func $f (result u32) (canon lift (core func $i "f")))
+            (export "f" (func $f)))"#,
+    );
+    for end in 0..component.len() {
+        let refused = load(&host, &component[..end]);
+        // Where a section ends the rest is a component too, if not a plugin.
+        assert!(
+            matches!(refused, Err(Refusal::Plugin(Reason::NotAComponent(_) | Reason::NotThisWorld(_)))),
+            "{end}: {refused:?}"
+        );
+    }
+}
+
+mod mutations {
+    use std::sync::OnceLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host() -> &'static Host {
+        static HOST: OnceLock<Host> = OnceLock::new();
+        HOST.get_or_init(|| Host::new(sluice_plugin::Limits::default()).unwrap())
+    }
+
+    /// A component of which some bytes are others.
+    fn changed() -> impl Strategy<Value = Vec<u8>> {
+        let good = text(
+            r#"(component
+                (type $t (instance (export "r" (type (sub resource))) (type (list u8)) (export "f" (func (param "x" string)))))
+                (import "sluice:plugin/log@1.0.0" (instance (type $t)))
+                (core module $m (table 1 funcref) (memory (export "m") 1) (global i32 (i32.const 1))
+                    (elem (i32.const 0) func 0) (data (i32.const 0) "x")
+                    (func (export "f") (result i32) (local i32) (block (br_table 0 0 (i32.const 1))) i32.const 1))
+                (core instance $i (instantiate $m))
+                (func $f (result u32) (canon lift (core func $i "f")))
+                (export "f" (func $f)))"#,
+        );
+        let length = good.len();
+        prop::collection::vec((0..length, any::<u8>()), 1..6).prop_map(move |changes| {
+            let mut component = good.clone();
+            changes.into_iter().for_each(|(at, byte)| component[at] = byte);
+            component
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+        #[test]
+        fn whatever_a_component_is_changed_to_is_refused(component in changed()) {
+            prop_assert!(matches!(load(host(), &component), Err(Refusal::Plugin(_))));
+        }
+    }
+}
