@@ -159,6 +159,21 @@ pub enum What {
         /// Who signed it.
         issuer: String,
     },
+    /// A plugin asked whether a data source's target answers.
+    Probed {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The data source.
+        source: LogicalId,
+        /// The plugin.
+        plugin: Digest,
+        /// The data source as it was rendered.
+        rendered: Digest,
+        /// Whether the target answered, where the plugin could tell.
+        reachable: Option<bool>,
+        /// Whether it took the credentials, where the plugin could tell.
+        authenticated: Option<bool>,
+    },
     /// The right to write to an environment was taken.
     LeaseTaken {
         /// The environment with the lease.

@@ -216,6 +216,22 @@ pub enum Error {
     /// A plugin that failed.
     #[error(transparent)]
     Plugin(#[from] sluice_plugin::PluginError),
+    /// A lock file that cannot be used.
+    #[error("`sluice.lock` is not one: {what}")]
+    BadLock {
+        /// What is wrong.
+        what: String,
+    },
+    /// A plugin that is not trusted.
+    #[error("plugin `{plugin}` does not count: {why}")]
+    Untrusted {
+        /// The plugin.
+        plugin: String,
+        /// Why not.
+        why: String,
+        /// What makes it.
+        help: String,
+    },
     /// Two plugins for one kind, or the like.
     #[error(transparent)]
     Registry(#[from] sluice_plugin::RegistryError),
@@ -355,6 +371,8 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::NotAdopted { .. } => "see what changed with `sluice config diff`, then an owner runs `sluice config adopt`".into(),
+            Self::BadLock { .. } => "install its plugins again with `sluice plugin install`".into(),
+            Self::Untrusted { help, .. } => help.clone(),
             Self::NoWorkspace(_) => "make one with `sluice init`, or name its folder with `--workspace`".into(),
             Self::NoStore(_) => {
                 "copy `.sluice` here from where this workspace is kept, and its keys with it; or make a new store for this \

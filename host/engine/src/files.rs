@@ -12,6 +12,7 @@ use sluice_policy::{Pack, Sandbox};
 use crate::config::{ConfigErrors, Document, Place};
 use crate::error::{Error, Result};
 use crate::gates::Policies;
+use crate::lock::Lock;
 use crate::workspace::{Adopted, CONFIG_FILE, POLICIES};
 
 /// Files that were read and checked, ready to be adopted.
@@ -49,7 +50,9 @@ pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
         }
         policies.insert(name.to_owned(), keep(Pack::read(&folder)?.blob()?));
     }
+    let lock = Lock::read(workspace)?;
     let mut plugins = BTreeMap::new();
+    let mut locked = BTreeMap::new();
     for (name, plugin) in &config.plugins {
         let path = workspace.join(&plugin.path);
         let bytes = fs::read(&path).map_err(Error::file(&path))?;
@@ -61,8 +64,9 @@ pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
             ));
         }
         plugins.insert(name.to_string(), digest);
+        locked.insert(name.to_string(), lock.trusted(workspace, &config, name, digest)?.clone());
     }
-    Ok((document, Candidate { adopted: Adopted { config, policies, plugins }, content }))
+    Ok((document, Candidate { adopted: Adopted { config, policies, plugins, locked }, content }))
 }
 
 /// Plugins of a configuration, loaded.

@@ -331,19 +331,27 @@ impl Workspace {
             credentials: self.credentials(work, plan)?,
             sources: plan
                 .all_sources()
-                .map(|source| facts::Source {
-                    id: source.source.clone(),
-                    name: source.name.clone(),
-                    kind: source.kind.clone(),
-                    plugin: source.plugin,
-                    owned_by_target: source.owned_by_target.clone(),
-                    endpoints: source.traits.endpoints.clone(),
-                    tls: source.traits.tls,
-                    account: source.traits.account.clone(),
-                    privileged: source.traits.privileged,
-                    missing_slots: plan.missing_slots.get(&source.source).cloned().unwrap_or_default(),
+                .map(|source| {
+                    Ok(facts::Source {
+                        id: source.source.clone(),
+                        name: source.name.clone(),
+                        kind: source.kind.clone(),
+                        plugin: source.plugin,
+                        owned_by_target: source.owned_by_target.clone(),
+                        endpoints: source.traits.endpoints.clone(),
+                        tls: source.traits.tls,
+                        account: source.traits.account.clone(),
+                        privileged: source.traits.privileged,
+                        public_access: source.traits.public_access,
+                        probe: self.probed(&plan.to, source)?.map(|probed| facts::Probe {
+                            reachable: probed.reachable,
+                            authenticated: probed.authenticated,
+                            at: probed.at,
+                        }),
+                        missing_slots: plan.missing_slots.get(&source.source).cloned().unwrap_or_default(),
+                    })
                 })
-                .collect(),
+                .collect::<Result<_>>()?,
             still_pointing_at_source: plan
                 .points_at_source
                 .iter()

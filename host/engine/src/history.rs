@@ -283,6 +283,12 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
         What::PluginStated { predicate_type, plugin, issuer, .. } => {
             format!("brought {predicate_type} of plugin {} signed by `{issuer}`", plugin.short())
         }
+        What::Probed { environment, source, reachable, authenticated, .. } => {
+            happened.environment = Some(environment.to_string());
+            let told = |what: Option<bool>| what.map_or("unknown", |is| if is { "yes" } else { "no" });
+            let (reachable, authenticated) = (told(reachable), told(authenticated));
+            format!("probed data source {source}: reachable {reachable}, credentials taken {authenticated}")
+        }
         What::LeaseTaken { .. } => "took the lease".to_owned(),
         What::LeaseReturned { .. } => "gave the lease back".to_owned(),
         What::PromotionProposed(proposal) => {

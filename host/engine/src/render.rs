@@ -144,6 +144,25 @@ impl Workspace {
             });
             return Ok(rendering);
         };
+        let revoked = self.revoked_by(work, &plugin.digest())?;
+        if !revoked.is_empty() {
+            let by = revoked.iter().map(|person| format!("`{person}`")).collect::<Vec<_>>().join(" and ");
+            rendering.problems.push(Problem {
+                code: "plugin.revoked".into(),
+                message: format!(
+                    "plugin `{}`, which serves data source `{name}`, was revoked by {by}",
+                    plugin.name()
+                ),
+                fix: format!(
+                    "install another version with `sluice plugin upgrade {}`, or have it certified",
+                    plugin.name()
+                ),
+                who: "an owner of the workspace".into(),
+                object: Some(id.clone()),
+                at: None,
+            });
+            return Ok(rendering);
+        }
         let place = |environment: &EnvironmentName| -> Result<Environment> {
             let order = self.config()?.position(environment).unwrap_or_default();
             Ok(Environment { name: environment.clone(), order: u32::try_from(order).unwrap_or(u32::MAX) })

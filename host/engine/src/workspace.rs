@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use sluice_ledger::key::KeyPair;
 use sluice_ledger::keyfile;
 use sluice_model::{Digest, EnvironmentName};
-use sluice_plugin::{CodeCache, Host, Limits, Registry};
+use sluice_plugin::manifest::Manifest;
+use sluice_plugin::{CodeCache, Compiler, Host, Limits, Registry};
 use sluice_policy::Sandbox;
 use sluice_store::{SqliteStore, Store, StoreError, WorkspaceId, WriterId};
 use sluice_vault::{DerivedKey, Purpose, RootKey, Vault};
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::files::{Candidate, check_gates, load_plugins, load_policies, read_files};
 use crate::gates::{CutNames, Fingerprints, Importers, Lists, Policies};
 use crate::keys::Keys;
+use crate::lock::{LOCK_FILE, Lock, Locked};
 use crate::records::{Actor, Records, read, stream};
 use crate::scan::Memory;
 use crate::state::{EnvironmentState, Work};
@@ -56,6 +58,8 @@ pub struct Adopted {
     pub policies: BTreeMap<String, Digest>,
     /// Plugins by name: the component's content.
     pub plugins: BTreeMap<String, Digest>,
+    /// Where each came from, and why it is trusted.
+    pub locked: BTreeMap<String, Locked>,
 }
 
 /// Where a person's and a workspace's keys lie: never in the workspace's folder.
@@ -101,6 +105,8 @@ pub struct Workspace {
     records: Records,
     root_key: RootKey,
     adopted: Option<Adopted>,
+    /// Where plugins are compiled.
+    compiler: Compiler,
     plugins: OnceLock<Arc<Registry>>,
     policies: OnceLock<Arc<Policies>>,
     pub(crate) sandbox: OnceLock<Sandbox>,
@@ -170,6 +176,7 @@ impl Workspace {
             for (path, bytes) in &furnishing.plugins {
                 write_under(&folder.join(PLUGINS), path, bytes)?;
             }
+            write_under(folder, LOCK_FILE, furnished(&furnishing.plugins)?.to_toml().as_bytes())?;
             // After what it names, so that where it is, that is too.
             write_new(&config, template.as_bytes())?;
         }
@@ -249,6 +256,7 @@ impl Workspace {
             records,
             root_key,
             adopted: None,
+            compiler: Compiler::Here,
             plugins: OnceLock::new(),
             policies: OnceLock::new(),
             sandbox: OnceLock::new(),
@@ -260,6 +268,12 @@ impl Workspace {
         };
         workspace.read_adopted()?;
         Ok(workspace)
+    }
+
+    /// This workspace with plugins compiled elsewhere than in this process.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
     }
 
     /// The workspace's folder.
@@ -364,6 +378,12 @@ impl Workspace {
             .collect();
         changes.extend(differences("policy", &adopted.policies, &candidate.adopted.policies));
         changes.extend(differences("plugin", &adopted.plugins, &candidate.adopted.plugins));
+        for (name, locked) in &candidate.adopted.locked {
+            let Some(before) = adopted.locked.get(name) else { continue };
+            if (&before.publisher, &before.vouched) != (&locked.publisher, &locked.vouched) {
+                changes.push(format!("plugin `{name}` is trusted for another reason: {}", locked.why()));
+            }
+        }
         changes
     }
 
@@ -442,7 +462,7 @@ impl Workspace {
     fn host(&self) -> Result<Host> {
         let key = self.derived_key(Purpose::CompiledCode);
         let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join("compiled"), key.expose());
-        Ok(Host::new(Limits::default())?.with_cache(cache))
+        Ok(Host::new(Limits::default())?.with_cache(cache).with_compiler(self.compiler.clone()))
     }
 
     /// The policies that count, compiled when first asked for.
@@ -550,6 +570,30 @@ fn workspace_id(id: &str) -> Result<WorkspaceId> {
 
 fn fill(ambient: &dyn Ambient, buffer: &mut [u8]) -> Result<()> {
     ambient.random(buffer).map_err(|source| Error::File { path: "the system's randomness".into(), source })
+}
+
+/// The lock of plugins that come with the command that makes a workspace.
+fn furnished(plugins: &BTreeMap<String, Vec<u8>>) -> Result<Lock> {
+    let mut lock = BTreeMap::new();
+    for (file, bytes) in plugins {
+        let bare = file.strip_suffix(".wasm").unwrap_or(file);
+        let name = bare.parse().map_err(|error| {
+            Error::invalid(
+                format!("the plugin `{file}` cannot be named after its file: {error}"),
+                "rename the file",
+            )
+        })?;
+        let manifest = Manifest::read(bytes).ok().flatten();
+        let locked = Locked {
+            version: manifest.map(|manifest| manifest.version),
+            digest: Digest::of(bytes),
+            source: "sluice init".to_owned(),
+            publisher: None,
+            vouched: Some("it came with the command that made this workspace".to_owned()),
+        };
+        lock.insert(name, locked);
+    }
+    Ok(Lock(lock))
 }
 
 fn differences<T: PartialEq>(

@@ -46,12 +46,14 @@
 
 mod bounds;
 mod cache;
+pub mod conformance;
 mod contract;
 mod describe;
 mod error;
 mod host;
 mod leaf;
 mod limits;
+pub mod manifest;
 mod outside;
 mod plugin;
 mod probe;

@@ -106,6 +106,18 @@ pub struct Used {
     pub network_calls: u64,
 }
 
+impl Used {
+    /// Takes over what is more in `other`.
+    pub(crate) fn raise(&mut self, other: &Self) {
+        self.fuel = self.fuel.max(other.fuel);
+        self.memory_bytes = self.memory_bytes.max(other.memory_bytes);
+        self.table_elements = self.table_elements.max(other.table_elements);
+        self.log_bytes = self.log_bytes.max(other.log_bytes);
+        self.log_messages = self.log_messages.max(other.log_messages);
+        self.network_calls = self.network_calls.max(other.network_calls);
+    }
+}
+
 impl Limits {
     /// How often the wall clock is looked at. 10 ms: the cost is not measurable, and a deadline is
     /// in seconds.

@@ -136,6 +136,10 @@ impl Workspace {
                 certified_until: None,
                 is_revoked: false,
             };
+            if let Some(locked) = name.and_then(|(name, _)| self.adopted().ok()?.locked.get(name)) {
+                plugin.version = locked.version.clone().unwrap_or_default();
+                plugin.publisher = locked.publisher.as_ref().map(ToString::to_string);
+            }
             let mut revoked = Revoked::default();
             for (predicate, issuer) in self.said_of(work, &digest)? {
                 match predicate {
@@ -177,19 +181,25 @@ impl Workspace {
         Ok(said)
     }
 
-    /// Refuses a certification by somebody who cannot lift a revocation that stands.
-    fn check_revocations(&self, actor: &Actor, plugin: &str, component: &Digest) -> Result<()> {
+    /// The people whose revocations of a plugin stand.
+    pub(crate) fn revoked_by(&self, work: &Work<'_>, component: &Digest) -> Result<BTreeSet<String>> {
         let config = self.config()?;
         let mut revoked = Revoked::default();
-        for (predicate, issuer) in self.said_of(&self.work(), component)? {
+        for (predicate, issuer) in self.said_of(work, component)? {
             if let PluginPredicate::Certification(said) = predicate {
                 revoked.hear(&said, &issuer, config);
             }
         }
-        if revoked.by.is_empty() || revoked.by.contains(&actor.name) || lifts_all(&actor.name, config) {
+        Ok(revoked.by)
+    }
+
+    /// Refuses a certification by somebody who cannot lift a revocation that stands.
+    fn check_revocations(&self, actor: &Actor, plugin: &str, component: &Digest) -> Result<()> {
+        let revoked = self.revoked_by(&self.work(), component)?;
+        if revoked.is_empty() || revoked.contains(&actor.name) || lifts_all(&actor.name, self.config()?) {
             return Ok(());
         }
-        let by = revoked.by.iter().map(|person| format!("`{person}`")).collect::<Vec<_>>().join(" and ");
+        let by = revoked.iter().map(|person| format!("`{person}`")).collect::<Vec<_>>().join(" and ");
         Err(Error::NotPermitted {
             actor: actor.name.clone(),
             act: format!("certify `{plugin}`, which {by} revoked"),

@@ -88,6 +88,7 @@ impl Walk<'_, '_> {
             | What::BreakGlassCosigned { .. }
             | What::ReviewOpened(_)
             | What::ReviewClosed { .. }
+            | What::Probed { .. }
             | What::PromotionEnded { .. } => Ok(()),
         }
     }

@@ -168,7 +168,7 @@ fn is_granted(act: &Act, config: &Config) -> bool {
             Wish::TakePart
         }
         (What::Imported { .. }, Some(place)) => Wish::Import(place),
-        (What::SettingChanged { .. }, Some(place)) => Wish::Own(place),
+        (What::SettingChanged { .. } | What::Probed { .. }, Some(place)) => Wish::Own(place),
         (What::Waived(waiver), _) => Wish::Promote(&waiver.environment),
         (What::ReviewOpened(review), _) => Wish::Promote(&review.environment),
         (What::BrokeGlass(_), _) => Wish::BreakGlass,

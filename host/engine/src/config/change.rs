@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::ticked;
 use super::names::PluginName;
 use super::transition::Transition;
-use super::workspace::{Config, Environment, External, Gate, Labelled, Person, Plugin, Rules};
+use super::workspace::{Config, Environment, External, Gate, Labelled, Person, Plugin, Probing, Rules};
 
 /// How something changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +113,7 @@ fn parts(config: &Config) -> Parts {
         calendars,
         apps,
         transitions,
+        publishers,
         plugins,
         carried,
         externals,
@@ -153,6 +154,9 @@ fn parts(config: &Config) -> Parts {
     }
     for (transition, rules) in transitions {
         of_transition(&mut parts, transition, rules);
+    }
+    for (name, key) in publishers {
+        parts.insert((10, format!("publisher `{name}`")), Settings::from([("key", format!("`{key}`"))]));
     }
     for (name, plugin) in plugins {
         parts.insert((6, plugin_subject(name)), of_plugin(plugin));
@@ -211,9 +215,18 @@ fn plugin_subject(name: &PluginName) -> String {
 }
 
 fn of_plugin(plugin: &Plugin) -> Settings {
-    let Plugin { path, digest } = plugin;
+    let Plugin { path, digest, probe } = plugin;
     let digest = digest.map_or_else(|| "any".to_owned(), |digest| digest.to_string());
-    Settings::from([("path", format!("`{path}`")), ("digest", digest)])
+    let mut settings = Settings::from([("path", format!("`{path}`")), ("digest", digest)]);
+    if let Some(Probing { hosts, private }) = probe {
+        let listed = |texts: Vec<String>| ticked(texts.iter().map(String::as_str));
+        settings.insert("hosts of its probes", listed(hosts.iter().map(ToString::to_string).collect()));
+        settings.insert(
+            "private ranges of its probes",
+            listed(private.iter().map(ToString::to_string).collect()),
+        );
+    }
+    settings
 }
 
 fn of_external(external: &External) -> Settings {

@@ -10,22 +10,23 @@ use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind};
 use sluice_policy::calendar::{Calendar, Rule};
+use sluice_vault::edge::{HostPattern, PrivateRange};
 
 use super::error::{ConfigError, ConfigErrors, SourceText, did_you_mean, ticked};
 use super::file::{
     AppTable, CalendarTable, EnvironmentTable, ExternalTable, File, GateTable, Located, PeriodTable,
-    PersonTable, PluginTable, TransitionTable,
+    PersonTable, PluginTable, ProbeTable, PublisherTable, TransitionTable,
 };
 use super::names::{
-    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal, RoleName,
-    TimeSpan, WorkspaceName,
+    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal,
+    PublisherName, RoleName, TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
 use super::read::Place;
 use super::transition::Transition;
 use super::workspace::{
     BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, BreakGlassRules, Config, Environment, External, Gate, Labelled,
-    Person, Plugin, Rules, WaiverRules,
+    Person, Plugin, Probing, Rules, WaiverRules,
 };
 
 /// The largest export that may be allowed: what is read must fit in memory several times.
@@ -102,6 +103,7 @@ impl<'a> Check<'a> {
             calendars,
             apps,
             transitions,
+            publishers: self.publishers(&file.publisher),
             plugins: self.plugins(&file.plugin),
             carried,
             externals: self.externals(&file.external),
@@ -689,10 +691,27 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn publishers(&mut self, tables: &[Located<PublisherTable>]) -> BTreeMap<PublisherName, PublicKey> {
+        let mut publishers = BTreeMap::new();
+        for table in tables {
+            let PublisherTable { name, key } = table.get();
+            let (Some(parsed), Some(public)) =
+                (self.parse::<PublisherName>(name), self.parse::<PublicKey>(key))
+            else {
+                continue;
+            };
+            if publishers.insert(parsed, public).is_some() {
+                let message = format!("there are two publishers named `{}`", name.get());
+                self.wrong(name, message, "name each once");
+            }
+        }
+        publishers
+    }
+
     fn plugins(&mut self, tables: &[Located<PluginTable>]) -> BTreeMap<PluginName, Plugin> {
         let mut plugins: BTreeMap<PluginName, Plugin> = BTreeMap::new();
         for table in tables {
-            let PluginTable { name, path, digest } = table.get();
+            let PluginTable { name, path, digest, probe } = table.get();
             let digest = digest.as_ref().and_then(|text| self.parse::<Digest>(text));
             let leads_out = std::path::Path::new(path.get())
                 .components()
@@ -707,7 +726,11 @@ impl<'a> Check<'a> {
             }
             let Some(parsed) = self.parse::<PluginName>(name) else { continue };
             self.places.insert(Place::Plugin(parsed.clone()), path.span());
-            if plugins.insert(parsed, Plugin { path: path.get().clone(), digest }).is_some() {
+            let probe = probe.as_ref().map(|ProbeTable { hosts, private }| Probing {
+                hosts: hosts.iter().filter_map(|host| self.parse::<HostPattern>(host)).collect(),
+                private: private.iter().filter_map(|range| self.parse::<PrivateRange>(range)).collect(),
+            });
+            if plugins.insert(parsed, Plugin { path: path.get().clone(), digest, probe }).is_some() {
                 let message = format!("there are two plugins named `{}`", name.get());
                 self.wrong(name, message, "name each once");
             }

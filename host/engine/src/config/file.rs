@@ -70,6 +70,10 @@ pub(super) struct File {
     /// The gates of each transition.
     #[serde(default)]
     pub(super) transition: Vec<Located<TransitionTable>>,
+    /// Whose plugins are taken: a plugin counts where one of them signed it, or `sluice.lock` says why
+    /// it is taken without.
+    #[serde(default)]
+    pub(super) publisher: Vec<Located<PublisherTable>>,
     /// The plugins that render data sources.
     #[serde(default)]
     pub(super) plugin: Vec<Located<PluginTable>>,
@@ -244,6 +248,18 @@ enum LevelName {
     Audit,
 }
 
+/// Someone whose plugins are taken.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a publisher's table")]
+#[schemars(rename = "Publisher")]
+pub(super) struct PublisherTable {
+    /// The publisher's name, as plugins' manifests have it: lower-case letters, digits and single
+    /// hyphens.
+    pub(super) name: Located<String>,
+    /// The publisher's public key.
+    pub(super) key: Located<String>,
+}
+
 /// A plugin that renders data sources.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a plugin's table")]
@@ -255,6 +271,20 @@ pub(super) struct PluginTable {
     pub(super) path: Located<String>,
     /// The file's digest, `sha256:` and 64 hex digits; another file is refused.
     pub(super) digest: Option<Located<String>>,
+    /// What its probes may ask of the network. Left out, nothing.
+    pub(super) probe: Option<ProbeTable>,
+}
+
+/// What a plugin's probes may ask of the network: of what the plugin asks for, nothing else.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a probe's table")]
+#[schemars(rename = "Probe")]
+pub(super) struct ProbeTable {
+    /// Hosts with their port, such as `db.staging.example:5432` or `*.example.com:443`.
+    pub(super) hosts: Vec<Located<String>>,
+    /// Private ranges in which they may lie, such as `10.2.0.0/16`.
+    #[serde(default)]
+    pub(super) private: Vec<Located<String>>,
 }
 
 /// A reference out of the workspace that is meant to be there.

@@ -34,15 +34,15 @@ pub use file::schema;
 pub use names::person;
 pub use names::{
     BadText, ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal,
-    RoleName, TimeSpan, WorkspaceName,
+    PublisherName, RoleName, TimeSpan, WorkspaceName,
 };
 pub use pattern::NamePattern;
 pub use read::{Document, MOST_BYTES, Place};
 pub use selector::ChangeName;
 pub use sluice_ledger::PublicKey;
-pub use template::{PutPersonError, put_person, template};
+pub use template::{PutPersonError, PutPluginError, put_person, put_plugin, take_plugin, template};
 pub use transition::Transition;
 pub use workspace::{
     BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, BreakGlassRules, Config, Environment, External, Gate, Labelled,
-    Person, Plugin, Rules, WaiverRules,
+    Person, Plugin, Probing, Rules, WaiverRules,
 };

@@ -115,6 +115,11 @@ name!(
     "a plugin's name"
 );
 name!(
+    /// Who publishes plugins, as the configuration calls them.
+    PublisherName,
+    "a publisher's name"
+);
+name!(
     /// A gate's name, unique on its transition.
     GateName,
     "a gate's name"

@@ -3,7 +3,7 @@
 use sluice_ledger::PublicKey;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::names::{BadText, PersonName, RoleName, WorkspaceName};
+use super::names::{BadText, PersonName, PluginName, RoleName, WorkspaceName};
 
 /// The text of a new workspace's `sluice.toml`, with comments.
 ///
@@ -71,6 +71,63 @@ pub fn put_person(
     Ok(format!("{text}{tail}"))
 }
 
+/// A plugin could not be put into the text, or taken out of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutPluginError {
+    /// The text is not TOML.
+    #[error("the configuration is not TOML, so no plugin can be put into it: run `sluice config check`")]
+    NotToml,
+    /// Something else stands where plugins do.
+    #[error("`plugin` is not a list of tables: write each plugin as `[[plugin]]`")]
+    NotAList,
+}
+
+/// The text with a plugin that lies at `path`; one of that name stays as it is. All else, comments and
+/// layout too, stays.
+///
+/// # Errors
+/// [`PutPluginError`], with nothing changed.
+pub fn put_plugin(text: &str, name: &PluginName, path: &str) -> Result<String, PutPluginError> {
+    let mut document: DocumentMut = text.parse().map_err(|_| PutPluginError::NotToml)?;
+    let mut plugin = Table::new();
+    plugin.insert("name", value(name.as_str()));
+    plugin.insert("path", value(path));
+    plugin.decor_mut().set_prefix("\n");
+    if let Some(item) = document.get_mut("plugin") {
+        let plugins = item.as_array_of_tables_mut().ok_or(PutPluginError::NotAList)?;
+        if !plugins.iter().any(|there| is_named(there, name)) {
+            plugins.push(plugin);
+        }
+        return Ok(document.to_string());
+    }
+    let mut text = document.to_string();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let mut plugins = ArrayOfTables::new();
+    plugins.push(plugin);
+    let mut tail = DocumentMut::new();
+    tail.insert("plugin", Item::ArrayOfTables(plugins));
+    Ok(format!("{text}{tail}"))
+}
+
+/// The text without a plugin.
+///
+/// # Errors
+/// [`PutPluginError`], with nothing changed.
+pub fn take_plugin(text: &str, name: &PluginName) -> Result<String, PutPluginError> {
+    let mut document: DocumentMut = text.parse().map_err(|_| PutPluginError::NotToml)?;
+    if let Some(item) = document.get_mut("plugin") {
+        let plugins = item.as_array_of_tables_mut().ok_or(PutPluginError::NotAList)?;
+        plugins.retain(|there| !is_named(there, name));
+    }
+    Ok(document.to_string())
+}
+
+fn is_named(table: &Table, name: &PluginName) -> bool {
+    table.get("name").and_then(Item::as_str) == Some(name.as_str())
+}
+
 /// Puts the person into every empty list of owners.
 fn own_what_nobody_owns(document: &mut DocumentMut, name: &PersonName) {
     let environments = document.get_mut("environment").and_then(Item::as_array_of_tables_mut);
@@ -90,7 +147,7 @@ fn own_if_nobody_does(table: &mut Table, name: &PersonName) {
 }
 
 const TEMPLATE: &str = r#"# The workspace of Sluice. What stands here counts once `sluice config adopt` has adopted it.
-# Schema: docs/sluice.schema.json
+# For editors, `sluice config schema` writes its JSON Schema.
 
 [workspace]
 name = "{name}"

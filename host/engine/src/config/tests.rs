@@ -245,6 +245,15 @@ fn no_member_can_change_unseen() {
 }
 
 const MORE: &str = r#"
+[[plugin]]
+name = "probing"
+path = "plugins/probing.wasm"
+probe = { hosts = ["db.example:5432"], private = ["10.2.0.0/16"] }
+
+[[publisher]]
+name = "acme"
+key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
 [[external]]
 app = "orders"
 object = "legacy*"

@@ -8,11 +8,12 @@ use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind, json};
 use sluice_policy::calendar::Calendar;
+use sluice_vault::edge::{HostPattern, PrivateRange};
 
 use super::app_names::AppNames;
 use super::names::{
-    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal, RoleName,
-    TimeSpan, WorkspaceName,
+    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal,
+    PublisherName, RoleName, TimeSpan, WorkspaceName,
 };
 use super::pattern::NamePattern;
 use super::selector::ChangeName;
@@ -48,6 +49,8 @@ pub struct Config {
     pub apps: Vec<Labelled>,
     /// What stands before each transition. A transition that is not here does not take place.
     pub transitions: BTreeMap<Transition, Rules>,
+    /// Whose plugins are taken, with the key that each signs with.
+    pub publishers: BTreeMap<PublisherName, PublicKey>,
     /// The plugins, by name.
     pub plugins: BTreeMap<PluginName, Plugin>,
     /// Kinds that no plugin serves and whose binding is used unchanged.
@@ -183,6 +186,18 @@ pub struct Plugin {
     pub path: String,
     /// The only content of the file that is taken, where said.
     pub digest: Option<Digest>,
+    /// What its probes may ask of the network; `None` is nothing.
+    pub probe: Option<Probing>,
+}
+
+/// What a plugin's probes may ask of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probing {
+    /// Hosts with their ports.
+    pub hosts: Vec<HostPattern>,
+    /// Private ranges in which they may lie.
+    pub private: Vec<PrivateRange>,
 }
 
 /// A reference out of the workspace that is meant to be there.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::address::{self, Reach};
 
@@ -76,7 +77,8 @@ impl fmt::Display for Host {
 /// More than one label, unlike in certificates: hosted databases are called `db.eu-west-1.rds.example.com`. Names are
 /// compared without regard to case, in their ASCII form; addresses however they are written. An address is
 /// never matched by a suffix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct HostPattern {
     host: Granted,
     port: u16,
@@ -99,6 +101,28 @@ impl HostPattern {
             return Err(wrong("a port is a number from 1 to 65535"));
         }
         Ok(Self { host: Granted::One(Host::parse(host).map_err(wrong)?), port })
+    }
+
+    /// The hosts that are of this pattern and of another, where there can be any.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> Option<Self> {
+        if self.port != other.port {
+            return None;
+        }
+        match (&self.host, &other.host) {
+            (_, Granted::One(host)) => self.matches(host, self.port).then(|| other.clone()),
+            (Granted::One(host), _) => other.matches(host, self.port).then(|| self.clone()),
+            (Granted::Below(mine), Granted::Below(theirs)) => {
+                let is_below = |longer: &str, suffix: &str| {
+                    longer == suffix || longer.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'))
+                };
+                if is_below(theirs, mine) {
+                    Some(other.clone())
+                } else {
+                    is_below(mine, theirs).then(|| self.clone())
+                }
+            }
+        }
     }
 
     pub(super) fn matches(&self, host: &Host, port: u16) -> bool {
@@ -152,7 +176,8 @@ impl fmt::Display for HostPattern {
 /// A private range that is granted, in CIDR notation (`10.2.0.0/16`, `fd12::/16`), or one address.
 ///
 /// Metadata services of clouds and all link-local IPv4 addresses are opened only by the very address, never by a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PrivateRange(IpNet);
 
 /// The widest ranges that are granted: a whole private network, but not the internet with all that is in it.
@@ -186,6 +211,34 @@ impl FromStr for PrivateRange {
 impl fmt::Display for PrivateRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+impl TryFrom<String> for HostPattern {
+    type Error = NotGrantable;
+
+    fn try_from(text: String) -> Result<Self, NotGrantable> {
+        text.parse()
+    }
+}
+
+impl From<HostPattern> for String {
+    fn from(pattern: HostPattern) -> Self {
+        pattern.to_string()
+    }
+}
+
+impl TryFrom<String> for PrivateRange {
+    type Error = NotGrantable;
+
+    fn try_from(text: String) -> Result<Self, NotGrantable> {
+        text.parse()
+    }
+}
+
+impl From<PrivateRange> for String {
+    fn from(range: PrivateRange) -> Self {
+        range.to_string()
     }
 }
 
@@ -349,6 +402,25 @@ mod tests {
                 (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
                 (got, _) => panic!("{given}: {got:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn what_is_of_two_patterns_is_of_the_narrower() {
+        for (one, other, both) in [
+            ("db.example.com:5432", "db.example.com:5432", Some("db.example.com:5432")),
+            ("db.example.com:5432", "db.example.com:5433", None),
+            ("*.example.com:443", "a.b.example.com:443", Some("a.b.example.com:443")),
+            ("*.example.com:443", "example.com:443", None),
+            ("*.example.com:443", "*.eu.example.com:443", Some("*.eu.example.com:443")),
+            ("*.example.com:443", "*.notexample.com:443", None),
+            ("*.example.com:443", "*.example.org:443", None),
+            ("*.example.com:443", "10.0.0.1:443", None),
+        ] {
+            let (a, b): (HostPattern, HostPattern) = (one.parse().unwrap(), other.parse().unwrap());
+            let both = both.map(|both| both.parse().unwrap());
+            assert_eq!(a.within(&b), both, "{one} {other}");
+            assert_eq!(b.within(&a), both, "{other} {one}");
         }
     }
 }

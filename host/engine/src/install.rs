@@ -1,0 +1,265 @@
+//! Plugins put into a workspace's folder, and taken out of it.
+//!
+//! Files only: `plugins/NAME.wasm`, its signature beside it, `sluice.lock` and `sluice.toml`. Nothing of
+//! it counts until an owner adopts the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use sluice_model::{Digest, Kind};
+use sluice_plugin::manifest::Manifest;
+use sluice_plugin::{Host, KindDescription, Plugin};
+
+use crate::config::{Document, PluginName, PublisherName, put_plugin, take_plugin};
+use crate::error::{Error, Result};
+use crate::lock::{LOCK_FILE, Lock, Locked, published, signature_path};
+use crate::workspace::{CONFIG_FILE, PLUGINS};
+
+/// A plugin that was fetched and is to be installed.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The component.
+    pub component: Vec<u8>,
+    /// Signatures that were kept with it, as DSSE envelopes; of those, one of an allowed publisher counts.
+    pub signatures: Vec<Vec<u8>>,
+    /// Where it came from, pinned where it can be.
+    pub source: String,
+    /// Why it is taken where no allowed publisher signed it.
+    pub vouched: Option<String>,
+}
+
+/// A plugin that was installed.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Its name in the workspace.
+    pub name: PluginName,
+    /// How it stands in the lock.
+    pub locked: Locked,
+    /// What it was before, where another version was there.
+    pub before: Option<Locked>,
+    /// What differs from what was there.
+    pub differences: Vec<String>,
+    /// What its vendor says of it.
+    pub manifest: Option<Manifest>,
+}
+
+/// Puts a plugin into a workspace's folder. `host_version` is this Sluice's.
+///
+/// # Errors
+/// When nobody says why it is trusted, it cannot be loaded here, its manifest says what is not so, another
+/// plugin serves one of its kinds, or a file cannot be written; then nothing is changed.
+pub fn install(
+    folder: &Path,
+    host: &Host,
+    host_version: &semver::Version,
+    name: &PluginName,
+    incoming: &Incoming,
+) -> Result<Installed> {
+    let (text, document) = configuration(folder)?;
+    let config = &document.config;
+    let plugin = host.load(name.as_str(), &incoming.component)?;
+    let manifest = checked_manifest(&plugin, &incoming.component, host_version)?;
+    let digest = plugin.digest();
+    let signed = signer(&document, &incoming.signatures, digest);
+    let version = manifest.as_ref().map(|manifest| manifest.version.clone());
+    let source = incoming.source.clone();
+    let (locked, signature) = match (signed, &incoming.vouched) {
+        (Some((publisher, release, envelope)), _) => {
+            if let Some(manifest) =
+                manifest.as_ref().filter(|manifest| manifest.publisher != publisher.as_str())
+            {
+                return Err(untrusted(
+                    name,
+                    format!(
+                        "`{publisher}` signed it, and its manifest says it is of `{}`",
+                        manifest.publisher
+                    ),
+                    "ask its publisher which of the two is right",
+                ));
+            }
+            let locked =
+                Locked { version: Some(release), digest, source, publisher: Some(publisher), vouched: None };
+            (locked, Some(envelope))
+        }
+        (None, Some(reason)) if !reason.trim().is_empty() => {
+            (Locked { version, digest, source, publisher: None, vouched: Some(reason.clone()) }, None)
+        }
+        (None, _) => {
+            let why = if incoming.signatures.is_empty() {
+                "it is not signed".to_owned()
+            } else {
+                "no publisher of the configuration signed it".to_owned()
+            };
+            return Err(untrusted(
+                name,
+                why,
+                "add its publisher's key as a `[[publisher]]`, or say with `--vouch REASON` why it is taken without",
+            ));
+        }
+    };
+    let mut lock = Lock::read(folder)?;
+    let before = lock.0.get(name).cloned();
+    let path = config
+        .plugins
+        .get(name)
+        .map_or_else(|| format!("{PLUGINS}/{name}.wasm"), |configured| configured.path.clone());
+    let differences = match fs::read(folder.join(&path)) {
+        Ok(bytes) if Digest::of(&bytes) != digest => {
+            host.load(name.as_str(), &bytes).map(|old| differences(&old, &plugin)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    for (other, configured) in config.plugins.iter().filter(|(other, _)| *other != name) {
+        let Ok(bytes) = fs::read(folder.join(&configured.path)) else { continue };
+        let Ok(there) = host.load(other.as_str(), &bytes) else { continue };
+        if let Some(kind) = plugin.describe().iter().find(|kind| there.description(&kind.kind).is_some()) {
+            return Err(Error::invalid(
+                format!("plugin `{other}` serves the kind `{}` already", kind.kind),
+                format!("take it out first with `sluice plugin remove {other}`; a kind has one plugin"),
+            ));
+        }
+    }
+    let text =
+        put_plugin(&text, name, &path).map_err(|error| Error::invalid(error.to_string(), "mend it"))?;
+    let component = folder.join(&path);
+    write(&component, &incoming.component)?;
+    match signature {
+        Some(signature) => write(&signature_path(&component), signature)?,
+        None => drop(fs::remove_file(signature_path(&component))),
+    }
+    lock.0.insert(name.clone(), locked.clone());
+    write(&folder.join(LOCK_FILE), lock.to_toml().as_bytes())?;
+    write(&folder.join(CONFIG_FILE), text.as_bytes())?;
+    Ok(Installed { name: name.clone(), locked, before, differences, manifest })
+}
+
+/// Takes a plugin out of a workspace's folder.
+///
+/// # Errors
+/// When there is none of that name, or a file cannot be written.
+pub fn remove(folder: &Path, name: &PluginName) -> Result<()> {
+    let (text, document) = configuration(folder)?;
+    let mut lock = Lock::read(folder)?;
+    let configured = document.config.plugins.get(name);
+    if configured.is_none() && !lock.0.contains_key(name) {
+        let known = document.config.plugins.keys().map(PluginName::as_str);
+        return Err(Error::NotFound {
+            what: "plugin",
+            named: name.to_string(),
+            help: crate::config::did_you_mean(name.as_str(), known),
+        });
+    }
+    let text = take_plugin(&text, name).map_err(|error| Error::invalid(error.to_string(), "mend it"))?;
+    write(&folder.join(CONFIG_FILE), text.as_bytes())?;
+    lock.0.remove(name);
+    write(&folder.join(LOCK_FILE), lock.to_toml().as_bytes())?;
+    if let Some(configured) = configured {
+        let component = folder.join(&configured.path);
+        for file in [signature_path(&component), component] {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file(&file)(error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a plugin can do that another could not, and the reverse: kinds, options, slots, and whether it has
+/// a probe.
+#[must_use]
+pub fn differences(before: &Plugin, after: &Plugin) -> Vec<String> {
+    let mut found = Vec::new();
+    match (before.has_probe(), after.has_probe()) {
+        (false, true) => found.push("it can ask the network in probes now, where that is granted".to_owned()),
+        (true, false) => found.push("it can no longer probe".to_owned()),
+        _ => {}
+    }
+    let kinds = |plugin: &Plugin| -> BTreeMap<Kind, KindDescription> {
+        plugin.describe().iter().map(|kind| (kind.kind.clone(), kind.clone())).collect()
+    };
+    let (old, new) = (kinds(before), kinds(after));
+    found.extend(
+        old.keys().filter(|kind| !new.contains_key(*kind)).map(|kind| format!("{kind} is no longer served")),
+    );
+    found.extend(
+        new.keys().filter(|kind| !old.contains_key(*kind)).map(|kind| format!("{kind} is served now")),
+    );
+    for (kind, old) in &old {
+        let Some(new) = new.get(kind) else { continue };
+        let slots = |of: &KindDescription| -> BTreeSet<String> {
+            of.slots.iter().map(|slot| slot.rule.name.to_string()).collect()
+        };
+        named(&mut found, kind, "slot", &slots(old), &slots(new));
+        let options = |of: &KindDescription| -> BTreeSet<String> {
+            of.options.iter().map(|option| option.at.to_string()).collect()
+        };
+        named(&mut found, kind, "option", &options(old), &options(new));
+        for option in &old.options {
+            let same = new.options.iter().find(|other| other.at == option.at);
+            if let Some(other) = same.filter(|other| {
+                other.across_environments != option.across_environments
+                    || other.ty != option.ty
+                    || other.required != option.required
+            }) {
+                found.push(format!("{kind}: the option `{}` has another meaning", other.at));
+            }
+        }
+    }
+    found
+}
+
+fn named(found: &mut Vec<String>, kind: &Kind, what: &str, old: &BTreeSet<String>, new: &BTreeSet<String>) {
+    found.extend(old.difference(new).map(|name| format!("{kind}: the {what} `{name}` is gone")));
+    found.extend(new.difference(old).map(|name| format!("{kind}: the {what} `{name}` is new")));
+}
+
+fn configuration(folder: &Path) -> Result<(String, Document)> {
+    let path = folder.join(CONFIG_FILE);
+    let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+    let document = Document::parse(&text, CONFIG_FILE)?;
+    Ok((text, document))
+}
+
+fn checked_manifest(plugin: &Plugin, component: &[u8], host: &semver::Version) -> Result<Option<Manifest>> {
+    let wrong = |what: String| Error::Untrusted {
+        plugin: plugin.name().to_owned(),
+        why: what,
+        help: "report it to its vendor".to_owned(),
+    };
+    let manifest = Manifest::read(component).map_err(|error| wrong(error.to_string()))?;
+    let lies = manifest.as_ref().map(|manifest| manifest.lies(plugin, host)).unwrap_or_default();
+    if lies.is_empty() { Ok(manifest) } else { Err(wrong(lies.join("; "))) }
+}
+
+/// The publisher of the configuration that signed this component, the version that it says, and the
+/// envelope.
+fn signer<'s>(
+    document: &Document,
+    signatures: &'s [Vec<u8>],
+    digest: Digest,
+) -> Option<(PublisherName, String, &'s [u8])> {
+    signatures.iter().find_map(|envelope| {
+        document.config.publishers.iter().find_map(|(name, key)| {
+            let release = published(envelope, &[*key], digest).ok()?;
+            Some((name.clone(), release.version, envelope.as_slice()))
+        })
+    })
+}
+
+fn untrusted(name: &PluginName, why: String, help: &str) -> Error {
+    Error::Untrusted { plugin: name.to_string(), why, help: help.to_owned() }
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    }
+    let fresh = path.with_extension("fresh");
+    fs::write(&fresh, bytes).map_err(Error::file(&fresh))?;
+    fs::rename(&fresh, path).map_err(Error::file(path))
+}

@@ -1,0 +1,136 @@
+//! Probes: what is asked where it is granted, what is kept of it, and that no value of a secret is.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sluice_engine::ambient::Ambient as _;
+use sluice_engine::probe::{Report, Through};
+use sluice_vault::edge::{Network, Roots};
+
+use crate::stage::{Stage, environment};
+
+/// Every name is this machine, and every port one listener's; the names that were asked for are kept.
+struct Here {
+    port: u16,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Network for Here {
+    fn resolve(&self, name: &str, _: Duration) -> io::Result<Vec<IpAddr>> {
+        self.asked.lock().unwrap().push(name.to_owned());
+        Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)])
+    }
+
+    fn connect(&self, address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
+        TcpStream::connect_timeout(&SocketAddr::new(address.ip(), self.port), within)
+    }
+}
+
+/// A listener that takes connections and sends back what it gets, a bounded number of times.
+fn echo() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+            let mut buffer = [0; 4096];
+            if let Ok(read) = stream.read(&mut buffer) {
+                let _ = stream.write_all(&buffer[..read]);
+            }
+        }
+    });
+    port
+}
+
+fn probe(stage: &Stage, here: &Arc<Here>) -> Result<Report, String> {
+    let through = Through { network: here.clone(), roots: Roots::none() };
+    stage
+        .workspace
+        .probe(&stage.ada, &environment("staging"), "orders-db", through)
+        .map_err(|error| error.to_string())
+}
+
+/// Grants the SQL plugin these hosts and private ranges.
+fn grant(stage: &mut Stage, hosts: &str, private: &str) {
+    stage.configure(|text| {
+        let from = "path = \"plugins/sql.wasm\"";
+        let start = text.find(from).unwrap() + from.len();
+        let (before, after) = text.split_at(start);
+        let after = match after.strip_prefix("\nprobe") {
+            Some(rest) => rest.split_once('\n').unwrap().1.to_owned(),
+            None => after.trim_start_matches('\n').to_owned(),
+        };
+        format!("{before}\nprobe = {{ hosts = {hosts}, private = {private} }}\n{after}")
+    });
+}
+
+#[test]
+fn what_is_granted_is_reached_and_nothing_else() {
+    let mut stage = Stage::promoted();
+    let here = Arc::new(Here { port: echo(), asked: Mutex::default() });
+    let codes =
+        |report: &Report| -> Vec<String> { report.notes.iter().map(|note| note.message.clone()).collect() };
+
+    let report = probe(&stage, &here).unwrap();
+    assert_eq!(report.reachable, Some(false));
+    assert!(codes(&report)[0].contains("does not grant"), "{:?}", report.notes);
+    assert!(here.asked.lock().unwrap().is_empty());
+
+    let endpoint = stage.plan("Orders", "staging").sources[0].traits.endpoints[0].clone();
+    grant(&mut stage, "[\"elsewhere.example:5432\"]", "[]");
+    assert_eq!(probe(&stage, &here).unwrap().reachable, Some(false));
+    assert!(here.asked.lock().unwrap().is_empty(), "a name was resolved that is not granted");
+
+    grant(&mut stage, &format!("[\"{endpoint}\"]"), "[]");
+    let report = probe(&stage, &here).unwrap();
+    assert_eq!(report.reachable, Some(false));
+    assert!(codes(&report)[0].contains("private"), "{:?}", report.notes);
+
+    grant(&mut stage, &format!("[\"{endpoint}\"]"), "[\"127.0.0.1\"]");
+    let report = probe(&stage, &here).unwrap();
+    assert_eq!(report.reachable, Some(true), "{:?}", report.notes);
+    assert_eq!(report.used.network_calls, 1);
+}
+
+#[test]
+fn gates_see_the_newest_probe_of_what_is_rendered() {
+    let mut stage = Stage::promoted();
+    let source = |stage: &Stage| {
+        let plan = stage.plan("Orders", "staging");
+        let facts = stage.workspace.facts(&plan, stage.hand.now(), true).unwrap();
+        facts.plan.sources.into_iter().find(|source| source.name == "orders-db").unwrap()
+    };
+    assert_eq!(source(&stage).probe, None);
+    let here = Arc::new(Here { port: echo(), asked: Mutex::default() });
+    let endpoint = stage.plan("Orders", "staging").sources[0].traits.endpoints[0].clone();
+    grant(&mut stage, &format!("[\"{endpoint}\"]"), "[\"127.0.0.1\"]");
+    probe(&stage, &here).unwrap();
+    let told = source(&stage).probe.unwrap();
+    assert_eq!(told.reachable, Some(true));
+    assert!(told.at <= stage.hand.now());
+    // Rendered otherwise, it is another question.
+    let mut work = stage.workspace.work();
+    let settings = stage.workspace.settings(&mut work, &environment("staging")).unwrap();
+    let id = source(&stage).id;
+    let mut binding = settings.binding(&work, &id).unwrap().unwrap();
+    let at = binding.options.pointer_mut("/database/value").unwrap();
+    *at = "another".into();
+    stage.workspace.set_binding(&stage.ada, &environment("staging"), &id, binding).unwrap();
+    assert_eq!(source(&stage).probe, None);
+}
+
+#[test]
+fn who_does_not_own_the_environment_probes_nothing() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["builder"], "");
+    let here = Arc::new(Here { port: 1, asked: Mutex::default() });
+    let through = Through { network: here.clone(), roots: Roots::none() };
+    let refused = stage.workspace.probe(&ben, &environment("staging"), "orders-db", through);
+    assert!(refused.is_err());
+    let through = Through { network: here, roots: Roots::none() };
+    let first = stage.workspace.probe(&stage.ada, &environment("development"), "orders-db", through);
+    assert!(first.unwrap_err().to_string().contains("first environment"));
+}

@@ -1,0 +1,182 @@
+//! Which plugins count: what the lock, a publisher's signature and a revocation make of them.
+
+use std::fs;
+
+use sluice_engine::attest::PluginWord;
+use sluice_engine::config::PluginName;
+use sluice_engine::evidence::{PluginPredicate, Release, plugin_subject};
+use sluice_engine::install::{Incoming, install, remove};
+use sluice_engine::lock::{LOCK_FILE, Lock, signature_path};
+use sluice_ledger::key::KeyPair;
+use sluice_ledger::statement::Statement;
+use sluice_model::Digest;
+use sluice_plugin::{Host, Limits};
+use zeroize::Zeroizing;
+
+use crate::stage::{Stage, furnishing};
+
+fn key(seed: u8) -> KeyPair {
+    KeyPair::from_seed(&Zeroizing::new([seed; 32]))
+}
+
+fn name(text: &str) -> PluginName {
+    text.parse().unwrap()
+}
+
+fn sql() -> Vec<u8> {
+    furnishing().plugins.remove("sql.wasm").unwrap()
+}
+
+/// What a publisher says of a component, signed.
+fn signature(by: &KeyPair, component: Digest, version: &str) -> Vec<u8> {
+    let said_at = "2026-01-05T12:00:00Z".parse().unwrap();
+    let release = PluginPredicate::Release(Release { version: version.into(), said_at });
+    let statement = Statement {
+        subject: vec![plugin_subject("sql", component)],
+        predicate_type: release.predicate_type().to_owned(),
+        predicate: release.to_predicate(),
+    };
+    statement.sign(by).to_json()
+}
+
+fn publisher(name: &str, key: &KeyPair) -> String {
+    format!("\n[[publisher]]\nname = \"{name}\"\nkey = \"{}\"\n", key.public())
+}
+
+/// The error with which the files of a workspace are refused.
+fn refused(stage: &Stage) -> String {
+    match stage.workspace.proposed() {
+        Ok(_) => panic!("it is taken"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn with_lock(stage: &Stage, change: impl FnOnce(&mut Lock)) {
+    let mut lock = Lock::read(&stage.place()).unwrap();
+    change(&mut lock);
+    fs::write(stage.place().join(LOCK_FILE), lock.to_toml()).unwrap();
+}
+
+#[test]
+fn a_plugin_counts_by_the_lock_and_nothing_else() {
+    let stage = Stage::new();
+    let lock = Lock::read(&stage.place()).unwrap();
+    fs::remove_file(stage.place().join(LOCK_FILE)).unwrap();
+    assert!(refused(&stage).contains("`sluice.lock` does not have it"));
+    fs::write(stage.place().join(LOCK_FILE), lock.to_toml()).unwrap();
+    assert!(stage.workspace.proposed().is_ok());
+
+    with_lock(&stage, |lock| lock.0.get_mut(&name("sql")).unwrap().digest = Digest::of(b"another"));
+    assert!(refused(&stage).contains("plugin `sql` does not count"));
+    // And with what was adopted the same is refused, whatever the component is.
+    assert!(stage.promote("Orders", "staging").is_err());
+}
+
+#[test]
+fn a_publisher_counts_who_is_allowed_and_signed_this_component() {
+    let mut stage = Stage::new();
+    let (acme, other) = (key(40), key(41));
+    stage.configure(|text| format!("{text}{}", publisher("acme", &acme)));
+    let component = sql();
+    let digest = Digest::of(&component);
+    let beside = signature_path(&stage.place().join("plugins/sql.wasm"));
+    with_lock(&stage, |lock| {
+        let locked = lock.0.get_mut(&name("sql")).unwrap();
+        locked.vouched = None;
+        locked.publisher = Some("acme".parse().unwrap());
+        locked.version = Some("1.2.0".into());
+    });
+    let cases: [(&str, Option<Vec<u8>>, &str); 6] = [
+        ("missing", None, "cannot be read"),
+        ("no signature", Some(b"{}".to_vec()), "its signature is none"),
+        ("another's", Some(signature(&other, digest, "1.2.0")), "not its publisher's"),
+        ("another component's", Some(signature(&acme, Digest::of(b"x"), "1.2.0")), "for another component"),
+        ("another version's", Some(signature(&acme, digest, "1.3.0")), "as version 1.3.0"),
+        ("good", Some(signature(&acme, digest, "1.2.0")), ""),
+    ];
+    for (case, bytes, said) in cases {
+        match bytes {
+            Some(bytes) => fs::write(&beside, bytes).unwrap(),
+            None => drop(fs::remove_file(&beside)),
+        }
+        match stage.workspace.proposed() {
+            Ok(_) => assert_eq!(said, "", "{case}"),
+            Err(error) => assert!(!said.is_empty() && error.to_string().contains(said), "{case}: {error}"),
+        }
+    }
+    let candidate = stage.workspace.proposed().unwrap();
+    let changes = stage.workspace.config_diff(&candidate);
+    assert!(changes.iter().any(|change| change.contains("`acme` signed it")), "{changes:?}");
+}
+
+#[test]
+fn a_publisher_that_is_no_longer_allowed_refuses() {
+    let mut stage = Stage::new();
+    let acme = key(40);
+    stage.configure(|text| format!("{text}{}", publisher("acme", &acme)));
+    let host = Host::new(Limits::default()).unwrap();
+    let version = semver::Version::new(0, 1, 0);
+    let component = sql();
+    let signatures = vec![
+        signature(&key(41), Digest::of(&component), "1.2.0"),
+        signature(&acme, Digest::of(&component), "1.2.0"),
+    ];
+    let incoming = Incoming { component, signatures, source: "./sql.wasm".into(), vouched: None };
+    let installed = install(&stage.place(), &host, &version, &name("sql"), &incoming).unwrap();
+    assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("acme"));
+    assert_eq!(installed.locked.version.as_deref(), Some("1.2.0"));
+    let candidate = stage.workspace.proposed().unwrap();
+    stage.workspace.adopt(&stage.ada, candidate).unwrap();
+    let text = fs::read_to_string(stage.place().join("sluice.toml")).unwrap();
+    fs::write(stage.place().join("sluice.toml"), text.replace(&publisher("acme", &acme), "")).unwrap();
+    assert!(refused(&stage).contains("its publisher `acme` is not allowed"));
+}
+
+#[test]
+fn nothing_is_changed_by_what_is_not_installed() {
+    let stage = Stage::new();
+    let host = Host::new(Limits::default()).unwrap();
+    let version = semver::Version::new(0, 1, 0);
+    let files = || {
+        let read = |file: &str| fs::read(stage.place().join(file)).ok();
+        ["sluice.toml", LOCK_FILE, "plugins/sql.wasm", "plugins/other.wasm"].map(read)
+    };
+    let before = files();
+    let incoming = |component: Vec<u8>, vouched: Option<&str>| Incoming {
+        component,
+        signatures: vec![],
+        source: "./x.wasm".into(),
+        vouched: vouched.map(str::to_owned),
+    };
+    for (called, incoming, said) in [
+        ("sql", incoming(sql(), None), "it is not signed"),
+        ("sql", incoming(sql(), Some(" ")), "it is not signed"),
+        ("sql", incoming(b"no component".to_vec(), Some("x")), "not a component"),
+        ("other", incoming(sql(), Some("x")), "serves the kind"),
+    ] {
+        let error = install(&stage.place(), &host, &version, &name(called), &incoming).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(files(), before, "{said}");
+    }
+    assert!(remove(&stage.place(), &name("nothing")).is_err());
+    assert_eq!(files(), before);
+    remove(&stage.place(), &name("sql")).unwrap();
+    assert!(!stage.place().join("plugins/sql.wasm").exists());
+    assert!(!Lock::read(&stage.place()).unwrap().0.contains_key(&name("sql")));
+    // Put back it is as it was, but for where it came from.
+    install(&stage.place(), &host, &version, &name("sql"), &incoming(sql(), Some("ours"))).unwrap();
+    assert!(stage.workspace.proposed().is_ok());
+}
+
+#[test]
+fn a_revoked_plugin_makes_no_data_source() {
+    let stage = Stage::promoted();
+    let problems = |stage: &Stage| -> Vec<String> {
+        stage.plan("Orders", "staging").problems.iter().map(|problem| problem.code.clone()).collect()
+    };
+    assert!(!problems(&stage).contains(&"plugin.revoked".to_owned()));
+    let revoked = PluginWord::Revoked { reason: "a hole".into() };
+    stage.workspace.add_plugin_word(&stage.ada, "sql", revoked).unwrap();
+    assert!(problems(&stage).contains(&"plugin.revoked".to_owned()));
+    assert!(stage.promote("Orders", "staging").is_err());
+}
