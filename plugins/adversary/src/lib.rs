@@ -5,12 +5,12 @@
 
 use sluice_guest::bindings::sluice::plugin::log;
 use sluice_guest::bindings::sluice::plugin::types as wire;
+use sluice_guest::connection::{Connection, Endpoint, to};
 use sluice_guest::judge::finding;
-use sluice_guest::options::Options;
-use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, place, secret};
+use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, kind, place, secret};
 use sluice_guest::{
     Assignment, Candidate, Environment, Failure, Family, Finding, Guest, GuestRendering, KindDescription,
-    OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Source, Traits, Transformed, Value,
+    OptionLeaf, OptionType, Rendering, Scalar, Serve, Severity, Source, Transformed, Value,
 };
 
 mod acts;
@@ -28,26 +28,16 @@ const OPTIONS: &[OptionSpec] = &[
 const SLOTS: &[SlotSpec] =
     &[secret("password", "password", "The password").required(), secret("token", "token", "A token")];
 
-const KINDS: &[KindSpec] =
-    &[KindSpec { platform: Platform::Lowcoder, name: "adversary", options: &[OPTIONS], slots: &[SLOTS] }];
+const KINDS: &[KindSpec] = &[KindSpec {
+    options: &[OPTIONS],
+    slots: &[SLOTS],
+    connections: &[Connection { tls: &[], ..to(&[Endpoint::Host { host: "host", port: "", usual: "" }]) }],
+    ..kind(Platform::Lowcoder, "adversary")
+}];
 
 impl Family for Decent {
     fn kinds() -> &'static [KindSpec] {
         KINDS
-    }
-
-    fn traits(_spec: &KindSpec, options: &Options<'_>) -> Traits {
-        Traits {
-            endpoints: options.text("host").into_iter().collect(),
-            tls: options.flag("tls"),
-            account: None,
-            privileged: None,
-            public_access: None,
-        }
-    }
-
-    fn notes(_: &KindSpec, _: &Options<'_>, _: &Traits, _: &Environment) -> Vec<Finding> {
-        Vec::new()
     }
 }
 

@@ -103,6 +103,7 @@ pub fn missing(spec: &'static KindSpec, bundle: &Options<'_>, rendered: &Options
             Need::Optional => false,
             Need::Required => !rendered.says(option),
             Need::LikeBundle => !rendered.says(option) && bundle.says(option),
+            Need::When(is) => !rendered.says(option) && rendered.is(is),
             Need::Unless(other) => !rendered.says(option) && !says_other(other),
         })
         .map(|option| spec.at(option.key))

@@ -1,21 +1,25 @@
-//! What the first-party plugins share, so that each of them is a table of options and a few lines
-//! on what they mean.
+//! What the first-party plugins share, so that each of them is a table of kinds.
 //!
-//! A plugin describes its kinds as data ([`spec`]), implements [`Family`] and exports
-//! [`Serve`]. From the table follow the description, the validation ([`judge`]), the merge of the
-//! bundle's and the environment's options ([`merge`]) and the mapping of credentials ([`remap`]).
+//! A plugin describes its kinds as data ([`spec`], [`connection`]), implements [`Family`] and
+//! exports [`Serve`]. From the table follow the description, the validation ([`judge`]), the merge
+//! of the bundle's and the environment's options ([`merge`]), the traits ([`traits`]) and the
+//! mapping of credentials ([`remap`]).
 //!
 //! Architecture invariant: a guest is pure. It has no clock, network, randomness or state between
 //! calls, and no secret's value ever reaches it.
 
 #[cfg(target_arch = "wasm32")]
 pub mod arena;
+pub mod connection;
+pub mod connection_string;
+pub mod groups;
 pub mod judge;
 pub mod merge;
 pub mod options;
 pub mod probe;
 pub mod remap;
 pub mod spec;
+pub mod traits;
 
 /// The bindings to the contract, generated from `wit/1.0`.
 #[allow(
@@ -67,9 +71,6 @@ pub trait Family {
     /// Its kinds.
     fn kinds() -> &'static [KindSpec];
 
-    /// What policies want to know of a rendered source.
-    fn traits(spec: &KindSpec, options: &Options<'_>) -> Traits;
-
     /// Whether a rendered source's target answers. Unless a family knows better, it does where all
     /// its endpoints take a connection.
     fn probe(
@@ -81,10 +82,6 @@ pub trait Family {
     ) -> Probed {
         probe::reach(&traits.endpoints, target)
     }
-
-    /// What the table cannot say about a rendered source with these traits. `target` is where it
-    /// goes.
-    fn notes(spec: &KindSpec, options: &Options<'_>, traits: &Traits, target: &Environment) -> Vec<Finding>;
 }
 
 /// The guest of a family: what `export!` takes.
@@ -123,6 +120,17 @@ struct State {
     needed: Vec<&'static str>,
 }
 
+/// A source's identity, for the one answer that repeats it.
+fn take(source: &mut Source) -> Source {
+    let nothing = Kind { platform: String::new(), name: String::new() };
+    Source {
+        logical_id: std::mem::take(&mut source.logical_id),
+        name: std::mem::take(&mut source.name),
+        kind: std::mem::replace(&mut source.kind, nothing),
+        options: Vec::new(),
+    }
+}
+
 impl<F: Family + 'static> GuestRendering for Rendering<F> {
     fn new(mut source: Source) -> Self {
         let options = std::mem::take(&mut source.options);
@@ -153,16 +161,16 @@ impl<F: Family + 'static> GuestRendering for Rendering<F> {
         }
         notes.extend(judge::passed(judge::options(&rendered))?);
         notes.extend(judge::same_place(spec, &bundle, &rendered));
-        let traits = F::traits(spec, &rendered);
-        notes.extend(F::notes(spec, &rendered, &traits, &target));
         needed.extend(remap::needed(spec, &rendered));
+        let traits = traits::read(spec, &rendered, needed);
+        notes.extend(traits::notes(spec, &rendered, &traits, &target));
         let origins: Vec<_> = rendered.iter().map(|entry| entry.origin).collect();
-        let options = origins.into_iter().filter_map(|(side, index)| match side {
+        let mut options = Vec::with_capacity(origins.len());
+        options.extend(origins.into_iter().filter_map(|(side, index)| match side {
             Side::Bundle => leaves.take(index),
             Side::Binding => bound.take(index),
-        });
-        let source = Source { options: options.collect(), ..source.clone() };
-        Ok(Transformed { source, traits, notes })
+        }));
+        Ok(Transformed { source: Source { options, ..take(source) }, traits, notes })
     }
 
     fn remap_credentials(

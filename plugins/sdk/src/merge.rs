@@ -15,7 +15,8 @@ pub fn merge<'o>(
     bundle: &Options<'o>,
     binding: &Options<'o>,
 ) -> Result<(Options<'o>, Vec<Finding>), Failure> {
-    let (mut kept, mut bound) = (Vec::new(), Vec::new());
+    let (mut kept, mut bound) =
+        (Vec::with_capacity(bundle.iter().len()), Vec::with_capacity(binding.iter().len()));
     let mut notes = Vec::new();
     for entry in bundle.iter() {
         let is_slot =

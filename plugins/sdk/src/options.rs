@@ -1,6 +1,8 @@
 //! A data source's options, each with what the kind's table says of it.
 
-use crate::spec::{Found, KindSpec, OptionSpec, is_key};
+use std::borrow::Cow;
+
+use crate::spec::{Found, Is, KindSpec, OptionSpec, is_key};
 use crate::{OptionLeaf, Part, Scalar, Value};
 
 /// The leaves of some options, sorted by pointer.
@@ -65,10 +67,13 @@ pub struct Entry<'o> {
 impl Entry<'_> {
     /// Whether it is the whole of the option or secret with this key.
     fn is(&self, key: &str) -> bool {
-        let Found { option, slot, deeper, .. } = self.found;
-        !deeper
-            && (option.is_some_and(|option| is_key(option.key, key))
-                || slot.is_some_and(|slot| is_key(slot.key, key)))
+        !self.found.deeper && self.is_of(key)
+    }
+
+    /// Whether it is the option or secret with this key, or lies in it.
+    fn is_of(&self, key: &str) -> bool {
+        let Found { option, slot, .. } = self.found;
+        option.is_some_and(|option| is_key(option.key, key)) || slot.is_some_and(|slot| is_key(slot.key, key))
     }
 
     /// Whether it is this very option of the table, or lies in it.
@@ -101,7 +106,7 @@ impl<'o> Options<'o> {
     }
 
     /// The leaves, in order of their pointers.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry<'o>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry<'o>> {
         self.0.iter()
     }
 
@@ -149,37 +154,62 @@ impl<'o> Options<'o> {
         self.0.iter().any(|entry| entry.belongs_to(option) && !is_blank(entry.value))
     }
 
-    /// The text of the option with this key as a person would write it, or `None` where there is
-    /// none or it is empty. Slots are shown by name, expressions in their braces.
+    /// The text of the option with this key, or `None` where there is none or it is empty.
     #[must_use]
-    pub fn text(&self, key: &str) -> Option<String> {
-        match self.get(key)? {
-            Value::Plain(Scalar::Text(text) | Scalar::Digits(text)) => Some(text.clone()),
-            Value::Plain(Scalar::Number(number)) => Some(decimal(*number)),
-            Value::Plain(_) => None,
-            Value::Composed(parts) => Some(
-                parts
-                    .iter()
-                    .map(|part| match part {
-                        Part::Literal(text) => text.clone(),
-                        Part::Slot(name) => format!("<{name}>"),
-                        Part::Expression(inner) => format!("{{{{{inner}}}}}"),
-                    })
-                    .collect(),
-            ),
-        }
-        .filter(|text| !text.is_empty())
+    pub fn text(&self, key: &str) -> Option<Cow<'o, str>> {
+        text_of(self.get(key)?)
     }
 
-    /// What the flag with this key says, where it says it in a way that is known.
+    /// Whether an option is one of some texts.
     #[must_use]
-    pub fn flag(&self, key: &str) -> Option<bool> {
-        match self.get(key)? {
-            Value::Plain(Scalar::Flag(flag)) => Some(*flag),
-            Value::Plain(Scalar::Text(text)) => flag_of(text),
-            _ => None,
+    pub fn is(&self, is: Is) -> bool {
+        match self.get(is.key) {
+            Some(Value::Plain(Scalar::Text(text))) => is.one_of.contains(&text.as_str()),
+            Some(Value::Plain(Scalar::Flag(flag))) => {
+                is.one_of.contains(&if *flag { "true" } else { "false" })
+            }
+            Some(Value::Plain(Scalar::Number(number))) => is.one_of.contains(&decimal(*number).as_str()),
+            None | Some(Value::Plain(Scalar::None)) => is.one_of.contains(&""),
+            Some(_) => false,
         }
     }
+
+    /// The leaves of the option or secret with this key, and of what lies inside it.
+    pub fn of(&self, key: &str) -> impl Iterator<Item = &Entry<'o>> {
+        self.0.iter().filter(move |entry| entry.is_of(key))
+    }
+}
+
+/// What a flag says, where it says it in a way that is known.
+#[must_use]
+pub fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Plain(Scalar::Flag(flag)) => Some(*flag),
+        Value::Plain(Scalar::Text(text)) => flag_of(text),
+        _ => None,
+    }
+}
+
+/// A value as a person would write it; `None` where it says nothing. Slots are shown by name,
+/// expressions in their braces.
+#[must_use]
+pub fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    let text = match value {
+        Value::Plain(Scalar::Text(text) | Scalar::Digits(text)) => Cow::Borrowed(text.as_str()),
+        Value::Plain(Scalar::Number(number)) => Cow::Owned(decimal(*number)),
+        Value::Plain(_) => return None,
+        Value::Composed(parts) => Cow::Owned(
+            parts
+                .iter()
+                .map(|part| match part {
+                    Part::Literal(text) => text.clone(),
+                    Part::Slot(name) => format!("<{name}>"),
+                    Part::Expression(inner) => format!("{{{{{inner}}}}}"),
+                })
+                .collect(),
+        ),
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// A number in decimal digits. Most are integers, such as ports, which take no arithmetic on
@@ -246,7 +276,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
 mod tests {
     use super::*;
     use crate::OptionType;
-    use crate::spec::{Platform, SlotSpec, owned, secret};
+    use crate::spec::{Platform, SlotSpec, is, kind, owned, secret};
 
     #[test]
     fn a_pointer_covers_itself_and_what_lies_inside() {
@@ -281,7 +311,7 @@ mod tests {
         const OPTIONS: &[OptionSpec] = &[owned("host", OptionType::Text, "")];
         const SLOTS: &[SlotSpec] = &[secret("password", "password", "")];
         static SPEC: KindSpec =
-            KindSpec { platform: Platform::ToolJet, name: "x", options: &[OPTIONS], slots: &[SLOTS] };
+            KindSpec { options: &[OPTIONS], slots: &[SLOTS], ..kind(Platform::ToolJet, "x") };
         let leaf = |at: &str, text: &str| OptionLeaf {
             at: at.into(),
             value: Value::Plain(Scalar::Text(text.into())),
@@ -292,5 +322,32 @@ mod tests {
         assert_eq!(options.text("password").as_deref(), Some("p"));
         assert_eq!((options.text("host"), options.text("x")), (None, None), "deeper, and unknown");
         assert!(SPEC.options().all(|option| options.says(option)));
+        assert_eq!((options.of("host").count(), options.of("x").count()), (1, 0));
+    }
+
+    #[test]
+    fn an_option_is_one_of_some_texts() {
+        const OPTIONS: &[OptionSpec] = &[owned("o", OptionType::Text, "")];
+        static SPEC: KindSpec = KindSpec { options: &[OPTIONS], ..kind(Platform::Lowcoder, "x") };
+        for (value, text) in [
+            (None, ""),
+            (Some(Value::Plain(Scalar::None)), ""),
+            (Some(Value::Plain(Scalar::Text(String::new()))), ""),
+            (Some(Value::Plain(Scalar::Text("a".into()))), "a"),
+            (Some(Value::Plain(Scalar::Flag(true))), "true"),
+            (Some(Value::Plain(Scalar::Flag(false))), "false"),
+            (Some(Value::Plain(Scalar::Number(465.0))), "465"),
+            (Some(Value::Composed(vec![Part::Expression("a".into())])), "nothing that is known"),
+        ] {
+            let leaf = value.map(|value| OptionLeaf { at: "/o".into(), value });
+            let leaves = Leaves::new(&SPEC, leaf.into_iter().collect());
+            for known in
+                [is("o", &[""]), is("o", &["a"]), is("o", &["true"]), is("o", &["false"]), is("o", &["465"])]
+            {
+                let found = leaves.options(Side::Binding).is(known);
+                assert_eq!(found, known.one_of == [text], "{text}: {known:?}");
+            }
+            assert!(!leaves.options(Side::Binding).is(is("o", &[])));
+        }
     }
 }

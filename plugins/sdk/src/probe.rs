@@ -4,7 +4,7 @@ use crate::bindings::sluice::plugin::secrets::Credentials;
 use crate::bindings::sluice::plugin::types::{Environment, Failure, Finding, Severity, Source};
 use crate::judge::finding;
 use crate::options::{Leaves, Side};
-use crate::{Family, Serve, kind_of};
+use crate::{Family, Serve, kind_of, remap, traits};
 
 /// The bindings to the network and to probes, generated from `wit/1.0`.
 #[allow(
@@ -52,7 +52,8 @@ impl<F: Family + 'static> Guest for Serve<F> {
         let spec = kind_of::<F>(&source).ok_or(Failure::UnsupportedKind)?;
         let leaves = Leaves::new(spec, source.options);
         let options = leaves.options(Side::Bundle);
-        let traits = F::traits(spec, &options);
+        let needed: Vec<_> = remap::needed(spec, &options).collect();
+        let traits = traits::read(spec, &options, &needed);
         Ok(F::probe(spec, &options, &traits, &target, &credentials))
     }
 }

@@ -24,12 +24,7 @@ pub fn assign(slots: &[String], offered: &[Candidate]) -> Vec<Assignment> {
 
 /// The slots that a source, as it is configured, cannot do without.
 pub fn needed(spec: &KindSpec, options: &Options<'_>) -> impl Iterator<Item = &'static str> {
-    let is_needed = |slot: &&SlotSpec| {
-        slot.required
-            || slot
-                .needed_when
-                .is_some_and(|(key, is)| options.text(key).is_some_and(|text| is.contains(&text.as_str())))
-    };
+    let is_needed = |slot: &&SlotSpec| slot.required || slot.needed_when.is_some_and(|is| options.is(is));
     spec.slots().filter(is_needed).map(|slot| slot.name)
 }
 

@@ -1,6 +1,13 @@
 //! Kinds as data.
 
+mod option;
+mod slot;
+
+use crate::connection::{Administrators, Connection};
 use crate::{Kind, KindDescription, OptionDescription, OptionType, Sameness, SecretShape, SlotDescription};
+
+pub use option::{Is, Need, OptionSpec, choice, fixed, is, owned, place};
+pub use slot::{Shape, SlotSpec, header_secrets, member_secret, pair_secret, secret, url_secret};
 
 /// A platform's way to write options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +16,8 @@ pub enum Platform {
     ToolJet,
     /// Lowcoder: `{"host": "db"}`.
     Lowcoder,
+    /// Appsmith: the members of a `datasourceConfiguration`, as in `{"url": "https://api"}`.
+    Appsmith,
 }
 
 impl Platform {
@@ -18,6 +27,7 @@ impl Platform {
         match self {
             Self::ToolJet => "tooljet",
             Self::Lowcoder => "lowcoder",
+            Self::Appsmith => "appsmith",
         }
     }
 
@@ -26,145 +36,8 @@ impl Platform {
     pub fn at(self, key: &str) -> String {
         match self {
             Self::ToolJet => ["/", key, "/value"].concat(),
-            Self::Lowcoder => ["/", key].concat(),
+            Self::Lowcoder | Self::Appsmith => ["/", key].concat(),
         }
-    }
-}
-
-/// One option of a kind.
-#[derive(Debug, Clone, Copy)]
-pub struct OptionSpec {
-    /// The platform's name of it.
-    pub key: &'static str,
-    /// What it may hold.
-    pub ty: OptionType,
-    /// For a choice, the texts it may be.
-    pub choices: &'static [&'static str],
-    /// Whether the source is of no use without it.
-    pub need: Need,
-    /// Who decides what it holds.
-    pub across: Sameness,
-    /// One sentence.
-    pub doc: &'static str,
-}
-
-/// Whether an option must be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// It may be absent.
-    Optional,
-    /// It must be there.
-    Required,
-    /// It must be there unless the option of this key is.
-    Unless(&'static str),
-    /// It must be there where the bundle has it.
-    LikeBundle,
-}
-
-impl OptionSpec {
-    /// An option that must be there.
-    #[must_use]
-    pub const fn required(self) -> Self {
-        Self { need: Need::Required, ..self }
-    }
-
-    /// An option that must be there where the bundle has it.
-    #[must_use]
-    pub const fn like_bundle(self) -> Self {
-        Self { need: Need::LikeBundle, ..self }
-    }
-
-    /// An option that each environment decides for itself, and must where the bundle has it: how
-    /// safely a source connects is never another environment's to say.
-    #[must_use]
-    pub const fn per_environment(self) -> Self {
-        Self { across: Sameness::MayDiffer, need: Need::LikeBundle, ..self }
-    }
-
-    /// An option that must be there unless the other one is.
-    #[must_use]
-    pub const fn unless(self, other: &'static str) -> Self {
-        Self { need: Need::Unless(other), ..self }
-    }
-}
-
-const fn option(key: &'static str, ty: OptionType, across: Sameness, doc: &'static str) -> OptionSpec {
-    OptionSpec { key, ty, choices: &[], need: Need::Optional, across, doc }
-}
-
-/// An option that names, with its like, the place a source connects to.
-#[must_use]
-pub const fn place(key: &'static str, ty: OptionType, doc: &'static str) -> OptionSpec {
-    option(key, ty, Sameness::MustDiffer, doc)
-}
-
-/// An option that the environment owns.
-#[must_use]
-pub const fn owned(key: &'static str, ty: OptionType, doc: &'static str) -> OptionSpec {
-    option(key, ty, Sameness::MayDiffer, doc)
-}
-
-/// An option that means the same everywhere and comes with the bundle.
-#[must_use]
-pub const fn fixed(key: &'static str, ty: OptionType, doc: &'static str) -> OptionSpec {
-    option(key, ty, Sameness::MustMatch, doc)
-}
-
-/// A choice that means the same everywhere.
-#[must_use]
-pub const fn choice(key: &'static str, choices: &'static [&'static str], doc: &'static str) -> OptionSpec {
-    OptionSpec { choices, ..option(key, OptionType::Choice, Sameness::MustMatch, doc) }
-}
-
-/// One place for a secret.
-#[derive(Debug, Clone, Copy)]
-pub struct SlotSpec {
-    /// The slot's name.
-    pub name: &'static str,
-    /// The option it sits in.
-    pub key: &'static str,
-    /// How.
-    pub shape: Shape,
-    /// Whether the source is of no use without it.
-    pub required: bool,
-    /// The option, and the texts of it, with which the source is of no use without the secret.
-    pub needed_when: Option<(&'static str, &'static [&'static str])>,
-    /// One sentence.
-    pub doc: &'static str,
-}
-
-/// The shapes that first-party kinds use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// The whole value.
-    Whole,
-    /// The password in a URL.
-    Url,
-}
-
-/// A secret that is the whole of an option.
-#[must_use]
-pub const fn secret(name: &'static str, key: &'static str, doc: &'static str) -> SlotSpec {
-    SlotSpec { name, key, shape: Shape::Whole, required: false, needed_when: None, doc }
-}
-
-/// The password in a URL.
-#[must_use]
-pub const fn url_secret(name: &'static str, key: &'static str, doc: &'static str) -> SlotSpec {
-    SlotSpec { name, key, shape: Shape::Url, required: false, needed_when: None, doc }
-}
-
-impl SlotSpec {
-    /// A secret without which the source is of no use.
-    #[must_use]
-    pub const fn required(self) -> Self {
-        Self { required: true, ..self }
-    }
-
-    /// A secret without which the source is of no use where the option is one of these.
-    #[must_use]
-    pub const fn needed_when(self, key: &'static str, is: &'static [&'static str]) -> Self {
-        Self { needed_when: Some((key, is)), ..self }
     }
 }
 
@@ -194,10 +67,10 @@ impl Found {
         !self.envelope && self.option.is_none() && self.slot.is_none()
     }
 
-    /// Whether a secret is the whole of what stands here.
+    /// Whether a secret may be the whole of what stands here.
     #[must_use]
     pub fn is_whole_slot(&self) -> bool {
-        !self.deeper && self.slot.is_some_and(|slot| slot.shape == Shape::Whole)
+        !self.deeper && self.slot.is_some_and(|slot| slot.or_whole || slot.shape == Shape::Whole)
     }
 }
 
@@ -212,6 +85,23 @@ pub struct KindSpec {
     pub options: &'static [&'static [OptionSpec]],
     /// The slots, in groups that kinds share.
     pub slots: &'static [&'static [SlotSpec]],
+    /// The ways in which a source connects. The first whose option says so is the one.
+    pub connections: &'static [Connection],
+    /// What tells that an account may do everything.
+    pub administrators: Administrators,
+}
+
+/// A kind of a platform of which nothing is said yet.
+#[must_use]
+pub const fn kind(platform: Platform, name: &'static str) -> KindSpec {
+    KindSpec {
+        platform,
+        name,
+        options: &[],
+        slots: &[],
+        connections: &[],
+        administrators: Administrators::UNKNOWN,
+    }
 }
 
 /// How ToolJet stores each option beside its value: structure, not a setting, so it comes with
@@ -246,17 +136,46 @@ impl KindSpec {
                 Some((key, rest)) if rest.starts_with("value/") => (key, true),
                 _ => return Found::default(),
             },
-            Platform::Lowcoder => (body, false),
+            Platform::Lowcoder | Platform::Appsmith => (body, false),
         };
         let found = self.keyed(key, deeper);
-        if self.platform != Platform::Lowcoder || !found.is_unknown() {
+        if self.platform == Platform::ToolJet || !found.is_unknown() {
             return found;
         }
-        // A key of Lowcoder may have several tokens, and so may what lies inside it.
-        let outer = body.rmatch_indices('/').filter_map(|(end, _)| body.get(..end));
-        outer.map(|key| self.keyed(key, true)).find(|found| !found.is_unknown()).unwrap_or(found)
+        // A key of the other platforms may have several tokens, and so may what lies inside it.
+        let mut outer = None;
+        let mut rest = body;
+        while let Some((inner, last_token)) = last_token(rest) {
+            if last_token.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+                return self.find_item(body).unwrap_or(found);
+            }
+            if outer.is_none() {
+                outer = Some(self.keyed(inner, true)).filter(|found| !found.is_unknown());
+            }
+            rest = inner;
+        }
+        outer.unwrap_or(found)
     }
 
+    /// What the table says of a leaf in a list: of two keys that cover as much of it, the one without a
+    /// `*` counts.
+    #[cold]
+    fn find_item(&self, body: &str) -> Option<Found> {
+        let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
+        let tokens = body.split('/').map(|token| if is_index(token) { "*" } else { token });
+        let any_item = tokens.collect::<Vec<_>>().join("/");
+        let ends = |text: &str| {
+            [text.len()].into_iter().chain(text.rmatch_indices('/').map(|(end, _)| end)).collect::<Vec<_>>()
+        };
+        ends(body).into_iter().zip(ends(&any_item)).find_map(|(end, any_end)| {
+            let keys = [body.get(..end), any_item.get(..any_end)];
+            let mut found = keys.into_iter().flatten().map(|key| self.keyed(key, end != body.len()));
+            found.find(|found| !found.is_unknown())
+        })
+    }
+
+    /// Asked about each leaf, twice: as a call it costs a hundredth of a whole render.
+    #[inline(always)]
     fn keyed(&self, key: &str, deeper: bool) -> Found {
         let option = first(self.options, |option| is_key(option.key, key));
         let slot = first(self.slots, |slot| is_key(slot.key, key));
@@ -282,19 +201,26 @@ impl KindSpec {
             across_environments: option.across,
             doc: option.doc.to_owned(),
         };
-        let slot = |slot: &SlotSpec| SlotDescription {
-            name: slot.name.to_owned(),
-            at: self.at(slot.key),
-            shape: match slot.shape {
-                Shape::Whole => SecretShape::Whole,
-                Shape::Url => SecretShape::UrlUserinfo,
-            },
-            required: slot.required,
-            doc: slot.doc.to_owned(),
+        let slot = |slot: &SlotSpec| {
+            let part = SlotDescription {
+                name: slot.name.to_owned(),
+                at: self.at(slot.key) + slot.shape.inside(self.platform),
+                shape: slot.shape.describe(),
+                required: slot.required,
+                doc: slot.doc.to_owned(),
+            };
+            let whole = slot.or_whole.then(|| SlotDescription {
+                name: [slot.name, "-whole"].concat(),
+                shape: SecretShape::Whole,
+                required: false,
+                doc: "All of the option, where the platform keeps it as a secret".to_owned(),
+                ..part.clone()
+            });
+            [part].into_iter().chain(whole)
         };
         KindDescription {
             kind: Kind { platform: self.platform.name().to_owned(), name: self.name.to_owned() },
-            slots: self.slots().map(slot).collect(),
+            slots: self.slots().flat_map(slot).collect(),
             options: self.options().map(option).chain(envelope).collect(),
         }
     }
@@ -304,6 +230,12 @@ impl KindSpec {
 fn first_token(body: &str) -> Option<(&str, &str)> {
     // A search for a character would cost several times what these few bytes do.
     let end = body.bytes().position(|byte| byte == b'/')?;
+    Some((body.get(..end)?, body.get(end + 1..)?))
+}
+
+/// What stands before a pointer's last token, and that token.
+fn last_token(body: &str) -> Option<(&str, &str)> {
+    let end = body.bytes().rposition(|byte| byte == b'/')?;
     Some((body.get(..end)?, body.get(end + 1..)?))
 }
 
@@ -331,16 +263,24 @@ mod tests {
         owned("host", OptionType::Text, ""),
         fixed("ssl", OptionType::Flag, ""),
         owned("auth/user", OptionType::Text, ""),
+        owned("list", OptionType::Json, ""),
+        owned("list/*/host", OptionType::Text, ""),
+        fixed("list/1/host", OptionType::Text, ""),
     ];
-    const SLOTS: &[SlotSpec] = &[secret("password", "password", ""), url_secret("in-url", "host", "")];
+    const SLOTS: &[SlotSpec] = &[
+        secret("password", "password", ""),
+        url_secret("in-url", "host", ""),
+        member_secret("key", "account", "/key", "").or_whole(),
+        header_secrets("headers", "headers", ""),
+    ];
 
     fn spec(platform: Platform) -> KindSpec {
-        KindSpec { platform, name: "x", options: &[OPTIONS], slots: &[SLOTS] }
+        KindSpec { options: &[OPTIONS], slots: &[SLOTS], ..kind(platform, "x") }
     }
 
     #[test]
     fn a_leaf_is_found_in_its_platforms_spelling() {
-        use Platform::{Lowcoder, ToolJet};
+        use Platform::{Appsmith, Lowcoder, ToolJet};
         for (platform, leaf, option, slot, deeper, is_fixed) in [
             (ToolJet, "/host/value", Some("host"), Some("in-url"), false, false),
             (ToolJet, "/host/value/0", Some("host"), Some("in-url"), true, false),
@@ -356,11 +296,46 @@ mod tests {
             (Lowcoder, "/auth/user/x", Some("auth/user"), None, true, false),
             (Lowcoder, "/ssl/encrypted", Some("ssl"), None, true, true),
             (Lowcoder, "", None, None, false, false),
+            (Appsmith, "/list/0/host", Some("list/*/host"), None, false, false),
+            (Appsmith, "/list/1/host", Some("list/1/host"), None, false, true),
+            (Appsmith, "/list/1/host/x", Some("list/1/host"), None, true, true),
+            (Appsmith, "/list/10/host/2", Some("list/*/host"), None, true, false),
+            (Appsmith, "/list/2/port", Some("list"), None, true, false),
+            (Appsmith, "/none/2/port", None, None, false, false),
+            (Appsmith, "/headers/0/value", None, Some("headers"), true, false),
         ] {
             let found = spec(platform).find(leaf);
             let told =
                 (found.option.map(|o| o.key), found.slot.map(|s| s.name), found.deeper, found.is_fixed());
             assert_eq!(told, (option, slot, deeper, is_fixed), "{platform:?} {leaf}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_several_shapes_may_be_the_whole() {
+        for (leaf, expected) in [
+            ("/password", Some(("password", true))),
+            ("/host", Some(("in-url", false))),
+            ("/account", Some(("key", true))),
+            ("/account/x", Some(("key", false))),
+            ("/list", None),
+        ] {
+            let found = spec(Platform::Lowcoder).find(leaf);
+            assert_eq!(found.slot.map(|slot| (slot.name, found.is_whole_slot())), expected, "{leaf}");
+        }
+    }
+
+    #[test]
+    fn slots_are_described_where_the_platform_writes_them() {
+        for (platform, expected) in [
+            (
+                Platform::ToolJet,
+                ["/password/value", "/host/value", "/account/value", "/account/value", "/headers/value/*/1"],
+            ),
+            (Platform::Appsmith, ["/password", "/host", "/account", "/account", "/headers/*/value"]),
+        ] {
+            let described = spec(platform).describe();
+            assert_eq!(described.slots.iter().map(|slot| slot.at.as_str()).collect::<Vec<_>>(), expected);
         }
     }
 }

@@ -1,0 +1,26 @@
+//! Plugin for document stores, as ToolJet, Lowcoder and Appsmith spell them.
+
+mod kinds;
+
+use sluice_guest::spec::KindSpec;
+use sluice_guest::{Family, Serve};
+
+/// The document stores.
+#[derive(Debug)]
+pub struct Documents;
+
+impl Family for Documents {
+    fn kinds() -> &'static [KindSpec] {
+        kinds::KINDS
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod export {
+    type Plugin = super::Serve<super::Documents>;
+    sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
+    sluice_guest::probe::bindings::export_probe!(Plugin with_types_in sluice_guest::probe::bindings);
+}
+
+/// What the component exports.
+pub type Plugin = Serve<Documents>;
