@@ -49,7 +49,7 @@ impl Stage {
         let furnishing = Furnishing { policies: BTreeMap::new(), plugins: BTreeMap::new() };
         let mut workspace = Workspace::init(&place, "bench", &home, &furnishing, ambient.clone()).unwrap();
         let ada = Actor { name: "ada".into(), key: new_key(ambient.as_ref()).unwrap() };
-        let text = ungated(&config::template("bench").unwrap());
+        let text = ungated(&config::template("bench", []).unwrap());
         let roles = ["builder", "release-manager"].map(|role| role.parse().unwrap());
         let person = config::person("ada").unwrap();
         let text = config::put_person(&text, &person, &ada.key.public(), &roles).unwrap();

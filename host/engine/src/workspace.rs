@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::act::{Act, What};
 use crate::ambient::Ambient;
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginName};
 use crate::error::{Error, Result};
 use crate::files::{Candidate, check_gates, load_plugins, load_policies, read_files};
 use crate::gates::{CutNames, Fingerprints, Importers, Lists, Policies};
@@ -152,7 +152,8 @@ impl Workspace {
         let template = if Self::configured_name(folder)?.is_some() {
             None
         } else {
-            let made = config::template(name);
+            let plugins = plugin_names(&furnishing.plugins)?;
+            let made = config::template(name, plugins.iter().map(|(name, file)| (name, *file)));
             Some(made.map_err(|e| Error::invalid(e.to_string(), "name the workspace with `--name`"))?)
         };
         let mut id = [0; 8];
@@ -572,17 +573,25 @@ fn fill(ambient: &dyn Ambient, buffer: &mut [u8]) -> Result<()> {
     ambient.random(buffer).map_err(|source| Error::File { path: "the system's randomness".into(), source })
 }
 
+/// What plugins that come with the command are called, and their files.
+fn plugin_names(plugins: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<PluginName, &str>> {
+    let named = |file: &String| file.strip_suffix(".wasm").unwrap_or(file).parse::<PluginName>();
+    let mut names = BTreeMap::new();
+    for file in plugins.keys() {
+        let name = named(file).map_err(|error| {
+            let what = format!("the plugin `{file}` cannot be named after its file: {error}");
+            Error::invalid(what, "rename the file")
+        })?;
+        names.insert(name, file.as_str());
+    }
+    Ok(names)
+}
+
 /// The lock of plugins that come with the command that makes a workspace.
 fn furnished(plugins: &BTreeMap<String, Vec<u8>>) -> Result<Lock> {
     let mut lock = BTreeMap::new();
-    for (file, bytes) in plugins {
-        let bare = file.strip_suffix(".wasm").unwrap_or(file);
-        let name = bare.parse().map_err(|error| {
-            Error::invalid(
-                format!("the plugin `{file}` cannot be named after its file: {error}"),
-                "rename the file",
-            )
-        })?;
+    for (name, file) in plugin_names(plugins)? {
+        let Some(bytes) = plugins.get(file) else { continue };
         let manifest = Manifest::read(bytes).ok().flatten();
         let locked = Locked {
             version: manifest.map(|manifest| manifest.version),

@@ -10,6 +10,8 @@
 
 use std::path::Path;
 
+use sluice_model::Digest;
+
 use wit_parser::{Docs, PackageId, Resolve, Type, TypeDef, TypeDefKind};
 
 /// What lies in an item, each with its doc.
@@ -122,4 +124,38 @@ fn what_nothing_is_said_of_is_found() {
             "w",
         ]
     );
+}
+
+/// The released versions of the contract, and what each says. A released one never changes: what is added
+/// comes with `@since`, in a version of its own.
+const RELEASED: [(&str, &str); 1] =
+    [("1.0", "sha256:fb5d867839b0d74b799830147b9fc8bc080d7f14f13d4960c749fc7a39c6e24b")];
+
+#[test]
+fn what_was_released_is_as_it_was() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    for (version, digest) in RELEASED {
+        let text = std::fs::read(folder.join(version).join("plugin.wit")).unwrap();
+        assert_eq!(Digest::of(&text).to_string(), digest, "wit/{version} was released and may not change");
+    }
+    // And nothing is there that was not.
+    let mut there: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    there.sort();
+    assert_eq!(there, RELEASED.map(|(version, _)| version));
+}
+
+#[test]
+fn a_plugin_of_each_released_version_is_still_taken() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/released");
+    let host = sluice_plugin::Host::new(sluice_plugin::Limits::default()).unwrap();
+    for (version, _) in RELEASED {
+        let component = std::fs::read(folder.join(format!("{version}.wasm"))).unwrap();
+        let report = sluice_plugin::conformance::Suite::default().run(&host, version, &component);
+        assert!(report.grade() >= sluice_plugin::conformance::Grade::Conforms, "{version}: {report:#?}");
+    }
 }

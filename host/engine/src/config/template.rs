@@ -5,16 +5,24 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::names::{BadText, PersonName, PluginName, RoleName, WorkspaceName};
 
-/// The text of a new workspace's `sluice.toml`, with comments.
+/// The text of a new workspace's `sluice.toml`, with comments, and with these plugins, each by its file
+/// under `plugins/`.
 ///
 /// Nobody is in it yet, so it is refused until [`put_person`] has put the first person in, who
 /// then owns all of it.
 ///
 /// # Errors
 /// When `name` is no workspace's name.
-pub fn template(name: &str) -> Result<String, BadText> {
+pub fn template<'p>(
+    name: &str,
+    plugins: impl IntoIterator<Item = (&'p PluginName, &'p str)>,
+) -> Result<String, BadText> {
     let name: WorkspaceName = name.parse()?;
-    Ok(TEMPLATE.replace("{name}", name.as_str()))
+    let mut tables = String::new();
+    for (plugin, file) in plugins {
+        tables.push_str(&format!("[[plugin]]\nname = \"{plugin}\"\npath = \"plugins/{file}\"\n\n"));
+    }
+    Ok(TEMPLATE.replace("{name}", name.as_str()).replace("{plugins}", &tables))
 }
 
 /// A person could not be put into the text.
@@ -244,17 +252,5 @@ import = "64 MiB"
 longest = "7d"
 
 # What renders data sources for their target. A kind of data source has one plugin.
-[[plugin]]
-name = "sql"
-path = "plugins/sql.wasm"
-
-[[plugin]]
-name = "http"
-path = "plugins/http.wasm"
-
-[[plugin]]
-name = "object-storage"
-path = "plugins/object-storage.wasm"
-
-# The people. Built-in roles: approver, auditor, builder, release-manager.
+{plugins}# The people. Built-in roles: approver, auditor, builder, release-manager.
 "#;
