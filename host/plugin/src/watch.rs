@@ -37,6 +37,7 @@ impl Host {
             .memory_reservation_for_growth(0)
             .guard_before_linear_memory(false)
             .memory_may_move(true)
+            .memory_init_cow(false)
             .with_host_memory(Arc::new(memories.clone()));
         Ok((Self::with_config(&config, limits)?, memories))
     }

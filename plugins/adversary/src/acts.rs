@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sluice_guest::judge::finding;
-use sluice_guest::{Failure, Finding, Severity};
+use sluice_guest::{Failure, Finding, Severity, Source};
 
 #[allow(clippy::panic, reason = "the act is to trap")]
 pub(crate) fn trap() {
@@ -32,6 +32,26 @@ pub(crate) fn grow_in_steps() {
     loop {
         black_box(core::arch::wasm32::memory_grow::<0>(16));
     }
+}
+
+/// Fills memory over and over: much time for few instructions.
+pub(crate) fn fill_without_end() {
+    let mut much = vec![0_u8; 40 << 20];
+    loop {
+        black_box(&mut much).fill(black_box(1));
+    }
+}
+
+/// Makes resources that nobody gives back.
+pub(crate) fn hoard_handles(source: &Source) {
+    #[cfg(target_arch = "wasm32")]
+    loop {
+        use sluice_guest::bindings::exports::sluice::plugin::transforming::Rendering;
+        let one = <crate::misbehaving::Misbehaving as sluice_guest::GuestRendering>::new(source.clone());
+        std::mem::forget(Rendering::new(one));
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    black_box(source);
 }
 
 #[allow(unconditional_recursion, reason = "the act is to recurse")]

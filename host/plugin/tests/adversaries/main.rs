@@ -33,10 +33,13 @@ struct Adversary {
     /// What it does.
     name: String,
     /// Does it, and says how it was refused; `None` where it was not.
-    run: Box<dyn Fn(&Host) -> Option<Refusal>>,
+    run: Box<Run>,
     /// What must come of it.
     expected: Expected,
 }
+
+/// Does what an adversary does.
+type Run = dyn Fn(&Host) -> Option<Refusal>;
 
 /// How an adversary was refused.
 #[derive(Debug, PartialEq)]

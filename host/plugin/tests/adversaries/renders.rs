@@ -31,7 +31,7 @@ pub(crate) fn all() -> Vec<Adversary> {
         ("hoard-handles", exceeded(Limit::Handles, limits.handles)),
         ("answer-100-mb", exceeded(Limit::Answer, limits.answer_bytes)),
         ("answer-long", exceeded(Limit::Answer, limits.answer_bytes)),
-        ("many-options", exceeded(Limit::Answer, limits.answer_bytes)),
+        ("many-options", Reason::MadeUp { at: at("/x0") }),
         ("log-many", exceeded(Limit::LogMessages, limits.log_messages)),
         ("log-long", exceeded(Limit::LogBytes, limits.log_bytes)),
         ("findings", exceeded(Limit::Findings, limits.findings)),

@@ -1,0 +1,88 @@
+//! What one plugin costs its neighbour: the time of a call while another plugin is called without end
+//! by more threads than there are places.
+//!
+//! Each sample is one call, so that the 99th percentile can be read off. The goal is that it is at
+//! most twice what it is when the neighbour is alone.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the macros make undocumented items; a benchmark may fail as a test does"
+)]
+
+mod inputs;
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
+use inputs::{component, lowcoder, render_input};
+use serde_json::json;
+use sluice_plugin::{Host, Limits, Plugin, RenderInput};
+
+/// Threads that call the adversary: as many as the host has places.
+const THREADS: usize = 16;
+
+/// What the adversary does; the first is that there is none.
+const ACTS: [&str; 8] = ["", "decent", "loop", "allocate", "grow", "recurse", "answer-100-mb", "trap"];
+
+fn act(name: &str) -> RenderInput {
+    let slot =
+        |name: &str| sluice_model::content::mark(&[sluice_model::content::Part::Slot(name.parse().unwrap())]);
+    let options = json!({"host": "db.dev.example", "tls": false, "mode": "lax", "dialect": "old",
+        "password": slot("password"), "token": slot("token")});
+    let mut input = render_input("lowcoder/adversary", options, json!({"host": "db.staging.example"}));
+    name.clone_into(&mut input.source.name);
+    input
+}
+
+/// Runs `work` while the adversary is called without end, and says how often it was.
+fn beside(adversary: &Plugin, name: &str, work: impl FnOnce()) -> u64 {
+    let (is_over, calls) = (AtomicBool::new(name.is_empty()), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let input = act(name);
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = adversary.render(&input);
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // It is at it by now.
+        while !name.is_empty() && calls.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        work();
+        is_over.store(true, Ordering::Relaxed);
+    });
+    calls.into_inner()
+}
+
+fn neighbour(criterion: &mut Criterion) {
+    let host = Host::new(Limits::default()).unwrap();
+    let neighbour = host.load("sql", &component("sql.wasm")).unwrap();
+    let adversary = host.load("adversary", &component("test/adversary.wasm")).unwrap();
+    let input = lowcoder();
+    for name in ACTS {
+        let mut group = criterion.benchmark_group("plugin/neighbour");
+        group
+            .sample_size(3_000)
+            .nresamples(1_000)
+            .sampling_mode(SamplingMode::Flat)
+            .warm_up_time(Duration::from_millis(300))
+            // So short that each sample is one call.
+            .measurement_time(Duration::from_millis(1));
+        let title = if name.is_empty() { "alone".to_owned() } else { format!("beside one that does {name}") };
+        beside(&adversary, name, || {
+            group.bench_function(title, |b| b.iter(|| neighbour.render(black_box(&input)).unwrap()));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, neighbour);
+criterion_main!(benches);
