@@ -223,13 +223,18 @@ function illTyped({ option, deeper }, { at, value }) {
   return [finding("error", code, `\`${option.key}\` must be ${wanted}${choices}`, { at })];
 }
 
+/** Findings of each sort that are told one by one; a person reads no more, and the host takes 200. */
+const MOST_TOLD = 40;
+
 /** What is wrong or odd about options, by the kind's table. */
 function judged(options) {
-  const unknown = "this option is not known for the kind; the environment owns it";
-  return options.entries.filter(({ at }) => at !== "").flatMap(({ at, value, found }) => {
-    if (found.option) return illTyped(found, { at, value });
-    return found.slot || found.envelope ? [] : [finding("note", "option.unknown", unknown, { at })];
-  });
+  const message = "this option is not known for the kind; the environment owns it";
+  const isUnknown = ({ at, found }) => at !== "" && !found.option && !found.slot && !found.envelope;
+  const wrong = options.entries.flatMap(({ at, value, found }) => (at !== "" && found.option ? illTyped(found, { at, value }) : []));
+  const unknown = options.entries.filter(isUnknown).map(({ at }) => finding("note", "option.unknown", message, { at }));
+  const more = unknown.length - MOST_TOLD;
+  const rest = more > 0 ? [finding("note", "option.unknown", `${more} more options are not known for the kind`)] : [];
+  return [...wrong.slice(0, MOST_TOLD), ...unknown.slice(0, MOST_TOLD), ...rest];
 }
 
 /** The pointers of required options that say nothing in the rendered source. */

@@ -299,16 +299,23 @@ def _ill_typed(entry):
     return [Finding("error", code, f"`{option.key}` must be {wanted}{choices}", entry.at)]
 
 
+# Findings of each sort that are told one by one; a person reads no more, and the host takes 200.
+_MOST_TOLD = 40
+
+
 def _judged(options):
     """What is wrong or odd about options, by the kind's table."""
-    unknown = "this option is not known for the kind; the environment owns it"
-    findings = []
+    message = "this option is not known for the kind; the environment owns it"
+    wrong, unknown = [], []
     for entry in options.entries:
         if entry.found.option:
-            findings += _ill_typed(entry)
+            wrong += _ill_typed(entry)
         elif entry.at and not entry.found.slot and not entry.found.envelope:
-            findings.append(Finding("note", "option.unknown", unknown, entry.at))
-    return findings
+            unknown.append(Finding("note", "option.unknown", message, entry.at))
+    if len(unknown) > _MOST_TOLD:
+        more = f"{len(unknown) - _MOST_TOLD} more options are not known for the kind"
+        unknown[_MOST_TOLD:] = [Finding("note", "option.unknown", more, None)]
+    return wrong[:_MOST_TOLD] + unknown
 
 
 def _missing(kind, bundle, rendered):

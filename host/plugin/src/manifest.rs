@@ -289,8 +289,9 @@ fn world(plugin: &Plugin) -> World {
 
 /// What a plugin of this world can do, in plain words.
 fn capabilities(world: World, kinds: &[String], hosts: &[String]) -> Vec<String> {
+    let count = if kinds.len() == 1 { "1 kind".to_owned() } else { format!("{} kinds", kinds.len()) };
     let mut said = vec![
-        format!("makes data sources of {} kinds for their target", kinds.len()),
+        format!("makes data sources of {count} for their target"),
         "sees options and the labels of secrets, never a secret's value".to_owned(),
     ];
     match world {

@@ -28,20 +28,30 @@ pub fn passed(findings: Vec<Finding>) -> Result<Vec<Finding>, Failure> {
     }
 }
 
+/// Findings of each sort that are told one by one; a person reads no more, and the host takes 200.
+const MOST_TOLD: usize = 40;
+
 /// What is wrong or odd about options, by the kind's table.
 #[must_use]
 pub fn options(options: &Options<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
     for entry in options.iter().filter(|entry| !entry.at.is_empty()) {
         if entry.found.is_unknown() {
             let message = "this option is not known for the kind; the environment owns it";
-            findings.push(finding(Severity::Note, "option.unknown", Some(entry.at), message, ""));
+            unknown.push(finding(Severity::Note, "option.unknown", Some(entry.at), message, ""));
         }
         if let Some(option) = entry.found.option {
-            findings.extend(ill_typed(option, entry.found.deeper, entry.at, entry.value));
+            wrong.extend(ill_typed(option, entry.found.deeper, entry.at, entry.value));
         }
     }
-    findings
+    wrong.truncate(MOST_TOLD);
+    if unknown.len() > MOST_TOLD {
+        let message = format!("{} more options are not known for the kind", unknown.len() - MOST_TOLD);
+        unknown.truncate(MOST_TOLD);
+        unknown.push(finding(Severity::Note, "option.unknown", None, &message, ""));
+    }
+    wrong.extend(unknown);
+    wrong
 }
 
 fn ill_typed(option: &OptionSpec, deeper: bool, leaf: &str, value: &Value) -> Option<Finding> {

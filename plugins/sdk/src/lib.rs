@@ -13,6 +13,8 @@ pub mod arena;
 pub mod connection;
 pub mod connection_string;
 pub mod groups;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
 pub mod judge;
 pub mod merge;
 pub mod options;
@@ -66,6 +68,27 @@ use crate::options::{Leaves, Options, Side};
 use crate::probe::Probed;
 use crate::spec::KindSpec;
 
+/// Makes a family what the component exports: `plugin!(Orders)` in the world `data-source`, and
+/// `plugin!(Orders, probe)` in the world `data-source-with-probe`.
+#[macro_export]
+macro_rules! plugin {
+    ($family:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Plugin = $crate::Serve<$family>;
+    $crate::bindings::export!(Plugin with_types_in $crate::bindings);
+        };
+    };
+    ($family:ty, probe) => {
+        $crate::plugin!($family);
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Plugin = $crate::Serve<$family>;
+    $crate::probe::bindings::export_probe!(Plugin with_types_in $crate::probe::bindings);
+        };
+    };
+}
+
 /// A family of kinds that one plugin serves.
 pub trait Family {
     /// Its kinds.
@@ -84,7 +107,7 @@ pub trait Family {
     }
 }
 
-/// The guest of a family: what `export!` takes.
+/// The guest of a family.
 #[derive(Debug)]
 pub struct Serve<F>(PhantomData<F>);
 
