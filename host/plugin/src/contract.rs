@@ -13,6 +13,8 @@ use crate::outside::{
     Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Request, Response, Tls,
 };
 
+use crate::wasi::{self, Wasi};
+
 #[allow(
     missing_docs,
     unsafe_code,
@@ -101,7 +103,7 @@ pub(crate) struct Network {
 /// What a store holds for one call.
 pub(crate) struct State {
     plugin: Arc<str>,
-    table: ResourceTable,
+    pub(crate) table: ResourceTable,
     pub(crate) limits: Arc<Limits>,
     pub(crate) processor: Processor,
     memory: usize,
@@ -110,6 +112,8 @@ pub(crate) struct State {
     log_messages: usize,
     /// In a probe only.
     pub(crate) network: Option<Network>,
+    /// Of a guest that uses it.
+    pub(crate) wasi: Option<Box<Wasi>>,
 }
 
 /// A stop by the host: what a host function or the limiter gives instead of an answer.
@@ -131,6 +135,7 @@ impl State {
             log_bytes: 0,
             log_messages: 0,
             network: None,
+            wasi: None,
         }
     }
 }
@@ -153,7 +158,8 @@ impl State {
 /// Adds what plugins are offered.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Guest::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    net::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    net::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wasi::link(linker)
 }
 
 /// Gives the guest what stands for these slots' secrets; it dies with the store, at the latest.
@@ -164,6 +170,16 @@ pub(crate) fn give_credentials(
     slots: Vec<String>,
 ) -> wasmtime::Result<Resource<Credentials>> {
     Ok(store.data_mut().table.push(Credentials(slots))?)
+}
+
+impl State {
+    /// Passes on what the guest has written to standard output and error.
+    pub(crate) fn log_written(&self) {
+        let Some(wasi) = &self.wasi else { return };
+        for line in wasi.written().lines().take(self.limits.log_messages) {
+            tracing::warn!(plugin = &*self.plugin, "{}", shown(line));
+        }
+    }
 }
 
 impl types::Host for State {}

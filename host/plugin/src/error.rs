@@ -69,7 +69,9 @@ pub enum Reason {
     #[error("its component cannot be read again: {0}")]
     Gone(String),
     /// It wants something that no plugin gets.
-    #[error("it imports `{0}`, which is not offered to plugins; a plugin imports only `sluice:plugin`")]
+    #[error(
+        "it imports `{0}`, which is not offered to plugins; a plugin imports only `sluice:plugin` and parts of WASI 0.2"
+    )]
     UnknownImport(String),
     /// It does not implement the contract.
     #[error(

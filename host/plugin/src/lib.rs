@@ -60,6 +60,7 @@ mod probe;
 mod registry;
 mod render;
 mod turns;
+mod wasi;
 #[cfg(feature = "watched-memory")]
 mod watch;
 mod worker;

@@ -13,6 +13,7 @@ use crate::describe::{self, KindDescription};
 use crate::error::{Limit, PluginError, Reason, SourceName, shown};
 use crate::host::{Allowance, Host};
 use crate::limits::{Limits, PluginLimits, Used, milliseconds};
+use crate::wasi;
 
 /// A plugin that was loaded. Cheap to clone, and good for calls from several threads.
 #[derive(Clone)]
@@ -284,6 +285,7 @@ impl Guests {
         let left = worked.map_err(|error| reason(error, limits));
         // Clearing up takes time too, and is done before another may compute.
         let state = store.into_data();
+        state.log_written();
         let (answer, fuel) = left?;
         Ok((answer, Used { fuel: limits.fuel.saturating_sub(fuel), ..state.used() }))
     }
@@ -293,12 +295,15 @@ impl Guests {
 fn linked(host: &Host, component: &Component) -> Result<Code, Reason> {
     let ty = component.component_type();
     let probes = ty.exports(host.engine()).any(|(name, _)| name == contract::PROBING);
-    let is_known = |name: &str| IMPORTS.contains(&name) || (probes && name == contract::NET);
+    let is_known =
+        |name: &str| IMPORTS.contains(&name) || (probes && name == contract::NET) || wasi::is_known(name);
     if let Some((unknown, _)) = ty.imports(host.engine()).find(|(name, _)| !is_known(name)) {
         return Err(Reason::UnknownImport(shown(unknown)));
     }
     let told = |error: wasmtime::Error| Reason::NotThisWorld(shown(&format!("{error:#}")));
-    let instances = host.linker().instantiate_pre(component).map_err(told)?;
+    let refusing = wasi::refusing(host.linker(), component).map_err(told)?;
+    let linker = refusing.as_ref().unwrap_or(host.linker());
+    let instances = linker.instantiate_pre(component).map_err(told)?;
     let probes = probes.then(|| ProbePre::new(instances.clone())).transpose().map_err(told)?;
     Ok(Code { instances: GuestPre::new(instances).map_err(told)?, probes })
 }

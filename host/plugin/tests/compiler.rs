@@ -181,9 +181,9 @@ fn what_is_no_component_is_told_as_ever() {
         matches!(&refused, Err(Reason::NotAComponent(why)) if why.contains("type mismatch")),
         "{refused:?}"
     );
-    let import = wat::parse_str(r#"(component (import "wasi:io/poll@0.2.0" (instance)))"#).unwrap();
+    let import = wat::parse_str(r#"(component (import "wasi:io/poll@0.3.0" (instance)))"#).unwrap();
     let refused = load(worker("right"), &import);
-    assert_eq!(refused.unwrap_err(), Reason::UnknownImport("wasi:io/poll@0.2.0".to_owned()));
+    assert_eq!(refused.unwrap_err(), Reason::UnknownImport("wasi:io/poll@0.3.0".to_owned()));
 }
 
 fn what_is_over_bounds_is_never_given_to_a_worker() {

@@ -40,9 +40,9 @@ pub(crate) fn all() -> Vec<Adversary> {
     .map(|(name, component)| adversary(name, component, no_component()))
     .collect();
     for (name, import) in [
-        ("sockets", "wasi:sockets/tcp@0.2.0"),
-        ("files", "wasi:filesystem/types@0.2.0"),
-        ("HTTP of its own", "wasi:http/outgoing-handler@0.2.0"),
+        ("sockets", "wasi:sockets/types@0.3.0"),
+        ("files", "wasi:filesystem/types@0.3.0"),
+        ("a store of its own", "wasi:keyvalue/store@0.2.0"),
         ("the network without a probe", "sluice:plugin/net@1.0.0"),
         ("another version", "sluice:plugin/log@2.0.0"),
         ("a function of nobody", "vendor:private/backdoor"),

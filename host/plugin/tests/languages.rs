@@ -1,0 +1,98 @@
+//! Plugins in other languages than Rust, where their toolchain was there when plugins were built.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests may fail as tests do"
+)]
+
+mod built;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sluice_plugin::conformance::{Example, Grade, Suite};
+use sluice_plugin::{CodeCache, Host, Limits, Plugin};
+use wasmparser::{Parser, Payload};
+
+/// JavaScript with WASI, and Python without.
+const PLUGINS: [(&str, bool); 2] = [("aws-lambda", true), ("firebird", false)];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A host that keeps what it compiles: Python takes a while.
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    let folder = repository().join("target/plugins/compiled");
+    HOST.get_or_init(|| Host::new(Limits::default()).unwrap().with_cache(CodeCache::new(folder, &[0; 32])))
+}
+
+/// The component, where it was built.
+fn component(name: &str) -> Option<Vec<u8>> {
+    let is_there = repository().join(format!("target/plugins/{name}.wasm")).is_file();
+    if !is_there {
+        eprintln!("skipped: `{name}` was not built, see what `cargo xtask build-plugins` says");
+    }
+    is_there.then(|| built::bytes(&format!("{name}.wasm")))
+}
+
+fn plugin(name: &str) -> Option<Plugin> {
+    component(name).map(|component| host().load(name, &component).unwrap())
+}
+
+fn examples(name: &str) -> Vec<Example> {
+    let folder = repository().join("plugins").join(name).join("example");
+    let read = |path: PathBuf| {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        Example::parse(&file, &std::fs::read(&path).unwrap()).unwrap()
+    };
+    std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap().path())).collect()
+}
+
+#[test]
+fn their_examples_come_out_as_expected_and_they_conform() {
+    for (name, _) in PLUGINS {
+        let Some(component) = component(name) else { continue };
+        let suite = Suite { examples: examples(name), ..Suite::default() };
+        let report = suite.run(host(), name, &component);
+        assert!(report.grade() >= Grade::Conforms, "{name}: {:#?}", report.checks);
+    }
+}
+
+#[test]
+fn two_runs_are_the_same_in_answer_and_use() {
+    for (name, _) in PLUGINS {
+        let Some(plugin) = plugin(name) else { continue };
+        for example in examples(name) {
+            let input = example.input().unwrap();
+            let first = plugin.render(&input).unwrap();
+            assert_eq!(plugin.render(&input).unwrap(), first, "{name}");
+        }
+    }
+}
+
+#[test]
+fn one_of_them_uses_wasi_and_the_other_does_not() {
+    for (name, uses_wasi) in PLUGINS {
+        let Some(component) = component(name) else { continue };
+        let (mut level, mut imports_wasi) = (0, false);
+        for payload in Parser::new(0).parse_all(&component) {
+            match payload.unwrap() {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => level += 1,
+                Payload::End(_) => level -= 1,
+                // What lies deeper may be given by the component itself.
+                Payload::ComponentImportSection(section) if level == 0 => {
+                    imports_wasi |=
+                        section.into_iter().any(|import| import.unwrap().name.name.starts_with("wasi:"));
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(imports_wasi, uses_wasi, "{name}");
+    }
+}
