@@ -151,8 +151,10 @@ impl Example {
         let offered = self.candidates.iter().cloned();
         Some(RenderInput {
             source: DataSource { logical_id, name, kind, options },
-            source_environment: said(&self.source_environment).or_else(|| sample::environment("development", 0))?,
-            target_environment: said(&self.target_environment).or_else(|| sample::environment("staging", 1))?,
+            source_environment: said(&self.source_environment)
+                .or_else(|| sample::environment("development", 0))?,
+            target_environment: said(&self.target_environment)
+                .or_else(|| sample::environment("staging", 1))?,
             binding: self.binding.clone(),
             slots_bound: BTreeMap::new(),
             candidates: offered
@@ -285,7 +287,10 @@ mod tests {
             (json!({"options": {"host": "staging"}, "missing-slots": ["password"], "notes": []}), None),
             (json!({"options": {"host": "staging"}, "traits": {"endpoints": ["staging:1"]}}), None),
             (json!({"options": {"host": "x"}}), Some("the options are {\"host\":\"staging\"}")),
-            (json!({"options": {"host": "staging"}, "slots": {"a": "secret://s/x"}}), Some("the slots are {}")),
+            (
+                json!({"options": {"host": "staging"}, "slots": {"a": "secret://s/x"}}),
+                Some("the slots are {}"),
+            ),
             (json!({"options": {"host": "staging"}, "missing-slots": []}), Some("the missing slots are")),
             (json!({"options": {"host": "staging"}, "traits": {"endpoints": []}}), Some("the traits are")),
             (json!({"options": {"host": "staging"}, "notes": ["tls.off"]}), Some("the notes are []")),
