@@ -47,6 +47,8 @@ impl<'f> Cell<'f> {
 pub(crate) struct Field<I: 'static> {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
+    /// Whether [`Cell::Missing`] is one of its values.
+    pub(crate) may_be_missing: bool,
     pub(crate) get: for<'f> fn(&'f I, &'f Facts) -> Cell<'f>,
 }
 
@@ -71,13 +73,17 @@ pub struct Documented {
     pub name: &'static str,
     /// What it is.
     pub doc: &'static str,
+    /// Whether there may be none.
+    pub may_be_missing: bool,
 }
 
 macro_rules! fact {
+    (@may_be_missing optional) => { true };
+    (@may_be_missing) => { false };
     (
         $(#[doc = $doc:literal])+
         $marker:ident: $item:ty = $name:literal, $count:expr, $at:expr,
-        { $($field:ident: $fdoc:literal = $get:expr;)* }
+        { $($field:ident $($optional:ident)?: $fdoc:literal = $get:expr;)* }
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy)]
@@ -88,7 +94,12 @@ macro_rules! fact {
             const NAME: &'static str = $name;
             const DOC: &'static str = concat!($($doc),+);
             const FIELDS: &'static [Field<Self::Item>] = &[
-                $(Field { name: stringify!($field), doc: $fdoc, get: $get }),*
+                $(Field {
+                    name: stringify!($field),
+                    doc: $fdoc,
+                    may_be_missing: fact!(@may_be_missing $($optional)?),
+                    get: $get,
+                }),*
             ];
             fn count(facts: &Facts) -> Option<usize> {
                 let count: fn(&Facts) -> Option<usize> = $count;
@@ -108,7 +119,7 @@ fact! {
         name: "text: its name" = |w, _| Cell::text(&w.name);
         is_single_operator: "truth: whether the configuration declares that one person alone acts here"
             = |w, _| Cell::Truth(w.single_operator.is_some());
-        single_operator: "text: why, or missing" = |w, _| Cell::optional(w.single_operator.as_deref(), Cell::text);
+        single_operator optional: "text: why, or missing" = |w, _| Cell::optional(w.single_operator.as_deref(), Cell::text);
     }
 }
 
@@ -151,12 +162,12 @@ fact! {
         baseline: "text: the digest of the revisions that the plan touches" = |p, _| Cell::owned(p.baseline);
         authors: "list of text: the people who cut the version, whose imports changed what it holds since the version before, or who carry the plan out" = |p, _| Cell::Texts(&p.authors);
         unchanged: "integer: how many objects stand in the target as they are" = |p, _| Cell::Integer(p.unchanged);
-        bytes: "integer: canonical bytes of what is created and updated, or missing"
+        bytes optional: "integer: canonical bytes of what is created and updated, or missing"
             = |p, _| Cell::optional(p.bytes, Cell::Integer);
-        cut_at: "moment: when the version was cut, or missing" = |p, _| Cell::optional(p.cut_at, Cell::Moment);
-        age: "duration: from when the version was cut to now, or missing; a time in the future is a fault"
+        cut_at optional: "moment: when the version was cut, or missing" = |p, _| Cell::optional(p.cut_at, Cell::Moment);
+        age optional: "duration: from when the version was cut to now, or missing; a time in the future is a fault"
             = |p, f| Cell::optional(p.cut_at, |at| since(at, f, "the version is"));
-        signer: "text: the person whose signature on the bundle holds, or missing"
+        signer optional: "text: the person whose signature on the bundle holds, or missing"
             = |p, _| Cell::optional(p.signer.as_deref(), Cell::text);
     }
 }
@@ -168,7 +179,7 @@ fact! {
         kind: "text: `app`, `page`, `query`, `data-source`, …" = |c, _| Cell::text(c.kind.as_str());
         name: "text: what people call it" = |c, _| Cell::text(&c.name);
         action: "text: `create`, `update`, `match`, `delete` or `skip`" = |c, _| Cell::text(c.action.as_str());
-        bytes: "integer: canonical bytes of its content after, or missing"
+        bytes optional: "integer: canonical bytes of its content after, or missing"
             = |c, _| Cell::optional(c.bytes, Cell::Integer);
     }
 }
@@ -180,13 +191,13 @@ fact! {
         name: "text: what people call it" = |s, _| Cell::text(&s.name);
         kind: "text: the platform's name of its kind, such as `postgresql`" = |s, _| Cell::text(&s.kind.name);
         is_carried: "truth: whether it is used without a plugin" = |s, _| Cell::Truth(s.plugin.is_none());
-        plugin: "text: the digest of the plugin that rendered it, or missing"
+        plugin optional: "text: the digest of the plugin that rendered it, or missing"
             = |s, _| Cell::optional(s.plugin, Cell::owned);
         endpoints: "list of text: the hosts, URLs or buckets that it reaches" = |s, _| Cell::Texts(&s.endpoints);
-        tls: "truth: whether the connection is encrypted, or missing" = |s, _| Cell::optional(s.tls, Cell::Truth);
-        account: "text: the account it signs in with, or missing"
+        tls optional: "truth: whether the connection is encrypted, or missing" = |s, _| Cell::optional(s.tls, Cell::Truth);
+        account optional: "text: the account it signs in with, or missing"
             = |s, _| Cell::optional(s.account.as_deref(), Cell::text);
-        privileged: "truth: whether that account may do everything, or missing"
+        privileged optional: "truth: whether that account may do everything, or missing"
             = |s, _| Cell::optional(s.privileged, Cell::Truth);
         missing_slots: "integer: how many secret slots have no value in the target"
             = |s, _| Cell::Integer(s.missing_slots.len() as u64);
@@ -200,8 +211,8 @@ fact! {
         source: "text: the data source's logical id" = |c, _| Cell::text(c.source.as_str());
         slot: "text: the slot" = |c, _| Cell::owned(&c.slot);
         reference: "text: where the value lies" = |c, _| Cell::text(&c.reference);
-        set_at: "moment: when the value was last set, or missing" = |c, _| Cell::optional(c.set_at, Cell::Moment);
-        age: "duration: from then to now, or missing; a time in the future is a fault"
+        set_at optional: "moment: when the value was last set, or missing" = |c, _| Cell::optional(c.set_at, Cell::Moment);
+        age optional: "duration: from then to now, or missing; a time in the future is a fault"
             = |c, f| Cell::optional(c.set_at, |at| since(at, f, "the credential is"));
         is_reused: "truth: whether another environment has the very same value"
             = |c, _| Cell::Truth(!c.shared_with.is_empty());
@@ -217,12 +228,12 @@ fact! {
         version: "text: its version" = |p, _| Cell::text(&p.version);
         is_signed: "truth: whether a publisher of the configuration signed it"
             = |p, _| Cell::Truth(p.publisher.is_some());
-        publisher: "text: who, or missing" = |p, _| Cell::optional(p.publisher.as_deref(), Cell::text);
+        publisher optional: "text: who, or missing" = |p, _| Cell::optional(p.publisher.as_deref(), Cell::text);
         is_certified: "truth: whether it is certified now and not revoked"
             = |p, f| Cell::Truth(!p.is_revoked && p.certified_until.is_some_and(|until| f.now < until));
-        certified_by: "text: who certified it last, or missing"
+        certified_by optional: "text: who certified it last, or missing"
             = |p, _| Cell::optional(p.certified_by.as_deref(), Cell::text);
-        certified_until: "moment: until when, or missing" = |p, _| Cell::optional(p.certified_until, Cell::Moment);
+        certified_until optional: "moment: until when, or missing" = |p, _| Cell::optional(p.certified_until, Cell::Moment);
         is_revoked: "truth: whether it was revoked" = |p, _| Cell::Truth(p.is_revoked);
     }
 }
@@ -238,7 +249,7 @@ fact! {
         by: "text: who ran it" = |p, _| Cell::text(&p.by);
         outcome: "text: `done`, `rolled-back`, `failed` or `refused`" = |p, _| Cell::text(p.outcome.as_str());
         objects: "integer: how many objects it created, updated or deleted" = |p, _| Cell::Integer(p.objects);
-        bytes: "integer: canonical bytes of what it created and updated, or missing"
+        bytes optional: "integer: canonical bytes of what it created and updated, or missing"
             = |p, _| Cell::optional(p.bytes, Cell::Integer);
         at: "moment: when" = |p, _| Cell::Moment(p.at);
         hour: "integer: the hour of the day, from 0 to 23, in UTC" = |p, _| Cell::Integer(hour_of(p.at));
@@ -253,7 +264,7 @@ fact! {
         code: "text: the finding's code" = |w, _| Cell::text(&w.code);
         is_for_bundle: "truth: whether it is for this bundle alone" = |w, _| Cell::Truth(w.is_for_bundle);
         by: "text: who gave it" = |w, _| Cell::text(&w.by);
-        cosigned: "text: who signed too, or missing" = |w, _| Cell::optional(w.cosigned.as_deref(), Cell::text);
+        cosigned optional: "text: who signed too, or missing" = |w, _| Cell::optional(w.cosigned.as_deref(), Cell::text);
         reason: "text: why" = |w, _| Cell::text(&w.reason);
         ticket: "text: where that is written down" = |w, _| Cell::text(&w.ticket);
         at: "moment: when it was given" = |w, _| Cell::Moment(w.at);
@@ -355,7 +366,7 @@ fact! {
         id: "text: the statement's digest" = |e, _| Cell::owned(e.id);
         kind: "text: `tests`, `coverage`, `acceptance`, `performance`, `masking` or `other`" = |e, _| Cell::text(e.payload.kind());
         predicate_type: "text: the in-toto predicate type" = |e, _| Cell::text(&e.predicate_type);
-        bundle: "text: the digest of the bundle it is about, or missing"
+        bundle optional: "text: the digest of the bundle it is about, or missing"
             = |e, _| Cell::optional(e.bundle, Cell::owned);
         is_for_plan: "truth: whether it is about this plan's bundle"
             = |e, f| Cell::Truth(e.bundle == Some(f.plan.bundle));
@@ -367,51 +378,51 @@ fact! {
         issuer_key: "text: the id of the key that signed it" = |e, _| Cell::text(&e.issuer.key);
         issuer_is_known: "truth: whether somebody in the configuration has that key"
             = |e, _| Cell::Truth(e.issuer.name.is_some());
-        issuer: "text: who has that key, or missing" = |e, _| Cell::optional(e.issuer.name.as_deref(), Cell::text);
-        suite: "text: of tests and coverage, the suite, else missing" = |e, _| match &e.payload {
+        issuer optional: "text: who has that key, or missing" = |e, _| Cell::optional(e.issuer.name.as_deref(), Cell::text);
+        suite optional: "text: of tests and coverage, the suite, else missing" = |e, _| match &e.payload {
             Payload::Tests(tests) => Cell::text(&tests.suite),
             Payload::Coverage(coverage) => Cell::text(&coverage.suite),
             _ => Cell::Missing,
         };
-        executed: "integer: of tests, how many ran, else missing" = |e, _| tests(e, |t| t.executed);
-        failed: "integer: of tests, how many failed, else missing" = |e, _| tests(e, |t| t.failed);
-        errors: "integer: of tests, how many broke, else missing" = |e, _| tests(e, |t| t.errors);
-        skipped: "integer: of tests, how many were left out, else missing" = |e, _| tests(e, |t| t.skipped);
-        source: "text: of masking, the data source's logical id, else missing" = |e, _| match &e.payload {
+        executed optional: "integer: of tests, how many ran, else missing" = |e, _| tests(e, |t| t.executed);
+        failed optional: "integer: of tests, how many failed, else missing" = |e, _| tests(e, |t| t.failed);
+        errors optional: "integer: of tests, how many broke, else missing" = |e, _| tests(e, |t| t.errors);
+        skipped optional: "integer: of tests, how many were left out, else missing" = |e, _| tests(e, |t| t.skipped);
+        source optional: "text: of masking, the data source's logical id, else missing" = |e, _| match &e.payload {
             Payload::Masking(masking) => Cell::text(masking.source.as_str()),
             _ => Cell::Missing,
         };
-        unit: "text: of coverage, what is counted, such as `line`, else missing" = |e, _| match &e.payload {
+        unit optional: "text: of coverage, what is counted, such as `line`, else missing" = |e, _| match &e.payload {
             Payload::Coverage(coverage) => Cell::text(&coverage.unit),
             _ => Cell::Missing,
         };
-        covered_hundredths: "integer: of coverage, the share that ran in hundredths of a percent, rounded down, else missing"
+        covered_hundredths optional: "integer: of coverage, the share that ran in hundredths of a percent, rounded down, else missing"
             = |e, _| match &e.payload {
                 Payload::Coverage(coverage) => Cell::Integer(coverage.hundredths()),
                 _ => Cell::Missing,
             };
-        scope: "text: of an acceptance, what was looked at, else missing" = |e, _| match &e.payload {
+        scope optional: "text: of an acceptance, what was looked at, else missing" = |e, _| match &e.payload {
             Payload::Acceptance(acceptance) => Cell::text(&acceptance.scope),
             _ => Cell::Missing,
         };
-        accepted: "truth: of an acceptance, whether it was accepted, else missing" = |e, _| match &e.payload {
+        accepted optional: "truth: of an acceptance, whether it was accepted, else missing" = |e, _| match &e.payload {
             Payload::Acceptance(acceptance) => Cell::Truth(acceptance.accepted),
             _ => Cell::Missing,
         };
-        measure: "text: of performance, what was measured, else missing" = |e, _| match &e.payload {
+        measure optional: "text: of performance, what was measured, else missing" = |e, _| match &e.payload {
             Payload::Performance(performance) => Cell::text(&performance.measure),
             _ => Cell::Missing,
         };
-        samples: "integer: of performance, how many times, else missing" = |e, _| match &e.payload {
+        samples optional: "integer: of performance, how many times, else missing" = |e, _| match &e.payload {
             Payload::Performance(performance) => Cell::Integer(performance.samples),
             _ => Cell::Missing,
         };
-        p95_ms: "integer: of performance, the 95th percentile in milliseconds, else missing"
+        p95_ms optional: "integer: of performance, the 95th percentile in milliseconds, else missing"
             = |e, _| match &e.payload {
                 Payload::Performance(performance) => Cell::Integer(performance.p95_ms),
                 _ => Cell::Missing,
             };
-        method: "text: of masking, how, else missing" = |e, _| match &e.payload {
+        method optional: "text: of masking, how, else missing" = |e, _| match &e.payload {
             Payload::Masking(masking) => Cell::text(&masking.method),
             _ => Cell::Missing,
         };
@@ -428,7 +439,7 @@ fact! {
         is_for_plan: "truth: whether it is for this plan" = |a, f| Cell::Truth(a.plan == f.plan.digest);
         is_by_author: "truth: whether the person is one of the plan's authors"
             = |a, f| Cell::Truth(f.plan.authors.contains(&a.person));
-        ticket: "text: the change record that the person names, or missing"
+        ticket optional: "text: the change record that the person names, or missing"
             = |a, _| Cell::optional(a.ticket.as_deref(), Cell::text);
         at: "moment: when" = |a, _| Cell::Moment(a.at);
         age: "duration: from then to now; a time in the future is a fault"
@@ -463,16 +474,16 @@ fact! {
         name: "text: its name" = |c, _| Cell::text(&c.name);
         is_open: "truth: whether it is open now"
             = |c, f| within(c, f, || Cell::Truth(c.windows.is_open(f.now) == Some(true)));
-        opens: "moment: when it is next open, now if it is, or missing if not within what is known"
+        opens optional: "moment: when it is next open, now if it is, or missing if not within what is known"
             = |c, f| within(c, f, || Cell::optional(c.windows.next_opening(f.now), Cell::Moment));
-        closes: "moment: when the window that is open now closes, or missing"
+        closes optional: "moment: when the window that is open now closes, or missing"
             = |c, f| within(c, f, || Cell::optional(c.windows.closes(f.now), Cell::Moment));
         is_frozen: "truth: whether a freeze holds now"
             = |c, f| within(c, f, || Cell::Truth(c.windows.freeze(f.now).is_some()));
-        freeze: "text: what people call that freeze, or missing" = |c, f| within(c, f, || {
+        freeze optional: "text: what people call that freeze, or missing" = |c, f| within(c, f, || {
             Cell::optional(c.windows.freeze(f.now), |freeze| Cell::text(freeze.title.as_deref().unwrap_or("a freeze")))
         });
-        frozen_until: "moment: when that freeze ends, or missing"
+        frozen_until optional: "moment: when that freeze ends, or missing"
             = |c, f| within(c, f, || Cell::optional(c.windows.freeze(f.now), |freeze| Cell::Moment(freeze.when.until)));
         known_until: "moment: up to when the calendar is known" = |c, _| Cell::Moment(c.windows.known.until);
     }
@@ -482,7 +493,7 @@ fact! {
 #[must_use]
 pub fn reference() -> Vec<Documented> {
     fn of<F: Fact>(all: &mut Vec<Documented>) {
-        all.push(Documented { of: F::NAME, name: "", doc: F::DOC.trim() });
+        all.push(Documented { of: F::NAME, name: "", doc: F::DOC.trim(), may_be_missing: false });
         all.extend(F::FIELDS.iter().map(|field| Documented {
             of: F::NAME,
             name: field.name,
@@ -495,6 +506,7 @@ pub fn reference() -> Vec<Documented> {
     of::<EnvironmentFact>(&mut all);
     of::<AppFact>(&mut all);
     of::<PlanFact>(&mut all);
+            may_be_missing: field.may_be_missing,
     of::<ChangeFact>(&mut all);
     of::<SourceFact>(&mut all);
     of::<CredentialFact>(&mut all);
@@ -510,6 +522,72 @@ pub fn reference() -> Vec<Documented> {
     of::<PlaceFact>(&mut all);
     of::<PersonFact>(&mut all);
     of::<CalendarFact>(&mut all);
-    all.extend(crate::api::FUNCTION_DOCS.iter().map(|(name, doc)| Documented { of: "function", name, doc }));
+    let functions = crate::api::FUNCTION_DOCS.iter();
+    all.extend(functions.map(|(name, doc)| Documented { of: "function", name, doc, may_be_missing: false }));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    /// Fields that are not declared to be missing at times are there.
+    fn all_there<F: Fact>(facts: &Facts) {
+        for item in (0..F::count(facts).unwrap_or_default()).map(|index| F::item(facts, index).unwrap()) {
+            for field in F::FIELDS.iter().filter(|field| !field.may_be_missing) {
+                assert!(!matches!((field.get)(item, facts), Cell::Missing), "{}.{}", F::NAME, field.name);
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_declared_so_is_missing() {
+        let mut bare = samples::facts();
+        for (list, names) in [
+            ("/plan/sources", ["plugin", "tls", "account"].as_slice()),
+            ("/plan/sources", &["privileged"]),
+            ("/plan/changes", &["bytes"]),
+            ("/plan/credentials", &["set_at"]),
+            ("/approvals", &["ticket"]),
+            ("/waivers", &["cosigned"]),
+            ("/history", &["bytes"]),
+            ("/plugins", &["publisher", "certified_by", "certified_until"]),
+        ] {
+            for entry in bare.pointer_mut(list).unwrap().as_array_mut().unwrap() {
+                entry.as_object_mut().unwrap().retain(|name, _| !names.contains(&name.as_str()));
+            }
+        }
+        bare["plan"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| !["bytes", "cut_at", "signer"].contains(&name.as_str()));
+        for facts in [samples::facts(), bare] {
+            let facts: Facts = serde_json::from_value(facts).unwrap();
+            all_there::<WorkspaceFact>(&facts);
+            all_there::<TransitionFact>(&facts);
+            all_there::<EnvironmentFact>(&facts);
+            all_there::<AppFact>(&facts);
+            all_there::<PlanFact>(&facts);
+            all_there::<ChangeFact>(&facts);
+            all_there::<SourceFact>(&facts);
+            all_there::<CredentialFact>(&facts);
+            all_there::<ScanFact>(&facts);
+            all_there::<EvidenceFact>(&facts);
+            all_there::<ApprovalFact>(&facts);
+            all_there::<WaiverFact>(&facts);
+            all_there::<PastFact>(&facts);
+            all_there::<PluginFact>(&facts);
+            all_there::<PlaceFact>(&facts);
+            all_there::<PersonFact>(&facts);
+        }
+    }
+
+    #[test]
+    fn what_may_be_missing_says_so() {
+        for documented in reference().iter().filter(|documented| documented.of != "function") {
+            let says = documented.doc.contains("or missing") || documented.doc.contains("else missing");
+            assert_eq!(documented.may_be_missing, says, "{}.{}", documented.of, documented.name);
+        }
+    }
 }

@@ -143,10 +143,10 @@ pub(super) struct Members(BTreeMap<&'static str, BTreeMap<&'static str, bool>>);
 impl Members {
     pub(super) fn new() -> Self {
         let mut members: BTreeMap<_, BTreeMap<_, bool>> = BTreeMap::new();
-        for Documented { of, name, doc } in reference() {
+        for Documented { of, name, may_be_missing, .. } in reference() {
             let fields = members.entry(of).or_default();
             if !name.is_empty() {
-                fields.insert(name, doc.contains("missing"));
+                fields.insert(name, may_be_missing);
             }
         }
         Self(members)
