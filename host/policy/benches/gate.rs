@@ -17,6 +17,10 @@ use serde_json::{Value, json};
 use sluice_model::verdict::Level;
 use sluice_policy::{Facts, Gate, GateSpec, Pack, ReadyFacts, Sandbox, Selector};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn facts(changes: usize) -> Value {
     let digest = |letter: &str| format!("sha256:{}", letter.repeat(64));
     let kinds = ["query", "component", "page", "event", "data-source"];

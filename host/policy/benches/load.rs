@@ -21,6 +21,10 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
 use sluice_policy::{Facts, Gate, Pack, ReadyFacts, Sandbox};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn sandbox() -> Sandbox {
     let begun = Instant::now();
     Sandbox::new(Arc::new(move || begun.elapsed()))

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Map, Module, NativeCallContext,
+    Position,
+};
 use sluice_model::verdict::{Because, Finding, Place, SourceLine, Verdict};
 use sluice_model::{Pointer, verdict};
 
 use crate::evaluation::{Evaluation, Fault, fault};
 use crate::pack::SOURCE_FILE;
-use crate::parameter::Parameter;
 use crate::quorum;
 use crate::rows::{Record, Rows};
-use crate::sandbox::Cell;
-use crate::value::{self, bounded, duration, heap_bytes, in_words, type_word};
+use crate::sandbox::asked;
+use crate::value::{self, bounded, check_length, duration, heap_bytes, in_words, type_word};
 use crate::vocabulary as v;
 
 /// The functions of the API. `api = 1`: a name that is here once keeps its meaning.
@@ -119,18 +121,17 @@ const CITES: [&str; 3] = ["fact", "actual", "expected"];
 /// What a `deny` may tell.
 const TELLS: [&str; 7] = ["actual", "expected", "fix", "who", "object", "at", "earliest"];
 
-pub(crate) fn register(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
-    calls(engine, cell, names);
+pub(crate) fn register(engine: &mut Engine, names: &[String]) {
+    calls(engine, names);
     helpers(engine);
     lists_of_facts(engine, names);
 }
 
-fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
+fn calls(engine: &mut Engine, names: &[String]) {
     let by_name: Arc<BTreeMap<String, usize>> =
         Arc::new(names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect());
-    let lent = Arc::clone(cell);
     engine.register_fn("pass", move |context: NativeCallContext<'_>, code: ImmutableString, because: Map| {
-        let asked = lent.asked()?;
+        let asked = asked(context.tag())?;
         only(&because, &CITES)?;
         keep(&asked, &because)?;
         let cited = cited(&because)?;
@@ -141,53 +142,73 @@ fn calls(engine: &mut Engine, cell: &Arc<Cell>, names: &[String]) {
             }
         }
         let message = format!("rests on {}", cited.join(", "));
-        let finding = Finding {
-            because: because_of(&because)?,
-            ..finding(&context, &asked, Verdict::Pass, &code, message)?
-        };
-        asked.say(Finding { fix: None, who: None, ..finding })
+        let because = because_of(&because)?;
+        asked.say(Finding { because, ..finding(&context, &asked, Verdict::Pass, &code, message)? })
     });
 
-    let lent = Arc::clone(cell);
     engine.register_fn(
         "deny",
         move |context: NativeCallContext<'_>, code: ImmutableString, message: ImmutableString, told: Map| {
-            let asked = lent.asked()?;
+            let asked = asked(context.tag())?;
             let base = finding(&context, &asked, Verdict::Deny, &code, message.to_string())?;
             asked.say(telling(&asked, base, &told)?)
         },
     );
 
-    let lent = Arc::clone(cell);
     engine.register_fn(
         "undecided",
         move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString| {
-            let asked = lent.asked()?;
+            let asked = asked(context.tag())?;
             let finding = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
             asked.say(finding)
         },
     );
 
-    let lent = Arc::clone(cell);
     engine.register_fn(
         "undecided",
         move |context: NativeCallContext<'_>, code: ImmutableString, what: ImmutableString, told: Map| {
-            let asked = lent.asked()?;
+            let asked = asked(context.tag())?;
             let base = finding(&context, &asked, Verdict::Undecided, &code, what.to_string())?;
             asked.say(telling(&asked, base, &told)?)
         },
     );
 
     engine.register_type_with_name::<Parameters>("parameters");
-    engine.register_indexer_get(|parameters: &mut Parameters, name: ImmutableString| {
-        parameters
+    engine.register_indexer_get(|parameters: &mut Parameters, name: ImmutableString| parameters.get(&name));
+    FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
+        engine,
+        |_: &mut Parameters, _: ImmutableString, _: Dynamic| -> Result<(), Fault> {
+            Err(EvalAltResult::ErrorIndexingType(UNCHANGEABLE.to_owned(), Position::NONE).into())
+        },
+    );
+}
+
+impl Parameters {
+    fn get(&self, name: &str) -> Result<Dynamic, Fault> {
+        let (value, bytes) = self
             .0
             .parameters
-            .get(name.as_str())
-            .map(Parameter::dynamic)
-            .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))
-            .and_then(|value| parameters.0.copy(heap_bytes(&value)).map(|()| value))
-    });
+            .get(name)
+            .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))?;
+        self.0.copy(*bytes)?;
+        Ok(value.clone())
+    }
+}
+
+/// Getters of the parameters that a policy declares: by the indexer alone, Rhai would first make up
+/// the error that there is no such getter.
+pub(crate) fn parameter_getters<'n>(names: impl Iterator<Item = &'n String>) -> Module {
+    let mut module = Module::new();
+    for name in names {
+        FuncRegistration::new_setter(name)
+            .with_purity(true)
+            .set_into_module(&mut module, |_: &mut Parameters, _: Dynamic| -> Result<(), Fault> {
+                Err(unchangeable())
+            });
+        let own = name.clone();
+        module.set_getter_fn(name, move |parameters: &mut Parameters| parameters.get(&own));
+    }
+    module
 }
 
 /// A finding with what the manifest says of its code.
@@ -202,19 +223,21 @@ fn finding(
     let Some(doc) = manifest.findings.get(code) else {
         return Err(fault(format!("gives the finding `{code}`, which `policy.toml` does not declare")));
     };
-    let message = bounded(&message).map_err(|problem| fault(format!("the message {problem}")))?;
+    check_length(&message).map_err(|problem| fault(format!("the message {problem}")))?;
     if message.is_empty() {
         return Err(fault(format!("gives the finding `{code}` without a message")));
     }
     let file = context.call_source().unwrap_or(SOURCE_FILE);
     let source = context.call_position().line().map(|line| source_line(asked, file, line));
+    // Of what passes nothing has to be mended.
+    let (fix, who) = if verdict == Verdict::Pass { (None, None) } else { (doc.fix.clone(), doc.who.clone()) };
     Ok(Finding {
         verdict,
         code: code.to_owned(),
         message,
         because: None,
-        fix: doc.fix.clone(),
-        who: doc.who.clone(),
+        fix,
+        who,
         earliest: None,
         place: None,
         source,
@@ -236,8 +259,8 @@ fn telling(asked: &Evaluation, base: Finding, told: &Map) -> Result<Finding, Fau
     };
     Ok(Finding {
         because: because_of(told)?,
-        fix: text(told, "fix")?.or(base.fix.clone()),
-        who: text(told, "who")?.or(base.who.clone()),
+        fix: text(told, "fix")?.or(base.fix),
+        who: text(told, "who")?.or(base.who),
         earliest,
         place: place(told)?,
         ..base
@@ -354,7 +377,7 @@ fn helpers(engine: &mut Engine) {
                 joined.push_str(if at == 0 { "" } else { &between });
                 joined.push_str(&text);
                 // Before the next is added, so that a list of long texts is never all joined.
-                bounded(&joined).map_err(too_long)?;
+                check_length(&joined).map_err(too_long)?;
             }
             Ok::<_, Fault>(joined)
         })
@@ -402,19 +425,14 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
         })
         .register_get("to", |of: &mut Record<v::TransitionFact>| {
             Record::<v::EnvironmentFact>::new(Arc::clone(of.asked()), 1)
-        })
-        .register_get("changes", |of: &mut Record<v::PlanFact>| Rows::<v::ChangeFact>::all(of.asked()))
-        .register_get("sources", |of: &mut Record<v::PlanFact>| Rows::<v::SourceFact>::all(of.asked()))
-        .register_get("credentials", |of: &mut Record<v::PlanFact>| {
-            Rows::<v::CredentialFact>::all(of.asked())
-        })
-        .register_get("still_pointing_at_source", |of: &mut Record<v::PlanFact>| {
-            Rows::<v::LeftoverFact>::all(of.asked())
-        })
-        .register_get("secrets", |of: &mut Record<v::ScanFact>| Rows::<v::SecretFact>::all(of.asked()))
-        .register_get("personal_data", |of: &mut Record<v::ScanFact>| {
-            Rows::<v::PersonalFact>::all(of.asked())
-        })
+        });
+    list_within::<v::PlanFact, v::ChangeFact>(engine, "changes");
+    list_within::<v::PlanFact, v::SourceFact>(engine, "sources");
+    list_within::<v::PlanFact, v::CredentialFact>(engine, "credentials");
+    list_within::<v::PlanFact, v::LeftoverFact>(engine, "still_pointing_at_source");
+    list_within::<v::ScanFact, v::SecretFact>(engine, "secrets");
+    list_within::<v::ScanFact, v::PersonalFact>(engine, "personal_data");
+    engine
         .register_fn("named", move |calendars: &mut Rows<v::CalendarFact>, name: ImmutableString| {
             note(calendars.asked(), &by_named);
             calendars.look()?;
@@ -473,6 +491,24 @@ fn lists_of_facts(engine: &mut Engine, names: &[String]) {
                 ("people".into(), texts(filled.people).into()),
             ]))
         });
+}
+
+/// A list that is a member of a fact.
+fn list_within<O: v::Fact, F: v::Fact>(engine: &mut Engine, name: &str) {
+    engine.register_get(name, |of: &mut Record<O>| Rows::<F>::all(of.asked()));
+    FuncRegistration::new_setter(name).with_purity(true).register_into_engine(
+        engine,
+        |_: &mut Record<O>, back: Rows<F>| if back.is_all() { Ok(()) } else { Err(unchangeable()) },
+    );
+}
+
+/// Why a fact or parameter is not set. After `plan.changes.where(…)` or `params.kinds.is_empty()` Rhai
+/// hands the member back to its setter, in case the call has changed it; this is how a member without
+/// one refuses, and where there is none Rhai first makes up two long messages that nobody reads.
+pub(crate) const UNCHANGEABLE: &str = "facts and parameters cannot be changed";
+
+fn unchangeable() -> Fault {
+    EvalAltResult::ErrorDotExpr(UNCHANGEABLE.to_owned(), Position::NONE).into()
 }
 
 /// Allowed places: `OBJECT#POINTER`.

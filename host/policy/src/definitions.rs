@@ -57,7 +57,9 @@ impl Sandbox {
         let mut told = String::new();
         let mut definitions =
             format!("// Facts and helpers of policies, `api = {API}`. Made; not to be edited.\n");
-        for line in raw.lines().filter(|line| !line.is_empty()) {
+        // Setters are there to refuse.
+        let is_setter = |line: &str| line.starts_with("fn set ") || line.starts_with("fn index$set$");
+        for line in raw.lines().filter(|line| !line.is_empty() && !is_setter(line)) {
             let Some(function) = Function::of(line) else {
                 let _ = writeln!(definitions, "{line}");
                 continue;

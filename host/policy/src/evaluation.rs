@@ -1,6 +1,5 @@
 //! One gate being asked once: what it reads, and what it has said so far.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +8,7 @@ use sluice_model::verdict::Finding;
 
 use crate::facts::ReadyFacts;
 use crate::pack::Policy;
-use crate::parameter::Parameter;
+use crate::parameter::Values;
 
 /// An error that ends an evaluation as a fault.
 pub(crate) type Fault = Box<EvalAltResult>;
@@ -40,7 +39,7 @@ const SMALL_BYTES: u64 = 1 << 10;
 pub(crate) struct Evaluation {
     pub(crate) ready: Arc<ReadyFacts>,
     pub(crate) policy: Arc<Policy>,
-    pub(crate) parameters: Arc<BTreeMap<String, Parameter>>,
+    pub(crate) parameters: Arc<Values>,
     pub(crate) reads: Reads,
     pub(crate) said: Mutex<Vec<Finding>>,
     looked_at: AtomicU64,
@@ -53,7 +52,7 @@ impl Evaluation {
     pub(crate) fn new(
         ready: Arc<ReadyFacts>,
         policy: Arc<Policy>,
-        parameters: Arc<BTreeMap<String, Parameter>>,
+        parameters: Arc<Values>,
         was_long: Arc<AtomicBool>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -123,7 +122,8 @@ pub(crate) const MOST_NAMES: usize = 256;
 
 impl Reads {
     pub(crate) fn note(&self, name: usize) {
-        if let Some(word) = self.0.get(name / 64) {
+        // Most reads are of names that were read before, and to look is cheaper than to write.
+        if let Some(word) = self.0.get(name / 64).filter(|_| !self.has(name)) {
             word.fetch_or(1 << (name % 64), Ordering::Relaxed);
         }
     }

@@ -11,7 +11,7 @@ use sluice_model::{Digest, ObjectKind};
 use crate::evaluation::Evaluation;
 use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
-use crate::parameter::{self, Parameter, ParameterError};
+use crate::parameter::{self, ParameterError, Values};
 use crate::sandbox::{Ended, Sandbox, Used};
 
 /// Code of the finding where a policy says nothing at all.
@@ -143,7 +143,7 @@ impl Selector {
 pub struct Gate {
     spec: GateSpec,
     policy: Arc<Policy>,
-    parameters: Arc<BTreeMap<String, Parameter>>,
+    parameters: Arc<Values>,
 }
 
 /// A gate's configuration is wrong.
@@ -207,7 +207,7 @@ impl Gate {
         }
         let parameters = parameter::check(&manifest.parameters, &spec.parameters)
             .map_err(|problem| GateError::Parameter { gate: spec.name.clone(), problem })?;
-        Ok(Self { spec, policy: Arc::clone(policy), parameters: Arc::new(parameters) })
+        Ok(Self { spec, policy: Arc::clone(policy), parameters: Arc::new(Values::of(&parameters)) })
     }
 
     /// The configuration.

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rhai::AST;
+use rhai::{AST, Module};
 use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, json};
 
+use crate::api::parameter_getters;
 use crate::names::Modules;
 use crate::parameter::{self, Schema};
-use crate::sandbox::{FACTS, Idle};
+use crate::sandbox::{Calls, FACTS};
 use crate::vocabulary::API;
 
 /// Bytes of one file, and of all files of a pack: a policy is read by people.
@@ -130,8 +131,10 @@ pub struct Policy {
     pub(crate) ast: AST,
     /// The pack's own modules with their sources, by name.
     pub(crate) modules: Modules,
-    /// Engines that know these modules, and so serve no other policy.
-    pub(crate) idle: Idle,
+    /// Getters of the parameters.
+    pub(crate) parameters: Arc<Module>,
+    /// What decides which function a call means.
+    pub(crate) calls: Calls,
     /// The names of facts that a `pass` may cite.
     pub(crate) citable: Arc<[String]>,
     /// The lines of the sources as findings show them, by file: each finding asks for one.
@@ -151,10 +154,12 @@ impl Policy {
         &self.pack
     }
 
-    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, idle: Idle, citable: Arc<[String]>) -> Self {
+    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, citable: Arc<[String]>) -> Self {
         let sources = pack.files.iter().filter(|(file, _)| file.ends_with(".rhai"));
         let shown = sources.map(|(file, text)| (file.clone(), text.lines().map(shown).collect())).collect();
-        Self { pack, ast, modules, idle, citable, shown }
+        let calls = Calls::of(&ast, &modules);
+        let parameters = Arc::new(parameter_getters(pack.manifest().parameters.keys()));
+        Self { pack, ast, modules, parameters, calls, citable, shown }
     }
 
     /// A line of a source as findings show it, from 1.

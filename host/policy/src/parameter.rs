@@ -10,7 +10,7 @@ use rhai::{Dynamic, ImmutableString, Map};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::value::duration;
+use crate::value::{duration, heap_bytes};
 
 /// Entries that a list or table of a parameter may have.
 const MOST_ENTRIES: usize = 200;
@@ -295,7 +295,7 @@ pub(crate) fn check(
 
 impl Parameter {
     /// The value that a script gets.
-    pub(crate) fn dynamic(&self) -> Dynamic {
+    fn dynamic(&self) -> Dynamic {
         match self {
             Self::Text(value) => ImmutableString::from(value.as_str()).into(),
             Self::Integer(value) => Dynamic::from_int(*value),
@@ -309,6 +309,25 @@ impl Parameter {
                 Dynamic::from_map(entries.collect::<Map>())
             }
         }
+    }
+}
+
+/// A gate's parameters as scripts get them, each with the bytes that a copy of it takes.
+#[derive(Debug)]
+pub(crate) struct Values(BTreeMap<String, (Dynamic, u64)>);
+
+impl Values {
+    pub(crate) fn of(parameters: &BTreeMap<String, Parameter>) -> Self {
+        let value = |parameter: &Parameter| {
+            let value = parameter.dynamic();
+            let bytes = heap_bytes(&value);
+            (value, bytes)
+        };
+        Self(parameters.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&(Dynamic, u64)> {
+        self.0.get(name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts in the hands of a script: records with getters, and lists that are searched in Rust.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
@@ -174,7 +175,10 @@ impl Test {
                 Ok(wanted) => Ok(comparison.holds(text.as_ref().cmp(wanted.as_str()))),
                 Err(_) => Err(fault(format!("compares a text with {}", type_word(wanted)))),
             },
-            (Self::Order(comparison), cell) => strict::compare(comparison, &dynamic(cell)?, wanted),
+            (Self::Order(comparison), cell) => match ordering(&cell, wanted) {
+                Some(order) => Ok(comparison.holds(order)),
+                None => strict::compare(comparison, &dynamic(cell)?, wanted),
+            },
             (Self::In, cell) => {
                 let list = wanted
                     .as_array_ref()
@@ -187,6 +191,17 @@ impl Test {
             },
             (Self::Has, _) => Err(fault("`has` is for fields that are lists")),
         }
+    }
+}
+
+/// The order of a cell and a value of its type, for the types that most rows are searched by: most
+/// of a search is this.
+fn ordering(cell: &Cell<'_>, wanted: &Dynamic) -> Option<Ordering> {
+    match cell {
+        Cell::Integer(number) => Some(i64::try_from(*number).ok()?.cmp(&wanted.as_int().ok()?)),
+        Cell::Truth(truth) => Some(truth.cmp(&wanted.as_bool().ok()?)),
+        Cell::Length(length) => Some(length.cmp(&*wanted.read_lock::<SignedDuration>()?)),
+        _ => None,
     }
 }
 
@@ -225,6 +240,11 @@ impl<F: Fact> Rows<F> {
     /// Likewise, where each is looked at so many times.
     pub(crate) fn look_times(&self, times: usize) -> Result<(), Fault> {
         self.asked.look_at(self.picked.len(&self.asked.ready).saturating_mul(times))
+    }
+
+    /// Whether these are all facts of the list.
+    pub(crate) fn is_all(&self) -> bool {
+        matches!(self.picked, Picked::All(_))
     }
 
     fn count(&self) -> i64 {

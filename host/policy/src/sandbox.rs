@@ -3,20 +3,22 @@
 //! Each engine option here has a test that fails without it; what each is for stands beside it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope};
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Module, OptimizationLevel, Position, Scope,
+};
 
 use crate::coverage::{Coverage, Visits};
 use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
 use crate::facts::ReadyFacts;
 use crate::names::{self, Modules};
 use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
-use crate::parameter::Parameter;
+use crate::parameter::Values;
 use crate::rows::{self, Record, Rows};
 use crate::trace::Notes;
 use crate::value::heap_bytes;
@@ -116,7 +118,7 @@ impl std::fmt::Debug for Sandbox {
 /// Engines that wait for the next evaluation. Threads that ask at the same time take from shelves
 /// of their own, so that no engine wanders from one processor's cache to another's.
 #[derive(Default)]
-pub(crate) struct Idle([Shelf; SHELVES]);
+struct Idle([Shelf; SHELVES]);
 
 /// A lock that lies in no cache line with another.
 #[derive(Default)]
@@ -251,16 +253,13 @@ impl Sandbox {
             scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
         }
         let modules = self.modules(&pack)?;
-        let runner = self.runner_with(&modules);
+        let runner = self.parser(&modules);
         let ast = parse(&runner.engine, &scope, &pack, SOURCE_FILE, pack.source())?;
         names::check(&pack, SOURCE_FILE, &ast, &modules)?;
-        let idle = Idle::default();
         if modules.is_empty() {
             self.idle.give_back(runner);
-        } else {
-            idle.give_back(runner);
         }
-        Ok(Arc::new(Policy::new(pack, ast, modules, idle, Arc::clone(&self.names))))
+        Ok(Arc::new(Policy::new(pack, ast, modules, Arc::clone(&self.names))))
     }
 
     /// Compiles the modules of a pack: functions, and nothing else.
@@ -280,6 +279,7 @@ impl Sandbox {
             let mut module = Module::eval_ast_as_new(Scope::new(), &ast, &runner.engine)
                 .map_err(|error| pack.error(file, line_column(error.position()), error.to_string()))?;
             module.set_id(file);
+            module.build_index();
             self.idle.give_back(runner);
             modules.insert(name.to_owned(), (Arc::new(module), ast));
         }
@@ -290,22 +290,18 @@ impl Sandbox {
     pub(crate) fn run(
         &self,
         policy: &Arc<Policy>,
-        parameters: &Arc<BTreeMap<String, Parameter>>,
+        parameters: &Arc<Values>,
         ready: &Arc<ReadyFacts>,
     ) -> (Arc<Evaluation>, Ended, Used) {
-        let idle = if policy.modules.is_empty() { &self.idle } else { &policy.idle };
-        let runner = idle.take().unwrap_or_else(|| self.runner_with(&policy.modules));
+        let mut runner = self.take();
         let was_long = Arc::clone(&runner.cell.was_long);
         let asked = Evaluation::new(Arc::clone(ready), Arc::clone(policy), Arc::clone(parameters), was_long);
         let begun = (self.stopwatch)();
-        runner.cell.begin(Arc::clone(&asked), begun.saturating_add(self.limits.time));
-        let mut scope = Scope::new();
-        let ended =
-            catch_unwind(AssertUnwindSafe(|| runner.engine.run_ast_with_scope(&mut scope, &policy.ast)));
+        runner.cell.begin(begun.saturating_add(self.limits.time));
+        let ended = catch_unwind(AssertUnwindSafe(|| runner.run(policy, &asked)));
         let overrun = runner.cell.overrun.load(Ordering::Relaxed);
         let operations = runner.cell.operations.load(Ordering::Relaxed);
         let took = (self.stopwatch)().saturating_sub(begun);
-        runner.cell.end();
         let used = Used { operations, time: took };
         let ended = match ended {
             // An engine that panicked is not used again.
@@ -334,7 +330,7 @@ impl Sandbox {
                 Ended::Broke { reason, place, transient: false }
             }
         };
-        idle.give_back(runner);
+        self.idle.give_back(runner);
         (asked, ended, used)
     }
 
@@ -350,8 +346,8 @@ impl Sandbox {
         self.idle.take().unwrap_or_else(|| self.runner().0)
     }
 
-    /// An engine that knows these modules: any idle one where there are none.
-    fn runner_with(&self, modules: &Modules) -> Runner {
+    /// An engine that parses calls of these modules: any idle one where there are none.
+    fn parser(&self, modules: &Modules) -> Runner {
         if modules.is_empty() {
             return self.take();
         }
@@ -374,7 +370,8 @@ impl Sandbox {
             None => {}
         }
         debug_assert!(names.len() <= MOST_NAMES, "more names than bits");
-        (Runner { engine, cell }, names)
+        let source = SOURCE_FILE.into();
+        (Runner { engine, cell, source, known: Known::default() }, names)
     }
 }
 
@@ -385,7 +382,7 @@ fn parse(
     pack: &Pack,
     file: &str,
     source: &str,
-) -> Result<rhai::AST, PackError> {
+) -> Result<AST, PackError> {
     let compiled = catch_unwind(AssertUnwindSafe(|| engine.compile_with_scope(scope, source)));
     let Ok(compiled) = compiled else {
         return Err(pack.error(file, None, "cannot be parsed: the parser broke on it; simplify the policy"));
@@ -396,16 +393,114 @@ fn parse(
     Ok(ast)
 }
 
-/// An engine, and what it works on.
+/// An engine, what it works on, and what it has found out.
 pub(crate) struct Runner {
     engine: Engine,
     cell: Arc<Cell>,
+    /// What Rhai calls a policy's own source; one for each engine, since threads count its users.
+    source: ImmutableString,
+    known: Known,
+}
+
+impl Runner {
+    /// Takes a policy through an evaluation.
+    #[expect(
+        deprecated,
+        reason = "the only way to keep what was found out about calls from one evaluation to the next"
+    )]
+    fn run(&mut self, policy: &Policy, asked: &Arc<Evaluation>) -> Result<(), Fault> {
+        let mut global = self.engine.new_global_runtime_state();
+        global.source = Some(self.source.clone());
+        global.lib.push(Arc::clone(&policy.parameters));
+        global.lib.push(Arc::clone(policy.ast.shared_lib()));
+        for (name, (module, _)) in &policy.modules {
+            global.push_import(name.as_str(), Arc::clone(module));
+        }
+        // Facts reach functions by it.
+        global.tag = Dynamic::from(Lent(Arc::clone(asked)));
+        let mut fresh = Caches::new();
+        let caches = self.known.of(&policy.calls).unwrap_or(&mut fresh);
+        let statements = policy.ast.statements();
+        self.engine.eval_statements_raw(&mut global, caches, &mut Scope::new(), statements).map(drop)
+    }
+}
+
+/// Which function each call means, by name and types: Rhai looks that up in all its modules, and what
+/// it has found is true for as long as its functions are the same.
+#[derive(Default)]
+struct Known {
+    /// For all policies without functions of their own.
+    api: Caches,
+    /// For each policy with some.
+    own: HashMap<u64, Caches>,
+}
+
+/// What of a policy decides which function a call means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// Functions of the API only.
+    Api,
+    /// Also functions of its own, which no two of its files call alike. The number is this policy's.
+    Own(u64),
+    /// A name that stands for several functions, so that what is found depends on who asks first.
+    Clashing,
+}
+
+impl Calls {
+    /// Of a policy that was compiled.
+    pub(crate) fn of(ast: &AST, modules: &Modules) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut seen = BTreeSet::new();
+        let mut functions =
+            modules.values().map(|(_, ast)| ast).chain([ast]).flat_map(AST::iter_functions).peekable();
+        if functions.peek().is_none() {
+            Self::Api
+        } else if functions.all(|function| seen.insert((function.name, function.params.len()))) {
+            Self::Own(NEXT.fetch_add(1, Ordering::Relaxed))
+        } else {
+            Self::Clashing
+        }
+    }
+}
+
+/// Policies with functions of their own that an engine remembers, and calls that it remembers of
+/// each sort: all there are in practice. Beyond it forgets them all and begins anew.
+const MOST_KNOWN_POLICIES: usize = 128;
+const MOST_KNOWN_CALLS: usize = 4_096;
+
+impl Known {
+    /// What is known of such calls; `None` where nothing may be kept.
+    fn of(&mut self, calls: &Calls) -> Option<&mut Caches> {
+        let known = match calls {
+            Calls::Clashing => return None,
+            Calls::Api => &mut self.api,
+            Calls::Own(policy) => {
+                if self.own.len() >= MOST_KNOWN_POLICIES && !self.own.contains_key(policy) {
+                    self.own.clear();
+                }
+                self.own.entry(*policy).or_default()
+            }
+        };
+        if known.fn_resolution_cache_mut().dict.len() > MOST_KNOWN_CALLS {
+            *known = Caches::new();
+        }
+        Some(known)
+    }
+}
+
+/// The evaluation, as the engine hands it to functions.
+#[derive(Clone)]
+struct Lent(Arc<Evaluation>);
+
+/// What is being asked, by the tag that the engine carries through an evaluation.
+pub(crate) fn asked(tag: Option<&Dynamic>) -> Result<Arc<Evaluation>, Fault> {
+    let lent = tag.and_then(|tag| tag.read_lock::<Lent>());
+    lent.map(|lent| Arc::clone(&lent.0)).ok_or_else(|| crate::evaluation::fault("nothing is being asked"))
 }
 
 /// What an engine works on: the engine is the same for all evaluations, this is not.
 #[derive(Default)]
 pub(crate) struct Cell {
-    asked: Mutex<Option<Arc<Evaluation>>>,
     /// Nanoseconds of the stopwatch.
     deadline: AtomicU64,
     overrun: AtomicBool,
@@ -415,22 +510,11 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    fn begin(&self, asked: Arc<Evaluation>, deadline: Duration) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+    fn begin(&self, deadline: Duration) {
         self.deadline.store(nanos(deadline), Ordering::Relaxed);
         self.overrun.store(false, Ordering::Relaxed);
         self.operations.store(0, Ordering::Relaxed);
         self.was_long.store(false, Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// What is being asked now.
-    pub(crate) fn asked(&self) -> Result<Arc<Evaluation>, Fault> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.clone().ok_or_else(|| crate::evaluation::fault("nothing is being asked"))
     }
 }
 
@@ -511,17 +595,22 @@ fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, 
         None
     });
 
-    let lent = Arc::clone(cell);
-    engine.on_var(move |name, _, context| match fact(name, &lent)? {
-        Some(fact) => Ok(Some(fact)),
-        None => {
-            // Reading a variable copies it.
-            let bytes = context.scope().get(name).map_or(0, heap_bytes);
-            if bytes > 0 {
-                lent.asked()?.copy(bytes)?;
-            }
-            Ok(None)
+    engine.on_var(|name, index, context| {
+        let scope = context.scope();
+        // The parser counted from the last variable on; facts are none of the scope's.
+        let own = index.checked_sub(1).and_then(|behind| scope.iter_raw().nth(behind));
+        let own = own.filter(|(own, ..)| *own == name).map(|(_, _, value)| value);
+        if own.is_none()
+            && let Some(fact) = fact(name, context.tag())?
+        {
+            return Ok(Some(fact));
         }
+        // Reading a variable copies it.
+        let bytes = own.or_else(|| scope.get(name)).map_or(0, heap_bytes);
+        if bytes > 0 {
+            asked(Some(context.tag()))?.copy(bytes)?;
+        }
+        Ok(None)
     });
 
     strict::register(&mut engine);
@@ -546,39 +635,45 @@ fn engine(limits: &Limits, cell: &Arc<Cell>, stopwatch: &Stopwatch) -> (Engine, 
     rows::register::<v::PlaceFact>(&mut engine, "environments", &mut names);
     rows::register::<v::PersonFact>(&mut engine, "people", &mut names);
     rows::register::<v::CalendarFact>(&mut engine, "calendars", &mut names);
-    api::register(&mut engine, cell, &names);
+    api::register(&mut engine, &names);
     (engine, names)
 }
 
 /// The facts that a name stands for. Not scope values: a script that assigned to one of those
 /// would break the host, and a copy of all facts for every gate would be slow.
-fn fact(name: &str, cell: &Cell) -> Result<Option<Dynamic>, Fault> {
-    if !FACTS.contains(&name) && !ALWAYS.contains(&name) {
-        return Ok(None);
+fn fact(name: &str, tag: &Dynamic) -> Result<Option<Dynamic>, Fault> {
+    type Make = fn(Arc<Evaluation>) -> Result<Dynamic, Fault>;
+    fn record<F: v::Fact>(asked: Arc<Evaluation>) -> Result<Dynamic, Fault> {
+        Ok(Dynamic::from(Record::<F>::new(asked, 0)))
     }
-    let asked = cell.asked()?;
-    if !asked.ready.facts().has(name) {
-        // Optional: a gate that needs it is not asked.
-        return Ok(Some(Dynamic::UNIT));
+    fn rows<F: v::Fact>(asked: Arc<Evaluation>) -> Result<Dynamic, Fault> {
+        Ok(Dynamic::from(Rows::<F>::all(&asked)?))
     }
-    Ok(Some(match name {
-        "workspace" => Dynamic::from(Record::<v::WorkspaceFact>::new(asked, 0)),
-        "transition" => Dynamic::from(Record::<v::TransitionFact>::new(asked, 0)),
-        "app" => Dynamic::from(Record::<v::AppFact>::new(asked, 0)),
-        "plan" => Dynamic::from(Record::<v::PlanFact>::new(asked, 0)),
-        "scan" => Dynamic::from(Record::<v::ScanFact>::new(asked, 0)),
-        "evidence" => Dynamic::from(Rows::<v::EvidenceFact>::all(&asked)?),
-        "approvals" => Dynamic::from(Rows::<v::ApprovalFact>::all(&asked)?),
-        "waivers" => Dynamic::from(Rows::<v::WaiverFact>::all(&asked)?),
-        "history" => Dynamic::from(Rows::<v::PastFact>::all(&asked)?),
-        "plugins" => Dynamic::from(Rows::<v::PluginFact>::all(&asked)?),
-        "environments" => Dynamic::from(Rows::<v::PlaceFact>::all(&asked)?),
-        "people" => Dynamic::from(Rows::<v::PersonFact>::all(&asked)?),
-        "calendars" => Dynamic::from(Rows::<v::CalendarFact>::all(&asked)?),
-        "now" => Dynamic::from(asked.ready.facts().now),
-        "params" => Dynamic::from(api::Parameters(asked)),
+    let make: Make = match name {
+        "workspace" => record::<v::WorkspaceFact>,
+        "transition" => record::<v::TransitionFact>,
+        "app" => record::<v::AppFact>,
+        "plan" => record::<v::PlanFact>,
+        "scan" => record::<v::ScanFact>,
+        "evidence" => rows::<v::EvidenceFact>,
+        "approvals" => rows::<v::ApprovalFact>,
+        "waivers" => rows::<v::WaiverFact>,
+        "history" => rows::<v::PastFact>,
+        "plugins" => rows::<v::PluginFact>,
+        "environments" => rows::<v::PlaceFact>,
+        "people" => rows::<v::PersonFact>,
+        "calendars" => rows::<v::CalendarFact>,
+        "now" => |asked| Ok(Dynamic::from(asked.ready.facts().now)),
+        "params" => |asked| Ok(Dynamic::from(api::Parameters(asked))),
         _ => return Ok(None),
-    }))
+    };
+    let asked = asked(Some(tag))?;
+    if asked.ready.facts().has(name) {
+        make(asked).map(Some)
+    } else {
+        // Optional: a gate that needs it is not asked.
+        Ok(Some(Dynamic::UNIT))
+    }
 }
 
 pub(crate) fn line_column(position: Position) -> Option<(usize, usize)> {
@@ -626,6 +721,7 @@ fn explain(error: &EvalAltResult, file: &str, limits: &Limits) -> (String, Strin
             format!("there is no function {name}{}", in_words(types))
         }
         E::ErrorPropertyNotFound(name, _) => format!("there is no `{name}` here"),
+        E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) if text == api::UNCHANGEABLE => text.clone(),
         E::ErrorDotExpr(text, _) | E::ErrorIndexingType(text, _) => {
             format!("there is no such member: {}", in_words(text))
         }

@@ -123,10 +123,15 @@ fn convert(value: &Dynamic, depth: usize, left: &mut usize) -> Result<Value, Str
 
 /// A text that fits into a finding.
 pub(crate) fn bounded(text: &str) -> Result<String, String> {
+    check_length(text).map(|()| text.to_owned())
+}
+
+/// Refuses a text that does not fit into a finding.
+pub(crate) fn check_length(text: &str) -> Result<(), String> {
     if text.len() > MOST_TEXT_BYTES {
         return Err(format!("holds a text longer than {MOST_TEXT_BYTES} bytes"));
     }
-    Ok(text.to_owned())
+    Ok(())
 }
 
 #[cfg(test)]

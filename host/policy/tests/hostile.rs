@@ -258,7 +258,7 @@ const NAMES: &[(&str, Wanted)] = &[
     ),
     ("let x = plan?.version ?? \"9\";", Refused("")),
     ("let x = switch 1 { _ => 2 };", Refused("switch")),
-    ("let a = 1; let f = a.is_shared();", Refused("name of a property")),
+    ("let a = 1; let f = a.is_shared();", Refused("there is no function `is_shared`")),
     ("let a = [1]; let b = a; a[0] = b; b[0] = a; if a.count != 1 { throw 1; }", Says(Verdict::Undecided)),
     ("let x = \"a\".contains(1);", Fault("")),
     ("let x = plan.to_string();", Fault("there is no function")),

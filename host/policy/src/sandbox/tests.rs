@@ -188,6 +188,10 @@ fn facts_cannot_be_changed_and_are_not_baked_into_a_policy() {
         "params = #{};",
         "evidence.first.failed = 0;",
         "plan.authors += [\"x\"];",
+        "plan.changes = plan.changes.where(\"kind\", \"==\", \"page\");",
+        "scan.secrets = [];",
+        "params[\"limit\"] = 100;",
+        "params.limit += 1;",
     ] {
         let report = crate::samples::report(&format!("{OK}\n{script}"));
         assert_eq!(report.verdict, Verdict::Fault, "{script}: {:?}", report.findings);
@@ -557,4 +561,58 @@ fn a_denial_says_the_earliest_time_at_which_it_could_pass() {
     let said = report("undecided(\"t.no\", \"soon\", #{earliest: now + duration(\"1h\"), who: \"you\"});");
     assert_eq!(said.findings[0].earliest, Some("2026-06-03T11:00:00Z".parse().unwrap()));
     faults("deny(\"t.no\", \"closed\", #{earliest: \"tomorrow\"});", "`earliest` is a text, not a moment");
+}
+
+/// What an engine remembers of one policy's calls says nothing of another's, nor does it matter who
+/// asked first.
+#[test]
+fn a_call_means_the_same_whatever_was_asked_before() {
+    let sandbox = Sandbox::new(still());
+    let facts = ready(facts());
+    let say = |what: &str| format!("deny(\"t.no\", {what}, #{{}});");
+    let own = |word: &str| format!("fn word() {{ \"{word}\" }}\n{}", say("word()"));
+    // Two files of one pack call a function alike; which is meant depends on where it is called.
+    let asking = "fn word() { \"inside\" }\nfn ask() { word() }\n";
+    let module = [("modules/inner.rhai", asking)];
+    let both =
+        |first: &str, second: &str| format!("fn word() {{ \"outside\" }}\n{}\n{}", say(first), say(second));
+    let gate_with = |source: &str, module: &[(&str, &str)]| {
+        crate::samples::gate_of(&sandbox, "g", crate::samples::pack_with(source, module).unwrap()).unwrap()
+    };
+    let cases = [
+        (gate_with(&own("one"), &[]), vec!["one"]),
+        (gate_with(&own("two"), &[]), vec!["two"]),
+        (gate_with(&say("\"none\""), &[]), vec!["none"]),
+        (gate_with(&say("inner::ask()"), &module), vec!["inside"]),
+        (gate_with(&both("word()", "word()"), &module), vec!["outside", "outside"]),
+    ];
+    for _ in 0..3 {
+        for (gate, expected) in cases.iter().chain(cases.iter().rev()) {
+            let report = sandbox.evaluate(gate, &facts).report;
+            let told: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
+            assert_eq!(&told, expected, "{:?}", report.findings);
+        }
+    }
+    let clashing = gate_with(&both("word()", "inner::ask()"), &module);
+    assert_eq!(clashing.policy().calls, Calls::Clashing);
+    let first = sandbox.evaluate(&clashing, &facts).report;
+    for (gate, _) in &cases {
+        assert_eq!(sandbox.evaluate(gate, &facts).report.verdict, Verdict::Deny);
+        assert_eq!(sandbox.evaluate(&clashing, &facts).report, first);
+    }
+}
+
+/// However many policies there are, an engine remembers a few.
+#[test]
+fn what_is_remembered_of_calls_is_bounded() {
+    let mut known = Known::default();
+    for policy in 0..1_000 {
+        known.of(&Calls::Own(policy)).unwrap();
+        assert!(known.own.len() <= MOST_KNOWN_POLICIES);
+    }
+    for call in 0..=MOST_KNOWN_CALLS as u64 {
+        known.of(&Calls::Api).unwrap().fn_resolution_cache_mut().dict.insert(call, None);
+    }
+    assert_eq!(known.of(&Calls::Api).unwrap().fn_resolution_cache_mut().dict.len(), 0);
+    assert!(known.of(&Calls::Clashing).is_none());
 }
