@@ -35,6 +35,7 @@ pub mod trace;
 pub mod what_if;
 
 mod api;
+mod calls;
 mod evaluation;
 mod index;
 mod names;

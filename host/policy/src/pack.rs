@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, json};
 
 use crate::api::parameter_getters;
+use crate::calls::Calls;
 use crate::names::Modules;
 use crate::parameter::{self, Schema};
-use crate::sandbox::{Calls, FACTS};
+use crate::sandbox::FACTS;
 use crate::vocabulary::API;
 
 /// Bytes of one file, and of all files of a pack: a policy is read by people.

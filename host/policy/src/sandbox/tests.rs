@@ -1,6 +1,7 @@
 use sluice_model::verdict::Verdict;
 
 use super::*;
+use crate::calls::Calls;
 use crate::gate::{Gate, GateReport, OWN_FINDINGS};
 use crate::samples::{facts, gate, ready, refusal, report, still};
 
@@ -600,19 +601,4 @@ fn a_call_means_the_same_whatever_was_asked_before() {
         assert_eq!(sandbox.evaluate(gate, &facts).report.verdict, Verdict::Deny);
         assert_eq!(sandbox.evaluate(&clashing, &facts).report, first);
     }
-}
-
-/// However many policies there are, an engine remembers a few.
-#[test]
-fn what_is_remembered_of_calls_is_bounded() {
-    let mut known = Known::default();
-    for policy in 0..1_000 {
-        known.of(&Calls::Own(policy)).unwrap();
-        assert!(known.own.len() <= MOST_KNOWN_POLICIES);
-    }
-    for call in 0..=MOST_KNOWN_CALLS as u64 {
-        known.of(&Calls::Api).unwrap().fn_resolution_cache_mut().dict.insert(call, None);
-    }
-    assert_eq!(known.of(&Calls::Api).unwrap().fn_resolution_cache_mut().dict.len(), 0);
-    assert!(known.of(&Calls::Clashing).is_none());
 }
