@@ -185,6 +185,9 @@ pub(crate) enum Command {
     /// Write, test and look into policies.
     #[command(subcommand, arg_required_else_help = true)]
     Policy(commands::policy::Command),
+    /// Make, test and look into plugins.
+    #[command(subcommand, arg_required_else_help = true)]
+    Plugin(commands::plugin::Command),
     /// Promote a version to the next environment.
     Promote(commands::promote::Promote),
     /// Give a version to the end users of an environment.

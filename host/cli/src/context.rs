@@ -16,9 +16,11 @@ use sluice_engine::workspace::CONFIG_FILE;
 use sluice_engine::{Actor, Home, Workspace};
 use sluice_ledger::keyfile::{self, KeyFileError};
 
-use crate::arguments::Global;
-use crate::clock;
+use crate::answer::Answer;
+use crate::arguments::{Global, Output};
 use crate::failure::Failure;
+use crate::page::Page;
+use crate::{clock, compiler, run};
 
 /// The variable that may hold a person's key instead of a file of the home.
 pub(crate) const KEY_VARIABLE: &str = "SLUICE_KEY";
@@ -152,6 +154,28 @@ impl Context {
         self.found_folder().is_some_and(|folder| sluice_engine::workspace::has_store(&folder))
     }
 
+    /// Whether the answer is read by a program, so that nothing else is written.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.global.output != Output::Table
+    }
+
+    /// Tells one of the answers of a command that goes on.
+    pub(crate) fn tell(&self, answer: &Answer) {
+        run::tell(answer, &self.global);
+    }
+
+    /// Tells why one of them is not there.
+    pub(crate) fn tell_failure(&self, failure: &Failure) {
+        run::fail(failure, &self.global);
+    }
+
+    /// Says something to people between the answers.
+    pub(crate) fn talk(&self, page: &Page) {
+        if !self.is_for_programs() {
+            run::talk(page, &self.global);
+        }
+    }
+
     /// What policies run in.
     pub(crate) fn sandbox(&self) -> sluice_policy::Sandbox {
         sluice_policy::Sandbox::new(self.stopwatch())
@@ -161,7 +185,8 @@ impl Context {
     pub(crate) fn open(&self) -> Result<Workspace, Failure> {
         let folder = self.folder()?;
         tracing::debug!(folder = %folder.display(), "opening the workspace");
-        Ok(Workspace::open(&folder, &self.home()?, Arc::clone(&self.ambient))?)
+        let workspace = Workspace::open(&folder, &self.home()?, Arc::clone(&self.ambient))?;
+        Ok(workspace.with_compiler(compiler::compiler()))
     }
 
     /// Makes a workspace.
@@ -171,7 +196,8 @@ impl Context {
         name: &str,
         furnishing: &sluice_engine::workspace::Furnishing,
     ) -> Result<Workspace, Failure> {
-        Ok(Workspace::init(folder, name, &self.home()?, furnishing, Arc::clone(&self.ambient))?)
+        let workspace = Workspace::init(folder, name, &self.home()?, furnishing, Arc::clone(&self.ambient))?;
+        Ok(workspace.with_compiler(compiler::compiler()))
     }
 
     /// Opens the workspace, and finds out who acts.

@@ -11,6 +11,7 @@ mod answer;
 mod arguments;
 mod clock;
 mod commands;
+mod compiler;
 mod context;
 mod failure;
 mod input;
@@ -27,5 +28,6 @@ mod table;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    run::run(std::env::args_os().collect())
+    let words: Vec<_> = std::env::args_os().collect();
+    if compiler::is_asked_for(&words) { compiler::run() } else { run::run(words) }
 }

@@ -68,6 +68,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Answer, Failure> {
         Command::Secret(command) => c::secret::run(context, command),
         Command::Evidence(command) => c::evidence::run(context, command),
         Command::Policy(command) => c::policy::run(context, &command),
+        Command::Plugin(command) => c::plugin::run(context, &command),
         Command::Promote(arguments) => c::promote::promote(context, &arguments),
         Command::Release(arguments) => c::promote::release(context, arguments),
         Command::Rollback(arguments) => c::promote::rollback(context, arguments),
@@ -104,7 +105,8 @@ fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-fn tell(answer: &Answer, global: &Global) -> ExitCode {
+/// Tells an answer.
+pub(crate) fn tell(answer: &Answer, global: &Global) -> ExitCode {
     let written = match global.output {
         Output::Json => write_out(&document(&answer.data)),
         Output::Table => {
@@ -119,17 +121,22 @@ fn tell(answer: &Answer, global: &Global) -> ExitCode {
         }
     };
     if global.output == Output::Table && !answer.hints.is_empty() {
-        let color = global.color.on(std::io::stderr().is_terminal(), no_color());
-        let mut talk = Page::new();
+        let mut hints = Page::new();
         for hint in &answer.hints {
-            talk.styled(Style::Plain, hint);
+            hints.styled(Style::Plain, hint);
         }
-        write_err(&talk.render(color));
+        talk(&hints, global);
     }
     if written { ExitCode::from(answer.exit.code()) } else { ExitCode::from(Exit::Failed.code()) }
 }
 
-fn fail(failure: &Failure, global: &Global) -> ExitCode {
+/// Says something to people.
+pub(crate) fn talk(page: &Page, global: &Global) {
+    write_err(&page.render(global.color.on(std::io::stderr().is_terminal(), no_color())));
+}
+
+/// Tells a failure.
+pub(crate) fn fail(failure: &Failure, global: &Global) -> ExitCode {
     let color = global.color.on(std::io::stderr().is_terminal(), no_color());
     let text = match global.output {
         Output::Json => document(&failure.json()),

@@ -8,7 +8,7 @@
 
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentAlias, ComponentType, ComponentTypeDeclaration, ElementItems,
-    Parser, Payload,
+    Parser, Payload, Validator, WasmFeatures,
 };
 
 use crate::error::{Part, Reason, shown};
@@ -48,6 +48,30 @@ pub(crate) struct Counts([u64; Part::COUNT]);
 /// Refuses what is no component, and one that is made of too much.
 pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), Reason> {
     count(bytes, |part| most(part, limits)).map(drop)
+}
+
+/// Whether these bytes are a component that can be compiled: made of no more than is, and valid.
+/// Nothing is compiled or run.
+///
+/// # Errors
+/// Why not: [`Reason::TooLarge`], [`Reason::NotAComponent`] or [`Reason::OverBounds`].
+pub fn examine(component: &[u8], limits: &Limits) -> Result<(), Reason> {
+    let limit = limits.component_bytes;
+    if component.len() > limit {
+        return Err(Reason::TooLarge { bytes: component.len(), limit });
+    }
+    check(component, limits)?;
+    let valid = Validator::new_with_features(features()).validate_all(component);
+    valid.map(drop).map_err(|error| Reason::NotAComponent(shown(&error.to_string())))
+}
+
+/// What the engine lets a component have; see [`crate::host::code`].
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM2
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::COMPONENT_MODEL
 }
 
 fn count(bytes: &[u8], most: impl Fn(Part) -> u64) -> Result<Counts, Reason> {

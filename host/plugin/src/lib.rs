@@ -65,6 +65,7 @@ mod wasi;
 mod watch;
 mod worker;
 
+pub use bounds::examine;
 pub use cache::{CacheCounts, CodeCache};
 pub use describe::{KindDescription, OptionDescription, OptionType, Sameness, SlotDescription};
 pub use error::{CompilerFault, Limit, Part, PluginError, Reason, SourceName};

@@ -288,8 +288,28 @@ pub struct Source {
     /// Whether that account may do everything, if the plugin can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileged: Option<bool>,
+    /// Whether anybody may read what it connects to, if the plugin can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_access: Option<bool>,
+    /// The newest probe of it as it is rendered here, or `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// The secret slots for which the target has no value.
     pub missing_slots: Vec<SlotName>,
+}
+
+/// What a plugin found when it asked whether a data source's target answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Whether the target answered, if the plugin could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable: Option<bool>,
+    /// Whether it took the credentials, if the plugin could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<bool>,
+    /// When it was asked.
+    pub at: Timestamp,
 }
 
 /// A secret reference in a slot of a data source; the value itself is nowhere in the facts.

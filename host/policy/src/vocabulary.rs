@@ -199,6 +199,14 @@ fact! {
             = |s, _| Cell::optional(s.account.as_deref(), Cell::text);
         privileged optional: "truth: whether that account may do everything, or missing"
             = |s, _| Cell::optional(s.privileged, Cell::Truth);
+        public_access optional: "truth: whether anybody may read what it connects to, or missing"
+            = |s, _| Cell::optional(s.public_access, Cell::Truth);
+        reachable optional: "truth: whether its target answered the newest probe of it as it is rendered here, or missing"
+            = |s, _| Cell::optional(s.probe.as_ref().and_then(|p| p.reachable), Cell::Truth);
+        authenticated optional: "truth: whether its target took the credentials then, or missing"
+            = |s, _| Cell::optional(s.probe.as_ref().and_then(|p| p.authenticated), Cell::Truth);
+        probe_age optional: "duration: from that probe to now, or missing; a time in the future is a fault"
+            = |s, f| Cell::optional(s.probe.as_ref(), |p| since(p.at, f, "the probe is"));
         missing_slots: "integer: how many secret slots have no value in the target"
             = |s, _| Cell::Integer(s.missing_slots.len() as u64);
     }
@@ -498,6 +506,7 @@ pub fn reference() -> Vec<Documented> {
             of: F::NAME,
             name: field.name,
             doc: field.doc,
+            may_be_missing: field.may_be_missing,
         }));
     }
     let mut all = Vec::new();
@@ -506,7 +515,6 @@ pub fn reference() -> Vec<Documented> {
     of::<EnvironmentFact>(&mut all);
     of::<AppFact>(&mut all);
     of::<PlanFact>(&mut all);
-            may_be_missing: field.may_be_missing,
     of::<ChangeFact>(&mut all);
     of::<SourceFact>(&mut all);
     of::<CredentialFact>(&mut all);

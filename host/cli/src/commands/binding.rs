@@ -1,16 +1,19 @@
 //! `sluice binding`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sluice_engine::Workspace;
+use sluice_engine::probe::Through;
 use sluice_engine::settings::{Binding, Setting, set_option, slots_in};
 use sluice_engine::state::Work;
 use sluice_model::content::{self, Part};
 use sluice_model::slot::{SecretShape, SlotRule};
 use sluice_model::{EnvironmentName, Object, Pointer, SecretRef, SlotName};
+use sluice_vault::edge::{Roots, SystemNetwork};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style, quoted};
@@ -68,6 +71,17 @@ pub(crate) enum Command {
         #[arg(long = "slot", value_name = "NAME=secret://ENV/PATH", value_parser = slot)]
         slots: Vec<(SlotName, SecretRef)>,
     },
+    /// Ask whether a data source can be reached in an environment, and takes its credentials.
+    #[command(
+        after_help = "Examples:\n  sluice binding probe staging orders-db\n\nThe plugin asks what its manifest asks for and `probe` of its `[[plugin]]` grants, nothing else.\nWhat it found is kept, and gates can ask for it."
+    )]
+    Probe {
+        /// The environment.
+        #[arg(value_name = "ENV")]
+        environment: EnvironmentName,
+        /// The data source's name or id.
+        source: String,
+    },
     /// Remove a data source's binding.
     #[command(after_help = "Examples:\n  sluice binding remove staging orders-db")]
     Remove {
@@ -100,11 +114,42 @@ fn slot(text: &str) -> Result<(SlotName, SecretRef), String> {
     Ok((name, reference))
 }
 
+/// Probes.
+fn probe(context: &Context, environment: &EnvironmentName, source: &str) -> Result<Answer, Failure> {
+    let (workspace, actor) = context.open_as_actor()?;
+    let working = context.working("probing");
+    let through = Through { network: Arc::new(SystemNetwork), roots: Roots::of_system() };
+    let report = workspace.probe(&actor, environment, source, through)?;
+    drop(working);
+    let told = |what: Option<bool>| match what {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    };
+    let mut page = Page::new();
+    page.heading(format!("{} in {environment}", report.name));
+    page.line(format!("reachable:          {}", told(report.reachable)));
+    page.line(format!("credentials taken:  {}", told(report.authenticated)));
+    for note in &report.notes {
+        page.styled(Style::Notice, note.to_string());
+        page.line(note.fix.as_deref().map(|fix| format!("  fix: {fix}")).unwrap_or_default());
+    }
+    let data = json!({
+        "source": report.source, "name": report.name, "environment": environment, "plugin": report.plugin,
+        "reachable": report.reachable, "authenticated": report.authenticated, "notes": report.notes,
+        "used": report.used,
+    });
+    let answer = Answer::new(&data, page)?;
+    let is_bad = report.reachable == Some(false) || report.authenticated == Some(false);
+    Ok(if is_bad { answer.exit(Exit::Failed) } else { answer })
+}
+
 /// Runs `sluice binding`.
 pub(crate) fn run(context: &Context, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::List { environment } => list(context, &environment),
         Command::Show { environment, source } => show(context, &environment, &source),
+        Command::Probe { environment, source } => probe(context, &environment, &source),
         Command::Adopt { environment, source, .. } => adopt(context, &environment, source.as_deref()),
         Command::Set { environment, source, options, slots } => {
             set(context, &environment, &source, options, &slots)

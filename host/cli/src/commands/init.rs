@@ -18,8 +18,9 @@ include!(concat!(env!("OUT_DIR"), "/policies.rs"));
 /// The variable that names the folder of plugins for new workspaces.
 const PLUGINS_VARIABLE: &str = "SLUICE_PLUGINS";
 
-/// Bytes of a plugin that are read: some twenty times the largest that there is.
-const MOST_PLUGIN: u64 = 64 << 20;
+/// Bytes of a plugin that a new workspace is given. 1 MiB: those that carry a language's runtime are
+/// larger, and installed by who wants them.
+const MOST_PLUGIN: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -128,8 +129,7 @@ fn plugins() -> Result<(PathBuf, BTreeMap<String, Vec<u8>>), Failure> {
     Err(Failure::failed(
         format!("no plugins were found in {}", looked.join(", ")),
         format!(
-            "name the folder that holds `sql.wasm`, `http.wasm` and `object-storage.wasm` with the variable \
-             `{PLUGINS_VARIABLE}`; in Sluice's own source `cargo xtask build-plugins` makes them"
+            "name the folder that holds `sql.wasm`, `http.wasm` and the others with the variable `{PLUGINS_VARIABLE}`; in Sluice's own source `cargo xtask build-plugins` makes them"
         ),
     ))
 }
@@ -144,7 +144,8 @@ fn plugins_in(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let is_plugin = path.extension().is_some_and(|ending| ending == "wasm") && path.is_file();
+        let is_small = entry.metadata().is_ok_and(|file| file.is_file() && file.len() <= MOST_PLUGIN);
+        let is_plugin = path.extension().is_some_and(|ending| ending == "wasm") && is_small;
         if let Some(name) = entry.file_name().to_str().filter(|_| is_plugin) {
             found.insert(name.to_owned(), input::file(&path, MOST_PLUGIN)?);
         }

@@ -15,6 +15,7 @@ pub(crate) mod key;
 pub(crate) mod ledger;
 pub(crate) mod manage;
 pub(crate) mod plan;
+pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod promote;
 pub(crate) mod review;

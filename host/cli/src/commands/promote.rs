@@ -174,8 +174,12 @@ fn answer(report: &PromoteReport) -> Result<Answer, Failure> {
             ),
         );
     }
-    let answer = Answer::new(&data, page)?
-        .hint("\nKeep the checkpoint elsewhere (`sluice ledger checkpoint > FILE`): with it `sluice ledger verify` shows\nwhether anything was cut off");
+    let answer = Answer::new(&data, page)?;
+    // A run that went on after a crash may have none yet.
+    let answer = match report.checkpoint {
+        Some(_) => answer.hint("\nKeep the checkpoint elsewhere (`sluice ledger checkpoint > FILE`): with it `sluice ledger verify` shows\nwhether anything was cut off"),
+        None => answer,
+    };
     let (app, to) = (quoted(&plan.app_name), &plan.to);
     Ok(match plan.transition {
         TransitionKind::Promotion => answer.hint(format!(

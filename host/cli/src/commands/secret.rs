@@ -194,7 +194,8 @@ fn judge(context: &Context, judged: &Judged, is_secret: bool) -> Result<Answer, 
         "slot": suspicion.slot, "object": suspicion.object, "secret": is_secret, "by": actor.name,
         "reason": judged.reason,
     });
-    Ok(Answer::new(&data, page)?.hint("\nIt counts for versions that are cut from now on"))
+    Ok(Answer::new(&data, page)?
+        .hint("\nIt counts for versions that are cut from now on: `sluice version cut APP`"))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod mistakes;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod plugins;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 mod stage;

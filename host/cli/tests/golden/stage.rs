@@ -16,7 +16,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The plugins that `cargo xtask test` has built.
-fn plugins() -> PathBuf {
+pub(crate) fn plugins() -> PathBuf {
     let folder = std::env::var_os("SLUICE_PLUGINS")
         .map_or_else(|| root().join("target").join("plugins"), PathBuf::from);
     assert!(

@@ -152,6 +152,8 @@ impl Graph {
         if let Some(used_floor) = floors.get(used) {
             return match floors.get(name) {
                 Some(floor) if floor > used_floor => None,
+                // A crate's own tests may turn a feature of it on.
+                Some(_) if name == used && kind == Use::Tested => None,
                 Some(floor) if floor == used_floor => Some(format!("`{name}` uses its sibling `{used}`")),
                 Some(_) => Some(format!("`{name}` uses `{used}` from a floor above")),
                 None if is_free => None,
@@ -325,7 +327,10 @@ fn no_profile_aborts_on_a_panic() {
     manifests.extend([root.join(".cargo/config.toml")].into_iter().filter(|file| file.is_file()));
     assert!(manifests.len() > 10, "{manifests:?}");
     for file in manifests {
+        // A template is no manifest before its places are filled; `{{NAME}}` stands for lines of its own.
         let text = fs::read_to_string(&file).unwrap();
+        let text: String =
+            text.lines().filter(|line| !line.starts_with("{{")).map(|line| format!("{line}\n")).collect();
         let table = text.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         assert_eq!(aborts(&table), Vec::<String>::new(), "{}", file.display());
     }

@@ -4,6 +4,7 @@ mod attempt;
 mod diff;
 mod explain;
 mod lint;
+mod reference;
 mod replay;
 mod rollout;
 mod scaffold;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     New(scaffold::Arguments),
     /// Say what a finding code means, what to do about it, and who can.
     Explain(explain::Arguments),
+    /// Show all facts and helpers that policies can use, and the rules of `lint`.
+    Reference(reference::Arguments),
     /// Ask one policy on a decision that was kept, or on a fixture, and tell how it comes to what it says.
     Try(attempt::Arguments),
     /// Make decisions that were kept again, and compare their bytes.
@@ -49,6 +52,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Answer, Failur
         Command::Lint(arguments) => lint::run(context, arguments),
         Command::New(arguments) => scaffold::run(context, arguments),
         Command::Explain(arguments) => explain::run(context, arguments),
+        Command::Reference(arguments) => reference::run(context, arguments),
         Command::Try(arguments) => attempt::run(context, arguments),
         Command::Replay(arguments) => replay::run(context, arguments),
         Command::Diff(arguments) => diff::run(context, arguments),

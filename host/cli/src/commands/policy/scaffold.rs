@@ -69,6 +69,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     let path = quoted(&folder.display().to_string());
     let answer = Answer::new(&json!({"name": arguments.name.as_str(), "folder": folder}), page)?;
     Ok(answer.hint(format!(
-        "\nPlay its cases with `sluice policy test {path}`, and attach it to a transition in `sluice.toml`"
+        "\nNext:\n  sluice policy test {path}\n\
+         Attach it to a transition in `sluice.toml`; it counts once `sluice config adopt` has adopted both"
     )))
 }

@@ -1,0 +1,309 @@
+//! `sluice plugin install`, `list`, `upgrade` and `remove`: the plugins of a workspace.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::json;
+use sluice_distribution::{Access, Artefact, Credentials, Limits as Bounds, Reference, Tag, fetch, tags};
+use sluice_engine::config::PluginName;
+use sluice_engine::install::{Incoming, Installed, install, remove};
+use sluice_engine::lock::Lock;
+use sluice_model::Digest;
+use sluice_plugin::Limits;
+use sluice_plugin::manifest::Manifest;
+
+use super::{VERSION, host, reference};
+use crate::answer::Answer;
+use crate::context::{Context, variable};
+use crate::failure::Failure;
+use crate::input;
+use crate::page::{Page, Style};
+use crate::table::Rows;
+
+/// The variables with which one signs in to a registry: which one, as whom, and with what.
+const REGISTRY_VARIABLES: [&str; 3] = ["SLUICE_REGISTRY", "SLUICE_REGISTRY_USER", "SLUICE_REGISTRY_PASSWORD"];
+
+/// Bytes of docker's configuration that are read.
+const MOST_CONFIG: u64 = 1 << 20;
+
+const INSTALL: &str = "\
+Examples:
+  sluice plugin install oci://registry.example/acme/orders-db:1.2.0
+  sluice plugin install build/orders-db.wasm --vouch 'built by ourselves'
+
+A plugin is taken if a `[[publisher]]` of sluice.toml signed it, or if you say with --vouch why it
+is taken without. It counts once adopted. Where a registry wants a password, it is docker's, or that
+of the variables SLUICE_REGISTRY, SLUICE_REGISTRY_USER and SLUICE_REGISTRY_PASSWORD.";
+
+/// What is typed for `install`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = INSTALL)]
+pub(crate) struct Install {
+    /// Where the plugin is: a file, a folder, or oci://REGISTRY/NAME:VERSION.
+    #[arg(value_name = "FILE|REF")]
+    from: Reference,
+    /// What the workspace calls it [default: what its manifest says, else the file's name].
+    #[arg(long)]
+    name: Option<PluginName>,
+    /// Why it is taken without the signature of an allowed publisher.
+    #[arg(long, value_name = "REASON")]
+    vouch: Option<String>,
+}
+
+/// What is typed for `upgrade`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sluice plugin upgrade orders-db\n  sluice plugin upgrade orders-db oci://registry.example/acme/orders-db:1.3.0"
+)]
+pub(crate) struct Upgrade {
+    /// The plugin.
+    name: PluginName,
+    /// Where the new version is [default: the newest where the plugin came from].
+    #[arg(value_name = "FILE|REF")]
+    to: Option<Reference>,
+    /// Why it is taken without the signature of an allowed publisher.
+    #[arg(long, value_name = "REASON")]
+    vouch: Option<String>,
+}
+
+/// What is typed for `remove`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sluice plugin remove orders-db")]
+pub(crate) struct Remove {
+    /// The plugin.
+    name: PluginName,
+}
+
+/// Puts a plugin into the workspace.
+pub(super) fn run_install(context: &Context, arguments: &Install) -> Result<Answer, Failure> {
+    let Install { from, name, vouch } = arguments;
+    let artefact = fetched(context, from)?;
+    let name = match name {
+        Some(name) => name.clone(),
+        None => name_of(&artefact, from)?,
+    };
+    let installed = put(context, &name, artefact, vouch.clone())?;
+    told(&installed, "installed")
+}
+
+/// Puts another version in place of the one that is there.
+pub(super) fn run_upgrade(context: &Context, arguments: &Upgrade) -> Result<Answer, Failure> {
+    let Upgrade { name, to, vouch } = arguments;
+    let folder = folder(context)?;
+    let lock = Lock::read(&folder)?;
+    let Some(locked) = lock.0.get(name) else {
+        return Err(Failure::usage(
+            format!("there is no plugin `{name}` in `sluice.lock`"),
+            "see what is there with `sluice plugin list`",
+        ));
+    };
+    let from = match to {
+        Some(to) => to.clone(),
+        None => newest(context, name, &locked.source)?,
+    };
+    let artefact = fetched(context, &from)?;
+    if artefact.digest == locked.digest {
+        let mut page = Page::new();
+        page.line(format!(
+            "{name} is {} already: {}",
+            locked.version.as_deref().unwrap_or("-"),
+            locked.digest
+        ));
+        return Answer::new(&json!({ "name": name, "changed": false, "digest": locked.digest }), page);
+    }
+    // Why the last one was taken unsigned is no reason for the next.
+    let installed = put(context, name, artefact, vouch.clone())?;
+    told(&installed, "upgraded")
+}
+
+/// Takes a plugin out of the workspace.
+pub(super) fn run_remove(context: &Context, arguments: &Remove) -> Result<Answer, Failure> {
+    let name = &arguments.name;
+    remove(&folder(context)?, name)?;
+    let mut page = Page::new();
+    page.line(format!("removed {name}"));
+    let answer = Answer::new(&json!({ "name": name, "removed": true }), page)?;
+    Ok(answer.hint("It counts once an owner has adopted it:\n  sluice config adopt"))
+}
+
+/// Lists the plugins of the workspace as its files have them.
+pub(super) fn run_list(context: &Context) -> Result<Answer, Failure> {
+    let Some((folder, config)) = reference::configuration(context)? else {
+        return Err(no_workspace());
+    };
+    let lock = Lock::read(&folder)?;
+    let mut rows = Rows::new(&["NAME", "VERSION", "DIGEST", "KINDS", "TRUSTED BY", "FROM"]);
+    let mut data = Vec::new();
+    for (name, configured) in &config.plugins {
+        let path = folder.join(&configured.path);
+        let bytes = input::file(&path, Limits::default().component_bytes as u64)?;
+        let digest = Digest::of(&bytes);
+        let locked = lock.0.get(name);
+        let manifest = Manifest::read(&bytes).ok().flatten();
+        let kinds = manifest.as_ref().map(|manifest| manifest.kinds.len());
+        let trust = match locked {
+            None => "nobody: it is not in sluice.lock".to_owned(),
+            Some(locked) if locked.digest != digest => "nobody: sluice.lock has another".to_owned(),
+            Some(locked) => locked.why(),
+        };
+        let version = locked.and_then(|locked| locked.version.clone());
+        rows.row([
+            name.to_string(),
+            version.clone().unwrap_or_else(|| "-".to_owned()),
+            digest.short().to_string(),
+            kinds.map_or_else(|| "-".to_owned(), |kinds| kinds.to_string()),
+            trust.clone(),
+            locked.map_or_else(|| "-".to_owned(), |locked| locked.source.clone()),
+        ]);
+        data.push(json!({
+            "name": name, "version": version, "digest": digest, "path": configured.path,
+            "kinds": manifest.map(|manifest| manifest.kinds), "trusted": trust,
+            "source": locked.map(|locked| &locked.source),
+        }));
+    }
+    let mut page = Page::new();
+    rows.onto(&mut page, "there are no plugins; put one here with `sluice plugin install`");
+    Answer::new(&data, page)
+}
+
+fn put(
+    context: &Context,
+    name: &PluginName,
+    artefact: Artefact,
+    vouched: Option<String>,
+) -> Result<Installed, Failure> {
+    let folder = folder(context)?;
+    let working = context.working("loading the plugin");
+    let incoming = Incoming {
+        component: artefact.component,
+        signatures: artefact.signatures,
+        source: artefact.source.to_string(),
+        vouched,
+    };
+    let version = VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
+    let installed = install(&folder, &host()?, &version, name, &incoming)?;
+    drop(working);
+    Ok(installed)
+}
+
+fn told(installed: &Installed, done: &str) -> Result<Answer, Failure> {
+    let Installed { name, locked, before, differences, manifest } = installed;
+    let mut page = Page::new();
+    let version = locked.version.as_deref().unwrap_or("-");
+    page.line(format!("{done} {name} {version}"));
+    page.line(format!("digest:   {}", locked.digest));
+    page.line(format!("from:     {}", locked.source));
+    page.line(format!("trusted:  {}", locked.why()));
+    if let Some(manifest) = manifest {
+        page.line(format!("licence:  {}", manifest.licence));
+        page.line(format!("kinds:    {}", manifest.kinds.join(", ")));
+        for capability in &manifest.capabilities {
+            page.line(format!("          {capability}"));
+        }
+    } else {
+        page.styled(Style::Notice, "it has no manifest: nothing is known of it but what it describes");
+    }
+    if let Some(before) = before.as_ref().filter(|before| before.digest != locked.digest) {
+        page.gap();
+        page.line(format!("before:   {} {}", before.version.as_deref().unwrap_or("-"), before.digest));
+        for difference in differences {
+            page.line(format!("          {difference}"));
+        }
+        if differences.is_empty() {
+            page.line("          what it describes is the same");
+        }
+    }
+    let data = json!({
+        "name": name, "version": locked.version, "digest": locked.digest, "source": locked.source,
+        "publisher": locked.publisher, "vouched": locked.vouched, "differences": differences,
+        "before": before.as_ref().map(|before| before.digest),
+        "manifest": manifest,
+    });
+    let answer = Answer::new(&data, page)?;
+    Ok(answer.hint(
+        "It counts once an owner has adopted it; plans that it changes get another digest then and want new approvals:\n  \
+         sluice config diff\n  sluice config adopt",
+    ))
+}
+
+fn fetched(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
+    let working = context.working("fetching the plugin");
+    let artefact = fetch(from, &access()?).map_err(failed)?;
+    drop(working);
+    Ok(artefact)
+}
+
+/// The newest version where a plugin came from, as Semantic Versioning orders them.
+fn newest(context: &Context, name: &PluginName, source: &str) -> Result<Reference, Failure> {
+    let nowhere = || {
+        Failure::usage(
+            format!("`{name}` came from `{source}`, where no newer version can be looked for"),
+            format!("say where it is with `sluice plugin upgrade {name} FILE|REF`"),
+        )
+    };
+    let from: Reference = source.parse().map_err(|_| nowhere())?;
+    if from.registry().is_none() {
+        return Ok(from);
+    }
+    let working = context.working("asking for versions");
+    let known = tags(&from, &access()?).map_err(failed)?;
+    drop(working);
+    let versions: BTreeMap<semver::Version, Tag> =
+        known.into_iter().filter_map(|tag| Some((tag.as_str().parse().ok()?, tag))).collect();
+    // A version before the release of one is for who asks for it.
+    let newest = versions.into_iter().rev().find(|(version, _)| version.pre.is_empty());
+    newest.and_then(|(_, tag)| from.at(tag)).ok_or_else(nowhere)
+}
+
+/// What the workspace calls a plugin where nobody says.
+fn name_of(artefact: &Artefact, from: &Reference) -> Result<PluginName, Failure> {
+    let said = Manifest::read(&artefact.component).ok().flatten().map(|manifest| manifest.name);
+    let text = from.to_string();
+    let last = text.rsplit(['/', '\\']).next().unwrap_or(&text);
+    let bare = last.split([':', '@']).next().unwrap_or(last);
+    let name = said.unwrap_or_else(|| bare.strip_suffix(".wasm").unwrap_or(bare).to_owned());
+    name.parse().map_err(|error| {
+        Failure::usage(format!("the plugin cannot be called `{name}`: {error}"), "name it with `--name NAME`")
+    })
+}
+
+fn folder(context: &Context) -> Result<PathBuf, Failure> {
+    context.found_folder().ok_or_else(no_workspace)
+}
+
+fn no_workspace() -> Failure {
+    Failure::usage(
+        "there is no workspace here",
+        "make one with `sluice init`, or name its folder with `--workspace`",
+    )
+}
+
+pub(super) fn failed(error: sluice_distribution::Error) -> Failure {
+    Failure::failed(error.to_string(), "")
+}
+
+/// With what one goes to where plugins are.
+pub(super) fn access() -> Result<Access, Failure> {
+    let folder = std::env::current_dir().map_err(Failure::file(std::path::Path::new(".")))?;
+    let mut credentials = Credentials::none();
+    let docker = variable("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".docker")))
+        .map(|folder| folder.join("config.json"))
+        .filter(|file| file.is_file());
+    if let Some(file) = docker {
+        let bytes = input::file(&file, MOST_CONFIG)?;
+        credentials = credentials.with_docker_config(&bytes).map_err(|error| {
+            Failure::usage(
+                format!("`{}` cannot be used: {error}", file.display()),
+                "mend it, or set DOCKER_CONFIG",
+            )
+        })?;
+    }
+    let text = |name: &str| variable(name).and_then(|text| text.into_string().ok());
+    if let [Some(registry), Some(user), Some(password)] = REGISTRY_VARIABLES.map(text) {
+        credentials = credentials.with_login(&registry, &user, &password);
+    }
+    let limits = Bounds { component_bytes: Limits::default().component_bytes, within: Bounds::WITHIN };
+    Ok(Access { folder, credentials, limits })
+}

@@ -1,0 +1,170 @@
+//! Scenes of those who make plugins. What needs a language's tools is played in `tests/vendors`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::mistakes::{DONE, FAILED, USAGE, edit, ends, scene};
+use crate::stage::{Output, Stage, plugins};
+
+#[test]
+fn a_plugin_is_made_and_what_stands_in_its_way_is_said() {
+    scene(
+        "plugin",
+        Stage::empty(),
+        &[
+            ends(USAGE, "plugin"),
+            ends(DONE, "plugin new orders-db --lang rust"),
+            ends(USAGE, "plugin new orders-db --lang rust"),
+            ends(USAGE, "plugin new Orders --lang rust"),
+            ends(USAGE, "plugin new 7orders --lang rust"),
+            ends(USAGE, "plugin new orders-db"),
+            ends(DONE, "plugin new orders-api --lang js --folder more"),
+            ends(DONE, "plugin new orders-sheet --lang python --folder more"),
+            ends(USAGE, "plugin build"),
+            ends(FAILED, "plugin test nowhere -o json"),
+            edit("orders-db/sluice-plugin.toml", "command = [\"cargo\"", "command = [\"no-such-tool\""),
+            ends(FAILED, "plugin build orders-db"),
+            ends(FAILED, "plugin build orders-db -o json"),
+            edit("orders-db/sluice-plugin.toml", "\"no-such-tool\", \"build\"", "\"true\""),
+            ends(FAILED, "plugin test orders-db"),
+            edit("orders-db/sluice-plugin.toml", "\"true\"", "\"false\""),
+            ends(FAILED, "plugin dev orders-db --once"),
+            edit("orders-db/sluice-plugin.toml", "version = ", "versions = "),
+            ends(FAILED, "plugin bench orders-db"),
+            ends(USAGE, "plugin inspect orders-db.wasm"),
+            ends(FAILED, "plugin inspect orders-db/README.md"),
+            ends(FAILED, "plugin test orders-db/README.md --junit report.xml"),
+        ],
+    );
+}
+
+/// A project whose build copies a component.
+fn project(stage: &Stage, component: &Path) {
+    let folder = stage.workspace();
+    fs::create_dir(folder.join("example")).unwrap();
+    let project = format!(
+        "name = \"orders\"\nversion = \"1.2.3\"\npublisher = \"acme\"\nlicence = \"MIT\"\ndescription = \"Orders\"\n\
+         minimum-host = \"0.1.0\"\n[probe]\nhosts = [\"endpoints\"]\n[build]\ncommand = [\"cp\", \"{}\", \"made.wasm\"]\n\
+         component = \"made.wasm\"\n",
+        component.display()
+    );
+    fs::write(folder.join("sluice-plugin.toml"), project).unwrap();
+}
+
+const EXAMPLE: &str = r#"{
+  "source": {
+    "logical-id": "orders", "name": "Orders", "kind": "lowcoder/postgres",
+    "options": {"host": "db.dev.example", "port": "5432", "database": "orders", "username": "dev",
+      "password": {"$sluice": [{"slot": "password"}]}}
+  },
+  "binding": {"host": "db.staging.example", "port": "5432", "database": "orders", "username": "app"},
+  "candidates": [{"reference": "secret://staging/orders/password", "label": "password"}],
+  "expected": {
+    "options": {"host": "db.staging.example", "port": "5432", "database": "orders", "username": "app",
+      "password": {"$sluice": [{"slot": "password"}]}},
+    "slots": {"password": "secret://staging/orders/password"}
+  }
+}"#;
+
+#[test]
+#[cfg(unix)]
+fn a_component_is_built_tested_measured_and_looked_at() {
+    let stage = Stage::empty();
+    project(&stage, &plugins().join("sql.wasm"));
+    let example = stage.workspace().join("example/orders.json");
+    fs::write(&example, EXAMPLE).unwrap();
+    let sluice = |words: &str, code: i32| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let Output { code: is, out, talk } = stage.output(&words, "", &[]);
+        assert_eq!(is, code, "{words:?}: {out}{talk}");
+        (out, talk)
+    };
+    let has = |text: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(text.contains(part), "`{part}` is not in:\n{text}");
+        }
+    };
+
+    let (out, talk) = sluice("plugin build", DONE);
+    has(
+        &out,
+        &["built orders 1.2.3 in ./build/orders.wasm", "world   data-source-with-probe", "lowcoder/postgres"],
+    );
+    has(&talk, &["running cp ", "sluice plugin test"]);
+    let (out, talk) = sluice("plugin build -o json", DONE);
+    let built: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((built["manifest"]["name"].as_str(), talk.as_str()), (Some("orders"), ""));
+    let manifest = fs::read(stage.workspace().join("build/orders.manifest.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&manifest).unwrap(), built["manifest"]);
+
+    let (out, talk) = sluice("plugin test --junit report.xml", DONE);
+    has(
+        &out,
+        &[
+            "check load: ",
+            "check manifest: its manifest says what it is ... ok",
+            "check examples: ",
+            "grade: ",
+        ],
+    );
+    assert!(!talk.contains("running"), "nothing has changed: {talk}");
+    has(&fs::read_to_string(stage.workspace().join("report.xml")).unwrap(), &["classname=\"orders.load\""]);
+    let (of_file, _) = sluice("plugin test build/orders.wasm", DONE);
+    assert_eq!(of_file, out);
+    let (out, _) = sluice("plugin test -o json", DONE);
+    let tested: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(tested["digest"], built["digest"]);
+    assert_ne!(tested["grade"], "fails");
+
+    let (out, _) = sluice("plugin dev --once", DONE);
+    has(&out, &["example orders (lowcoder/postgres)", "host = \"db.staging.example\"", "units of fuel"]);
+    has(&sluice("plugin bench --calls 2", DONE).0, &["instantiate", "orders", "lowcoder/postgres"]);
+
+    let (out, _) = sluice("plugin inspect .", DONE);
+    has(
+        &out,
+        &[
+            "orders 1.2.3",
+            "publisher  acme, as it says",
+            "WHAT IT CAN DO",
+            "signed     by nobody",
+            "postgres",
+        ],
+    );
+    has(&sluice("plugin inspect . -o json", DONE).0, &["\"sluice:plugin/net@1.0.0\"", "\"compile_ns\""]);
+    fs::write(stage.workspace().join("build/orders.sig.json"), "{}").unwrap();
+    has(&sluice("plugin inspect build/orders.wasm", DONE).0, &["not a signed statement"]);
+
+    fs::write(&example, EXAMPLE.replace("\"username\": \"app\",\n", "\"username\": \"other\",\n")).unwrap();
+    let (out, _) = sluice("plugin test", DONE);
+    has(&out, &["check examples: each example comes out as it says ... FAILED", "orders: the options are"]);
+    fs::write(&example, "{}").unwrap();
+    has(&sluice("plugin test", FAILED).1, &["`orders.json`", "missing field `source`"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_plugin_that_does_not_conform_fails() {
+    let stage = Stage::empty();
+    project(&stage, &plugins().join("test/adversary.wasm"));
+    let text = fs::read_to_string(stage.workspace().join("sluice-plugin.toml")).unwrap();
+    fs::write(
+        stage.workspace().join("sluice-plugin.toml"),
+        text.replace("[probe]\nhosts = [\"endpoints\"]\n", ""),
+    )
+    .unwrap();
+    let Output { code, out, .. } = stage.output(&["plugin", "test"], "", &[]);
+    assert!(out.contains("result: "), "{out}");
+    assert_eq!(code == FAILED, out.contains("grade: fails"), "{out}");
+}
+
+#[test]
+fn a_plugin_of_the_workspace_is_looked_at_by_its_name() {
+    let mut stage = Stage::empty();
+    stage.play(&ends(DONE, "init --name acme"));
+    stage.play(&ends(DONE, "key new ada"));
+    let Output { code, out, talk } = stage.output(&["plugin", "inspect", "http"], "", &[]);
+    assert_eq!(code, DONE, "{out}{talk}");
+    assert!(out.contains("tooljet/restapi"), "{out}");
+    assert_eq!(stage.output(&["plugin", "inspect", "sqlite"], "", &[]).code, USAGE);
+}

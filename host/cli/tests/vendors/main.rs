@@ -1,0 +1,140 @@
+//! The way of a vendor, as `docs/vendors.md` describes it: its shell lines are played, for each
+//! language whose toolchain is there. Which are not played is said on standard error.
+//!
+//! The variable `SLUICE_VENDORS` names the languages that are played, as in `rust,js`: the builds of
+//! JavaScript and Python fetch packages.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests may fail as tests do, and say what they skip"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The repository's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The shell lines below a heading of a page, block by block.
+fn lines(page: &str, heading: &str) -> Vec<String> {
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).expect("the page has the heading");
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_lines_of_a_section_are_those_of_its_shells() {
+    let page = "# x\n\n## A\n\ntext\n\n```sh\none\ntwo\n```\n\n```toml\nx\n```\n\n```sh\nthree\n```\n\n## B\n\n```sh\nfour\n```\n";
+    assert_eq!(lines(page, "A"), ["one", "two", "three"]);
+    assert_eq!(lines(page, "B"), ["four"]);
+}
+
+/// Whether a program runs and says something.
+fn runs(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Why a language is not played; `None` where it is.
+fn lacking(lang: &str) -> Option<String> {
+    let chosen = std::env::var("SLUICE_VENDORS").ok();
+    if chosen.is_some_and(|chosen| !chosen.split(',').any(|one| one == lang)) {
+        return Some("SLUICE_VENDORS does not name it".to_owned());
+    }
+    let (is_there, what) = match lang {
+        "rust" => {
+            let target = runs("rustc", &["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]);
+            (target.is_some_and(|folder| Path::new(&folder).is_dir()), "Rust with wasm32-unknown-unknown")
+        }
+        "js" => (runs("node", &["--version"]).and(runs("npm", &["--version"])).is_some(), "Node.js"),
+        _ => (runs("python3", &["-c", "import venv, ensurepip"]).is_some(), "Python with venv"),
+    };
+    (!is_there).then(|| format!("{what} is not there"))
+}
+
+/// Plays a section of the page in a folder of its own.
+fn play(lang: &str, heading: &str) {
+    if let Some(why) = lacking(lang) {
+        eprintln!("skipped: the page's way in {heading}: {why}");
+        return;
+    }
+    let root = root();
+    let page = fs::read_to_string(root.join("docs/vendors.md")).unwrap();
+    let lines = lines(&page, heading);
+    assert!(lines.len() >= 4, "{lines:?}");
+    let folder = tempfile::tempdir().unwrap();
+    // What one run of this test compiled, the next one does not.
+    let shared = root.join("target/vendors").join(lang);
+    fs::create_dir_all(&shared).unwrap();
+    let mut script = String::new();
+    for line in &lines {
+        script.push_str(&format!("echo '$ {line}'\n{line}\n"));
+        if line.starts_with("cd ") && lang == "rust" {
+            script.push_str(&format!("ln -s '{}' target\n", shared.display()));
+        }
+    }
+    let binary = Path::new(env!("CARGO_BIN_EXE_sluice")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-eu", "-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", binary.display()))
+        .stdin(Stdio::null());
+    // What cargo says to tests is not meant for the project's cargo.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO") && name != "CARGO_HOME") {
+        shell.env_remove(name);
+    }
+    shell.env_remove("RUSTFLAGS").env("CARGO_NET_OFFLINE", "true");
+    let output = shell.output().unwrap();
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{heading}:\n{told}");
+    assert!(told.contains("grade: exemplary"), "{heading}:\n{told}");
+    let project = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let name = project.file_name().unwrap().to_str().unwrap();
+    for made in [format!("{name}.wasm"), format!("{name}.manifest.json")] {
+        assert!(project.join("build").join(&made).is_file(), "{made}");
+    }
+    let sluice = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .args(arguments)
+            .current_dir(&project)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {told}{}", String::from_utf8_lossy(&output.stderr));
+        told
+    };
+    // Nothing has changed, so nothing is built again.
+    assert!(sluice(&["plugin", "dev", "--once"]).contains("example orders"));
+    let inspected = sluice(&["plugin", "inspect", "."]);
+    assert!(inspected.contains("imports    sluice:plugin/") && inspected.contains("token"), "{inspected}");
+    let measured = sluice(&["plugin", "bench", "--calls", "3"]);
+    assert!(measured.contains("instantiate") && measured.contains("orders"), "{measured}");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_way_in_rust() {
+    play("rust", "Rust");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_way_in_javascript() {
+    play("js", "JavaScript");
+}
+
+#[test]
+#[cfg(unix)]
+fn the_way_in_python() {
+    play("python", "Python");
+}
