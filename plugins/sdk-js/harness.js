@@ -66,13 +66,14 @@ export function flatten(options) {
   return leaves.sort((a, b) => Buffer.compare(Buffer.from(a.at), Buffer.from(b.at)));
 }
 
-/** What a call answers, or how it refuses. */
+/** What a call answers, or how it refuses: of findings, their codes. */
 function told(call) {
   try {
     return { answer: call() };
   } catch (failure) {
-    if (failure?.tag) return { failure };
-    throw failure;
+    if (!failure?.tag) throw failure;
+    const { tag, val } = failure;
+    return { failure: { tag, val: tag === "invalid" ? [...new Set(val.map(({ code }) => code))] : val } };
   }
 }
 

@@ -74,6 +74,15 @@ def flatten(options):
 
 def play(family, example):
     """What the plugin makes of an example, in the form of its `expected`."""
+    try:
+        return _played(family, example)
+    except sluice.Failure as failure:
+        of_findings = failure.tag == "invalid"
+        val = list(dict.fromkeys(one.code for one in failure.value)) if of_findings else failure.value
+        return {"failure": {"tag": failure.tag, "val": val}}
+
+
+def _played(family, example):
     source, candidates = example["source"], example.get("candidates", [])
     platform, name = source["kind"].split("/", 1)
     target = example.get("target-environment", {"name": "target"})["name"]
