@@ -108,13 +108,9 @@ class Kind {
 
 /** Pointers in the order of their bytes. JavaScript's own order differs beyond the basic plane. */
 function before(a, b) {
-  if (a === b) return 0;
-  const [left, right] = [[...a], [...b]];
-  for (let index = 0; index < left.length && index < right.length; index += 1) {
-    const difference = left[index].codePointAt(0) - right[index].codePointAt(0);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
+  let index = 0;
+  while (index < a.length && a.charCodeAt(index) === b.charCodeAt(index)) index += 1;
+  return (a.codePointAt(index) ?? -1) - (b.codePointAt(index) ?? -1);
 }
 
 /** Whether `leaf` is `at` or lies inside it. */
@@ -281,8 +277,18 @@ function merge(kind, bundle, binding) {
     }
     return false;
   });
-  const merged = [...kept, ...bound].sort((a, b) => before(a.at, b.at));
-  return { rendered: new Options(kind, unfolded(merged)), notes };
+  return { rendered: new Options(kind, unfolded(inOrder(kept, bound))), notes };
+}
+
+/** The entries of two lists, each in order, in order. */
+function inOrder(kept, bound) {
+  const entries = [];
+  let next = 0;
+  for (const entry of kept) {
+    for (; next < bound.length && before(bound[next].at, entry.at) < 0; next += 1) entries.push(bound[next]);
+    entries.push(entry);
+  }
+  return [...entries, ...bound.slice(next)];
 }
 
 /** Drops empty lists and objects that have got members; refuses values that have. */

@@ -329,8 +329,9 @@ fn typed_errors(subject: &mut Subject<'_>) -> Outcome {
 fn limits(subject: &mut Subject<'_>) -> Outcome {
     /// How many times the usual size.
     const OPTIONS: usize = 500;
-    /// Of each limit a tenth may be used.
-    const PART: u64 = 10;
+    /// Of each limit half may be used, so that one of twice the size still fits. Guests that carry
+    /// an interpreter take a quarter of the fuel.
+    const PART: u64 = 2;
     let most = subject.plugin.limits().clone();
     of_each(subject, |subject, _, mut input| {
         let more: serde_json::Map<String, Value> =
@@ -350,7 +351,7 @@ fn limits(subject: &mut Subject<'_>) -> Outcome {
                         used.fuel, most.fuel
                     ));
                 }
-                if used.memory_bytes.saturating_mul(2) > most.memory_bytes as u64 {
+                if used.memory_bytes.saturating_mul(PART) > most.memory_bytes as u64 {
                     let limit = most.memory_bytes;
                     found.push(format!(
                         "{OPTIONS} further options take {} of {limit} bytes of memory",
