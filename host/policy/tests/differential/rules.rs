@@ -155,9 +155,12 @@ fn test_evidence(facts: &Facts) -> Verdict {
     let mut is_bad = false;
     for suite in suites {
         let of_suite: Vec<_> = reports.iter().filter(|(_, tests)| tests.suite == suite).copied().collect();
-        let Some((at, tests)) = newest(&of_suite) else { return Verdict::Fault };
-        executed += tests.executed;
-        is_bad |= tests.failed + tests.errors > 0 || is_older(at, 7) == Some(true);
+        let Some((at, _)) = newest(&of_suite) else { return Verdict::Fault };
+        // Of those at the same moment the worst counts.
+        let last = of_suite.iter().filter(|(said, _)| said.claimed_at.min(said.received_at) == at);
+        let last: Vec<_> = last.map(|(_, tests)| tests).collect();
+        executed += last.iter().map(|tests| tests.executed).min().unwrap_or_default();
+        is_bad |= last.iter().any(|tests| tests.failed + tests.errors > 0) || is_older(at, 7) == Some(true);
     }
     worst(&[(is_bad || executed == 0, Verdict::Deny)])
 }
