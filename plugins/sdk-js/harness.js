@@ -73,6 +73,7 @@ function told(call) {
   } catch (failure) {
     if (!failure?.tag) throw failure;
     const { tag, val } = failure;
+    if (!val) return { failure: { tag } };
     return { failure: { tag, val: tag === "invalid" ? [...new Set(val.map(({ code }) => code))] : val } };
   }
 }

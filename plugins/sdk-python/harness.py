@@ -77,6 +77,8 @@ def play(family, example):
     try:
         return _played(family, example)
     except sluice.Failure as failure:
+        if failure.value is None:
+            return {"failure": {"tag": failure.tag}}
         of_findings = failure.tag == "invalid"
         val = list(dict.fromkeys(one.code for one in failure.value)) if of_findings else failure.value
         return {"failure": {"tag": failure.tag, "val": val}}

@@ -105,9 +105,9 @@ impl Language {
         }
     }
 
-    /// Runs the tests that a plugin has in its own language.
-    fn test(self, root: &Path, name: &str) -> anyhow::Result<()> {
-        let plugin = root.join("plugins").join(name);
+    /// Runs the tests in this language in a folder of `plugins/`.
+    fn test(self, root: &Path, folder: &str) -> anyhow::Result<()> {
+        let plugin = root.join("plugins").join(folder);
         match self {
             Self::JavaScript => run(Command::new("node").args(["--test", "."]).current_dir(plugin)),
             Self::Python => run(Command::new("python3")
@@ -189,7 +189,8 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
             Language::JavaScript => "node",
             Language::Python => "python3",
         };
-        for name in named(root, language)? {
+        // What all SDKs play, and the plugins' own.
+        for name in [vec!["sdk/tests".to_owned()], named(root, language)?].concat() {
             if Command::new(program).arg("--version").output().is_err() {
                 println!("skipped, as there is no `{program}`: the tests of {name}");
                 continue;
