@@ -12,10 +12,12 @@
 mod built;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sluice_plugin::conformance::{Example, Grade, Suite};
-use sluice_plugin::{CodeCache, Host, Limits, Plugin};
+use sluice_plugin::{
+    CodeCache, Host, Limits, NetFailure, Outside, Placed, Plugin, ProbeInput, Request, Response, Tls,
+};
 use wasmparser::{Parser, Payload};
 
 /// JavaScript with WASI, and Python without.
@@ -94,5 +96,45 @@ fn one_of_them_uses_wasi_and_the_other_does_not() {
             }
         }
         assert_eq!(imports_wasi, uses_wasi, "{name}");
+    }
+}
+
+/// A network in which nobody answers otherwise than this.
+struct Nobody(Result<(), NetFailure>);
+
+impl Outside for Nobody {
+    fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+        self.0.clone()
+    }
+
+    fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+        Err(NetFailure::BadResponse)
+    }
+}
+
+#[test]
+fn their_probes_tell_what_the_network_answers() {
+    for (name, _) in PLUGINS {
+        let Some(plugin) = plugin(name) else { continue };
+        let input = examples(name).first().unwrap().input().unwrap();
+        for (answer, reachable, told) in [
+            (Ok(()), true, ""),
+            (Err(NetFailure::Refused), false, "nobody answers there"),
+            (Err(NetFailure::PrivateAddress), false, "its address is private and not granted"),
+            (Err(NetFailure::Tls("no name fits".to_owned())), false, "no name fits"),
+        ] {
+            let rendered = plugin.render(&input).unwrap();
+            let source = sluice_plugin::DataSource { options: rendered.options, ..input.source.clone() };
+            let target = input.target_environment.clone();
+            let outside = Arc::new(Nobody(answer));
+            let probed = plugin.probe(ProbeInput { source, target, slots: rendered.slots, outside }).unwrap();
+            assert_eq!((probed.reachable, probed.authenticated), (Some(reachable), None), "{name}");
+            let notes: Vec<_> = probed.notes.iter().map(|note| (note.code.as_str(), &note.message)).collect();
+            match notes.as_slice() {
+                [] => assert!(reachable, "{name}"),
+                [("target.unreachable", message)] => assert!(message.contains(told), "{name}: {message}"),
+                others => panic!("{name}: {others:?}"),
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ use clap::Subcommand;
 use sluice_plugin::{Host, Limits};
 
 use crate::answer::Answer;
+use crate::compiler;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -67,7 +68,8 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Answer, Failur
 
 /// A host with the limits that a workspace has where it says nothing else.
 fn host() -> Result<Host, Failure> {
-    Host::new(Limits::default()).map_err(|error| Failure::failed(error.to_string(), ""))
+    let host = Host::new(Limits::default()).map_err(|error| Failure::failed(error.to_string(), ""))?;
+    Ok(host.with_compiler(compiler::compiler()))
 }
 
 /// This version of Sluice.
