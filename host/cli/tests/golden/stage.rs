@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use crate::answers::Normal;
 use crate::story::{Act, Run};
@@ -25,6 +26,26 @@ pub(crate) fn plugins() -> PathBuf {
         folder.display()
     );
     folder
+}
+
+/// The plugins that scenes' workspaces are furnished with: those whose kinds the samples have. All
+/// that are built would be loaded in each scene.
+const FURNISHED: [&str; 3] = ["http.wasm", "object-storage.wasm", "sql.wasm"];
+
+/// The folder that holds only these.
+fn furnished() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("furnished");
+        fs::create_dir_all(&folder).unwrap();
+        for file in FURNISHED {
+            // Whole or not at all: another run of these tests may be reading there.
+            let fresh = folder.join(file).with_extension(std::process::id().to_string());
+            fs::copy(plugins().join(file), &fresh).unwrap();
+            fs::rename(&fresh, folder.join(file)).unwrap();
+        }
+        folder
+    });
+    &FOLDER
 }
 
 /// A folder with a workspace and keys, and what was printed there.
@@ -52,7 +73,8 @@ impl Stage {
     }
 
     fn new(folder: tempfile::TempDir, kept: BTreeMap<&'static str, String>) -> Self {
-        let normal = Normal::new(&[(folder.path(), "[TEMP]"), (&root(), "[REPOSITORY]")], &dates());
+        let folders = [(folder.path(), "[TEMP]"), (furnished(), "[PLUGINS]"), (&root(), "[REPOSITORY]")];
+        let normal = Normal::new(&folders, &dates());
         Self { folder, kept, normal, told: String::new() }
     }
 
@@ -114,7 +136,7 @@ impl Stage {
             .current_dir(self.workspace())
             .env_clear()
             .env("SLUICE_HOME", self.home())
-            .env("SLUICE_PLUGINS", plugins())
+            .env("SLUICE_PLUGINS", furnished())
             .env("SLUICE_ACTOR", "ada");
         command
     }
