@@ -51,7 +51,7 @@ export function probing({ rendered }) {
       try {
         reach(found.host, found.port, found.tls);
         return [];
-      } catch (failure) {
+      } catch ({ payload: failure }) {
         const why = TOLD[failure.tag] ?? `${failure.tag}, ${failure.val}`;
         const message = `\`${found.host}:${found.port}\` in ${target.name} is not reached: ${why}`;
         const fix = FIX[failure.tag] ?? "see that the target runs and can be reached from here";
