@@ -3,24 +3,16 @@
 mod kinds;
 
 use sluice_guest::spec::KindSpec;
-use sluice_guest::{Family, Serve};
+use sluice_guest::{Family, plugin};
 
 /// The relational databases.
 #[derive(Debug)]
 pub struct Sql;
+
+plugin!(Sql, probe);
 
 impl Family for Sql {
     fn kinds() -> &'static [KindSpec] {
         kinds::KINDS
     }
 }
-
-#[cfg(target_arch = "wasm32")]
-mod export {
-    type Plugin = super::Serve<super::Sql>;
-    sluice_guest::bindings::export!(Plugin with_types_in sluice_guest::bindings);
-    sluice_guest::probe::bindings::export_probe!(Plugin with_types_in sluice_guest::probe::bindings);
-}
-
-/// What the component exports.
-pub type Plugin = Serve<Sql>;
