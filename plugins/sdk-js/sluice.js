@@ -313,12 +313,16 @@ function unfolded(entries) {
 /** A name without what people spell differently, so that `client_secret` is `Client Secret`. */
 const plain = (name) => name.replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
 
-/** For each slot the candidate whose label is its name, the newest of several. */
+/**
+ * For each slot the candidate whose label is its name, the newest of several. One that is filed
+ * under another slot's very name is that slot's.
+ */
 function assign(slots, offered) {
-  const byAge = offered.map(({ label, ageDays }, index) => ({ label: plain(label), ageDays, index }));
+  const byAge = offered.map(({ label, ageDays }, index) => ({ label, plain: plain(label), ageDays, index }));
   byAge.sort((a, b) => a.ageDays - b.ageDays || a.index - b.index);
   return slots.flatMap((slot) => {
-    const found = byAge.find(({ label }) => label !== "" && label === plain(slot));
+    const is = ({ label }) => label === slot || !slots.includes(label);
+    const found = byAge.find((candidate) => candidate.plain !== "" && candidate.plain === plain(slot) && is(candidate));
     return found ? [{ slot, candidate: found.index }] : [];
   });
 }

@@ -406,12 +406,14 @@ def _plain(name):
 
 
 def _assign(slots, offered):
-    """For each slot the index of the candidate whose label is its name, the newest of several.
-    `offered` are pairs of label and age in days."""
-    by_age = sorted((age, index, _plain(label)) for index, (label, age) in enumerate(offered))
+    """For each slot the index of the candidate whose label is its name, the newest of several. One
+    that is filed under another slot's very name is that slot's. `offered` are pairs of label and age
+    in days."""
+    by_age = sorted((age, index, label) for index, (label, age) in enumerate(offered) if _plain(label))
     assigned = {}
     for slot in slots:
-        fitting = [index for _, index, label in by_age if label and label == _plain(slot)]
+        own = [(index, label) for _, index, label in by_age if label == slot or label not in slots]
+        fitting = [index for index, label in own if _plain(label) == _plain(slot)]
         if fitting:
             assigned[slot] = fitting[0]
     return assigned

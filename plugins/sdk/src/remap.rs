@@ -5,19 +5,21 @@ use crate::spec::{KindSpec, SlotSpec};
 use crate::{Assignment, Candidate};
 
 /// For each slot the candidate whose label is the slot's name, the newest of several, the first
-/// of equally new ones. Names are compared as [`plain`] makes them.
+/// of equally new ones. Names are compared as [`plain`] makes them; a candidate that is filed under
+/// another slot's very name is that slot's.
 #[must_use]
 pub fn assign(slots: &[String], offered: &[Candidate]) -> Vec<Assignment> {
-    let offered: Vec<_> = (0..).zip(offered).map(|(index, c)| (plain(&c.label), c.age_days, index)).collect();
+    let offered: Vec<_> = (0..).zip(offered).map(|(index, c)| (plain(&c.label), c, index)).collect();
     slots
         .iter()
         .filter_map(|slot| {
             let wanted = plain(slot);
+            let is_its = |label: &String| label == slot || !slots.contains(label);
             offered
                 .iter()
-                .filter(|(label, ..)| !wanted.is_empty() && *label == wanted)
-                .min_by_key(|(_, age, index)| (*age, *index))
-                .map(|(_, _, candidate)| Assignment { slot: slot.clone(), candidate: *candidate })
+                .filter(|(label, c, _)| !wanted.is_empty() && *label == wanted && is_its(&c.label))
+                .min_by_key(|(_, c, index)| (c.age_days, *index))
+                .map(|(.., candidate)| Assignment { slot: slot.clone(), candidate: *candidate })
         })
         .collect()
 }
