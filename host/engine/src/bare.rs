@@ -57,11 +57,11 @@ pub fn judge_export(
     now: Timestamp,
 ) -> Result<Judged> {
     let (document, candidate) = read_files(folder)?;
-    let read = |digest: &Digest| Ok(candidate.content.get(digest).cloned());
-    let policies = load_policies(sandbox, &candidate.adopted, &read)?;
+    let content = candidate.content();
+    let policies = load_policies(sandbox, &candidate.adopted, &content)?;
     check_gates(&document, &policies)?;
     let config = &candidate.adopted.config;
-    let plugins = load_plugins(Host::new(Limits::default())?, &candidate.adopted, &read)?;
+    let plugins = load_plugins(&Host::new(Limits::default())?, &candidate.adopted, &content)?;
     let (from, to) = way(config, to)?;
 
     let limit = usize::try_from(config.import_limit.bytes()).unwrap_or(usize::MAX);

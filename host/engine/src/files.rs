@@ -3,13 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, available_parallelism};
 
 use sluice_model::Digest;
 use sluice_plugin::{Host, Registry};
 use sluice_policy::{Pack, Sandbox};
 
-use crate::config::{ConfigErrors, Document, Place};
+use crate::config::{ConfigErrors, Document, Place, PluginName};
 use crate::error::{Error, Result};
 use crate::gates::Policies;
 use crate::lock::Lock;
@@ -20,7 +25,15 @@ pub struct Candidate {
     /// What would be adopted.
     pub adopted: Adopted,
     /// Their bytes, by digest.
-    pub(crate) content: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) content: Arc<BTreeMap<Digest, Vec<u8>>>,
+}
+
+impl Candidate {
+    /// Its files' bytes.
+    pub(crate) fn content(&self) -> Content {
+        let content = Arc::clone(&self.content);
+        Arc::new(move |digest| Ok(content.get(digest).cloned()))
+    }
 }
 
 /// What the files of a workspace's folder say now: the configuration is checked, policies and plugins
@@ -66,20 +79,52 @@ pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
         plugins.insert(name.to_string(), digest);
         locked.insert(name.to_string(), lock.trusted(workspace, &config, name, digest)?.clone());
     }
-    Ok((document, Candidate { adopted: Adopted { config, policies, plugins, locked }, content }))
+    Ok((
+        document,
+        Candidate { adopted: Adopted { config, policies, plugins, locked }, content: Arc::new(content) },
+    ))
 }
 
-/// Plugins of a configuration, loaded.
-pub(crate) fn load_plugins(
-    host: Host,
-    adopted: &Adopted,
-    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
-) -> Result<Registry> {
-    let mut plugins = Vec::new();
-    for (name, digest) in &adopted.plugins {
-        let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
-        plugins.push(host.load(name, &bytes)?);
-    }
+/// Content by its digest, whenever it is asked for.
+pub(crate) type Content = Arc<dyn Fn(&Digest) -> Result<Option<Vec<u8>>> + Send + Sync>;
+
+/// Plugins of a configuration, each with its limits. What the host's cache knows is not read until it
+/// is needed; what it does not know is compiled, several at a time.
+pub(crate) fn load_plugins(host: &Host, adopted: &Adopted, content: &Content) -> Result<Registry> {
+    let config = &adopted.config;
+    let load = |name: &PluginName, digest: Digest| {
+        let content = content.clone();
+        let read = move || {
+            let bytes = content(&digest).map_err(|error| error.to_string())?;
+            bytes.ok_or_else(|| Error::ContentMissing(digest).to_string())
+        };
+        host.load_known(name.as_str(), digest, &config.limits_of(name), read)
+    };
+    let wanted: Vec<(PluginName, Digest)> = config
+        .plugins
+        .keys()
+        .filter_map(|name| Some((name.clone(), *adopted.plugins.get(name.as_str())?)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut loaded = Vec::new();
+        while let Some((name, digest)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loaded.push((name.clone(), load(name, *digest)));
+        }
+        loaded
+    };
+    let threads = available_parallelism().map_or(1, NonZero::get).min(wanted.len());
+    let loaded = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut loaded = work();
+        for other in others {
+            loaded.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        loaded
+    });
+    // In the order of names, so that of several errors it is always the same that is told.
+    let loaded: BTreeMap<PluginName, _> = loaded.into_iter().collect();
+    let plugins = loaded.into_values().collect::<std::result::Result<Vec<_>, _>>()?;
     let registry = Registry::new(plugins)?;
     for kind in &adopted.config.carried {
         if let Some(plugin) = registry.for_kind(kind) {
@@ -96,14 +141,10 @@ pub(crate) fn load_plugins(
 }
 
 /// Policies of a configuration, compiled.
-pub(crate) fn load_policies(
-    sandbox: &Sandbox,
-    adopted: &Adopted,
-    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>>,
-) -> Result<Policies> {
+pub(crate) fn load_policies(sandbox: &Sandbox, adopted: &Adopted, content: &Content) -> Result<Policies> {
     let mut policies = BTreeMap::new();
     for (name, digest) in &adopted.policies {
-        let bytes = read(digest)?.ok_or(Error::ContentMissing(*digest))?;
+        let bytes = content(digest)?.ok_or(Error::ContentMissing(*digest))?;
         let pack = Pack::from_blob(&format!("{POLICIES}/{name}"), &bytes)?;
         policies.insert(name.clone(), sandbox.compile(pack)?);
     }

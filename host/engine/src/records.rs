@@ -260,6 +260,11 @@ impl Records {
         })
     }
 
+    /// The store below, for who outlives this.
+    pub(crate) fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// The store below.
     #[must_use]
     pub fn store(&self) -> &dyn Store {

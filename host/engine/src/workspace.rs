@@ -21,7 +21,7 @@ use crate::act::{Act, What};
 use crate::ambient::Ambient;
 use crate::config::{self, Config, PluginName};
 use crate::error::{Error, Result};
-use crate::files::{Candidate, check_gates, load_plugins, load_policies, read_files};
+use crate::files::{Candidate, Content, check_gates, load_plugins, load_policies, read_files};
 use crate::gates::{CutNames, Fingerprints, Importers, Lists, Policies};
 use crate::keys::Keys;
 use crate::lock::{LOCK_FILE, Lock, Locked};
@@ -359,9 +359,9 @@ impl Workspace {
     /// When anything in them is wrong.
     pub fn proposed(&self) -> Result<Candidate> {
         let (document, candidate) = read_files(&self.folder)?;
-        let read = |digest: &Digest| Ok(candidate.content.get(digest).cloned());
-        check_gates(&document, &load_policies(self.sandbox(), &candidate.adopted, &read)?)?;
-        load_plugins(self.host()?, &candidate.adopted, &read)?;
+        let content = candidate.content();
+        check_gates(&document, &load_policies(self.sandbox(), &candidate.adopted, &content)?)?;
+        load_plugins(&self.host()?, &candidate.adopted, &content)?;
         Ok(candidate)
     }
 
@@ -423,7 +423,7 @@ impl Workspace {
         if changes.is_empty() {
             return Ok(changes);
         }
-        let mut fresh = candidate.content;
+        let mut fresh = Arc::unwrap_or_clone(candidate.content);
         let bytes = sluice_model::json::canonical_of(&candidate.adopted)?;
         let digest = Digest::of(&bytes);
         fresh.insert(digest, bytes);
@@ -453,10 +453,14 @@ impl Workspace {
         if let Some(registry) = self.plugins.get() {
             return Ok(registry.clone());
         }
-        let store = self.records.store();
-        let host = self.host()?;
-        let registry = Arc::new(load_plugins(host, self.adopted()?, &|digest| Ok(store.blob(digest)?))?);
+        let registry = Arc::new(load_plugins(&self.host()?, self.adopted()?, &self.content())?);
         Ok(self.plugins.get_or_init(|| registry).clone())
+    }
+
+    /// The store's content.
+    fn content(&self) -> Content {
+        let store = self.records.shared_store();
+        Arc::new(move |digest| Ok(store.blob(digest)?))
     }
 
     /// What runs plugins, with their compiled code kept in the workspace.
@@ -474,9 +478,7 @@ impl Workspace {
         if let Some(policies) = self.policies.get() {
             return Ok(policies.clone());
         }
-        let store = self.records.store();
-        let read = |digest: &Digest| Ok(store.blob(digest)?);
-        let policies = Arc::new(load_policies(self.sandbox(), self.adopted()?, &read)?);
+        let policies = Arc::new(load_policies(self.sandbox(), self.adopted()?, &self.content())?);
         Ok(self.policies.get_or_init(|| policies).clone())
     }
 

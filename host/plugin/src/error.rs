@@ -107,6 +107,12 @@ pub enum Reason {
         /// What the host allows.
         most: u64,
     },
+    /// It is given nothing of what every call needs.
+    #[error("it is given no {0}, and no call gets anywhere without")]
+    NothingAllowed(
+        /// Of what.
+        Limit,
+    ),
     /// The data source or binding is larger than plugins are given.
     #[error("the options are more than the limit of {most} {limit}")]
     InputTooLarge {
@@ -348,6 +354,16 @@ pub enum Limit {
     NetworkCalls,
     /// Calls at a time.
     Calls,
+}
+
+impl Limit {
+    /// Whether no call gets anywhere with none of it.
+    pub(crate) const fn is_needed(self) -> bool {
+        matches!(
+            self,
+            Self::Fuel | Self::Deadline | Self::Memory | Self::Handles | Self::Answer | Self::Calls
+        )
+    }
 }
 
 impl fmt::Display for Limit {

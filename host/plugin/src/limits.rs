@@ -65,27 +65,64 @@ pub struct Limits {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PluginLimits {
     /// Fuel of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
     /// Wall-clock time of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Duration>,
     /// Bytes of linear memory, of all memories of an instance together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<usize>,
     /// Elements of all tables of an instance together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_elements: Option<usize>,
     /// Resource handles at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handles: Option<usize>,
     /// Bytes in one answer, or in one call to the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_bytes: Option<usize>,
     /// Bytes of all log messages of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<usize>,
     /// Log messages of a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_messages: Option<usize>,
     /// Findings in one answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<usize>,
     /// Questions to the network in one probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_calls: Option<usize>,
     /// Calls of this plugin at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
+}
+
+impl PluginLimits {
+    /// These limits, and `others` where they say nothing.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        Self {
+            fuel: self.fuel.or(others.fuel),
+            deadline: self.deadline.or(others.deadline),
+            memory_bytes: self.memory_bytes.or(others.memory_bytes),
+            table_elements: self.table_elements.or(others.table_elements),
+            handles: self.handles.or(others.handles),
+            answer_bytes: self.answer_bytes.or(others.answer_bytes),
+            log_bytes: self.log_bytes.or(others.log_bytes),
+            log_messages: self.log_messages.or(others.log_messages),
+            findings: self.findings.or(others.findings),
+            network_calls: self.network_calls.or(others.network_calls),
+            calls: self.calls.or(others.calls),
+        }
+    }
+
+    /// Whether it sets no limit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a call used of what it may. All but the network is the same for the same input.
@@ -154,8 +191,9 @@ impl Limits {
     /// What a plugin may use that is given `own`.
     ///
     /// # Errors
-    /// When it would be more than these limits: pool and workspace are made for those.
-    pub(crate) fn with(&self, own: &PluginLimits) -> Result<Self, Reason> {
+    /// When it would be more than these limits, for which pool and workspace are made, or nothing of
+    /// what every call needs.
+    pub fn with(&self, own: &PluginLimits) -> Result<Self, Reason> {
         let mut all = self.clone();
         let deadline = own.deadline.map(milliseconds);
         lower(&mut all.fuel, own.fuel, Limit::Fuel)?;
@@ -185,6 +223,7 @@ impl Limits {
 fn lower<N: Copy + Ord + TryInto<u64>>(place: &mut N, own: Option<N>, limit: Limit) -> Result<(), Reason> {
     let number = |n: N| n.try_into().unwrap_or(u64::MAX);
     match own {
+        Some(own) if number(own) == 0 && limit.is_needed() => Err(Reason::NothingAllowed(limit)),
         Some(own) if own > *place => {
             Err(Reason::BeyondTheHost { limit, asked: number(own), most: number(*place) })
         }
@@ -237,10 +276,30 @@ mod tests {
             (PluginLimits { log_messages: Some(201), ..none.clone() }, Limit::LogMessages),
             (PluginLimits { findings: Some(201), ..none.clone() }, Limit::Findings),
             (PluginLimits { network_calls: Some(9), ..none.clone() }, Limit::NetworkCalls),
-            (PluginLimits { calls: Some(17), ..none }, Limit::Calls),
+            (PluginLimits { calls: Some(17), ..none.clone() }, Limit::Calls),
         ] {
             let refused = host.with(&own).unwrap_err();
             assert!(matches!(refused, Reason::BeyondTheHost { limit: l, .. } if l == limit), "{refused}");
         }
+        for (own, limit) in [
+            (PluginLimits { fuel: Some(0), ..none.clone() }, Limit::Fuel),
+            (PluginLimits { deadline: Some(Duration::from_micros(9)), ..none.clone() }, Limit::Deadline),
+            (PluginLimits { memory_bytes: Some(0), ..none.clone() }, Limit::Memory),
+            (PluginLimits { answer_bytes: Some(0), ..none.clone() }, Limit::Answer),
+            (PluginLimits { handles: Some(0), ..none.clone() }, Limit::Handles),
+            (PluginLimits { calls: Some(0), ..none.clone() }, Limit::Calls),
+        ] {
+            let refused = host.with(&own).unwrap_err();
+            assert!(matches!(refused, Reason::NothingAllowed(l) if l == limit), "{refused}");
+        }
+        let fewer = PluginLimits { fuel: Some(5), log_messages: Some(0), ..none.clone() };
+        let others = PluginLimits { fuel: Some(9), handles: Some(3), ..none };
+        let both = PluginLimits {
+            fuel: Some(5),
+            log_messages: Some(0),
+            handles: Some(3),
+            ..PluginLimits::default()
+        };
+        assert_eq!(fewer.or(&others), both);
     }
 }

@@ -344,7 +344,7 @@ mod crash {
             assert_eq!(status.signal(), Some(9));
             killed += 1;
         }
-        assert_eq!(killed, 8, "two commits of four steps");
+        assert_eq!(killed, 10, "two commits of five steps");
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [20, 21, 22]);
     }
 }

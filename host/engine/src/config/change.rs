@@ -5,9 +5,10 @@ use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sluice_plugin::PluginLimits;
 
 use super::error::ticked;
-use super::names::PluginName;
+use super::names::{ByteSize, PluginName};
 use super::transition::Transition;
 use super::workspace::{Config, Environment, External, Gate, Labelled, Person, Plugin, Probing, Rules};
 
@@ -118,6 +119,7 @@ fn parts(config: &Config) -> Parts {
         carried,
         externals,
         import_limit,
+        plugin_limits,
         waivers,
         break_glass,
     } = config;
@@ -131,6 +133,7 @@ fn parts(config: &Config) -> Parts {
         ("largest import", import_limit.to_string()),
         ("longest waiver", waivers.longest.to_string()),
     ]);
+    whole.extend(limits(plugin_limits).map(|limits| ("limits of plugins", limits)));
     whole.extend(break_glass.as_ref().map(|rules| ("who breaks glass", format!("role `{}`", rules.role))));
     whole.extend(single_operator.as_ref().map(|reason| ("single operator", quoted(reason))));
     parts.insert((0, "workspace".to_owned()), whole);
@@ -215,7 +218,7 @@ fn plugin_subject(name: &PluginName) -> String {
 }
 
 fn of_plugin(plugin: &Plugin) -> Settings {
-    let Plugin { path, digest, probe } = plugin;
+    let Plugin { path, digest, probe, limits: own } = plugin;
     let digest = digest.map_or_else(|| "any".to_owned(), |digest| digest.to_string());
     let mut settings = Settings::from([("path", format!("`{path}`")), ("digest", digest)]);
     if let Some(Probing { hosts, private }) = probe {
@@ -226,7 +229,43 @@ fn of_plugin(plugin: &Plugin) -> Settings {
             listed(private.iter().map(ToString::to_string).collect()),
         );
     }
+    settings.extend(limits(own).map(|limits| ("limits", limits)));
     settings
+}
+
+/// The limits that are set, by their names.
+fn limits(limits: &PluginLimits) -> Option<String> {
+    let PluginLimits {
+        fuel,
+        deadline,
+        memory_bytes,
+        table_elements,
+        handles,
+        answer_bytes,
+        log_bytes,
+        log_messages,
+        findings,
+        network_calls,
+        calls,
+    } = limits;
+    let number = |n: usize| n.to_string();
+    let bytes = |n: usize| ByteSize::of(n as u64).to_string();
+    let set = [
+        ("fuel", fuel.map(|n| n.to_string())),
+        ("deadline", deadline.map(|time| format!("{time:?}"))),
+        ("memory", memory_bytes.map(bytes)),
+        ("table-elements", table_elements.map(number)),
+        ("handles", handles.map(number)),
+        ("answer", answer_bytes.map(bytes)),
+        ("log", log_bytes.map(bytes)),
+        ("log-messages", log_messages.map(number)),
+        ("findings", findings.map(number)),
+        ("network-calls", network_calls.map(number)),
+        ("calls", calls.map(|n| n.to_string())),
+    ];
+    let set = set.into_iter().filter_map(|(name, value)| Some(format!("{name} = {}", value?)));
+    let set: Vec<String> = set.collect();
+    (!set.is_empty()).then(|| set.join(", "))
 }
 
 fn of_external(external: &External) -> Settings {

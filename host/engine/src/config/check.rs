@@ -1,5 +1,7 @@
 //! Gives the texts of `sluice.toml` their meaning and checks that all of it fits together.
 
+mod plugins;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::Range;
@@ -8,25 +10,24 @@ use std::str::FromStr;
 use serde_json::{Map, Number, Value};
 use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
-use sluice_model::{Digest, EnvironmentName, Kind};
+use sluice_model::{EnvironmentName, Kind};
 use sluice_policy::calendar::{Calendar, Rule};
-use sluice_vault::edge::{HostPattern, PrivateRange};
 
 use super::error::{ConfigError, ConfigErrors, SourceText, did_you_mean, ticked};
 use super::file::{
     AppTable, CalendarTable, EnvironmentTable, ExternalTable, File, GateTable, Located, PeriodTable,
-    PersonTable, PluginTable, ProbeTable, PublisherTable, TransitionTable,
+    PersonTable, TransitionTable,
 };
 use super::names::{
-    ByteSize, CalendarName, GateName, LabelName, PersonName, PluginName, PolicyName, Principal,
-    PublisherName, RoleName, TimeSpan, WorkspaceName,
+    ByteSize, CalendarName, GateName, LabelName, PersonName, PolicyName, Principal, RoleName, TimeSpan,
+    WorkspaceName,
 };
 use super::pattern::NamePattern;
 use super::read::Place;
 use super::transition::Transition;
 use super::workspace::{
     BUILT_IN_ENVIRONMENTS, BUILT_IN_ROLES, BreakGlassRules, Config, Environment, External, Gate, Labelled,
-    Person, Plugin, Probing, Rules, WaiverRules,
+    Person, Rules, WaiverRules,
 };
 
 /// The largest export that may be allowed: what is read must fit in memory several times.
@@ -108,6 +109,7 @@ impl<'a> Check<'a> {
             carried,
             externals: self.externals(&file.external),
             import_limit: self.import_limit(file.limits.import.as_ref()),
+            plugin_limits: self.plugin_limits(&file.limits.plugins),
             waivers: WaiverRules { longest: self.longest_waiver(file.waivers.longest.as_ref()) },
             break_glass: break_glass.flatten().map(|role| BreakGlassRules { role }),
             roles: std::mem::take(&mut self.roles),
@@ -689,53 +691,6 @@ impl<'a> Check<'a> {
             let help = format!("add one with `on = [\"{transition}\"]` and its gates");
             self.wrong(&table.get().name, message, help);
         }
-    }
-
-    fn publishers(&mut self, tables: &[Located<PublisherTable>]) -> BTreeMap<PublisherName, PublicKey> {
-        let mut publishers = BTreeMap::new();
-        for table in tables {
-            let PublisherTable { name, key } = table.get();
-            let (Some(parsed), Some(public)) =
-                (self.parse::<PublisherName>(name), self.parse::<PublicKey>(key))
-            else {
-                continue;
-            };
-            if publishers.insert(parsed, public).is_some() {
-                let message = format!("there are two publishers named `{}`", name.get());
-                self.wrong(name, message, "name each once");
-            }
-        }
-        publishers
-    }
-
-    fn plugins(&mut self, tables: &[Located<PluginTable>]) -> BTreeMap<PluginName, Plugin> {
-        let mut plugins: BTreeMap<PluginName, Plugin> = BTreeMap::new();
-        for table in tables {
-            let PluginTable { name, path, digest, probe } = table.get();
-            let digest = digest.as_ref().and_then(|text| self.parse::<Digest>(text));
-            let leads_out = std::path::Path::new(path.get())
-                .components()
-                .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
-            if path.get().is_empty() || leads_out || path.get().contains('\\') {
-                let message = format!("`{}` is not a file in the workspace's folder", path.get());
-                self.wrong(path, message, "write a path like `plugins/sql.wasm`, without `..`");
-            }
-            if let Some((other, _)) = plugins.iter().find(|(_, p)| p.path == *path.get()) {
-                let message = format!("the plugin `{other}` is the same file");
-                self.wrong(path, message, "take one of the two out");
-            }
-            let Some(parsed) = self.parse::<PluginName>(name) else { continue };
-            self.places.insert(Place::Plugin(parsed.clone()), path.span());
-            let probe = probe.as_ref().map(|ProbeTable { hosts, private }| Probing {
-                hosts: hosts.iter().filter_map(|host| self.parse::<HostPattern>(host)).collect(),
-                private: private.iter().filter_map(|range| self.parse::<PrivateRange>(range)).collect(),
-            });
-            if plugins.insert(parsed, Plugin { path: path.get().clone(), digest, probe }).is_some() {
-                let message = format!("there are two plugins named `{}`", name.get());
-                self.wrong(name, message, "name each once");
-            }
-        }
-        plugins
     }
 
     fn carried(&mut self, list: &[Located<String>]) -> BTreeSet<Kind> {

@@ -273,6 +273,38 @@ pub(super) struct PluginTable {
     pub(super) digest: Option<Located<String>>,
     /// What its probes may ask of the network. Left out, nothing.
     pub(super) probe: Option<ProbeTable>,
+    /// What it may use, where that is not what `limits.plugins` says.
+    #[serde(default)]
+    pub(super) limits: PluginLimitsTable,
+}
+
+/// What a plugin may use: of each at most what the host allows, which is the default.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table of a plugin's limits")]
+#[schemars(rename = "PluginLimits")]
+pub(super) struct PluginLimitsTable {
+    /// Fuel of a call, about one unit per Wasm instruction.
+    pub(super) fuel: Option<Located<u64>>,
+    /// Wall-clock time of a call, such as `2s`.
+    pub(super) deadline: Option<Located<String>>,
+    /// Linear memory, of all memories together, such as `32 MiB`.
+    pub(super) memory: Option<Located<String>>,
+    /// Elements of all tables together.
+    pub(super) table_elements: Option<Located<u64>>,
+    /// Resource handles at a time.
+    pub(super) handles: Option<Located<u64>>,
+    /// The size of an answer, or of one call to the host, such as `1 MiB`.
+    pub(super) answer: Option<Located<String>>,
+    /// The size of all log messages of a call, such as `16 KiB`.
+    pub(super) log: Option<Located<String>>,
+    /// Log messages of a call.
+    pub(super) log_messages: Option<Located<u64>>,
+    /// Findings in one answer.
+    pub(super) findings: Option<Located<u64>>,
+    /// Questions to the network in one probe.
+    pub(super) network_calls: Option<Located<u64>>,
+    /// Calls of the plugin at a time; more wait.
+    pub(super) calls: Option<Located<u32>>,
 }
 
 /// What a plugin's probes may ask of the network: of what the plugin asks for, nothing else.
@@ -311,6 +343,9 @@ pub(super) struct ExternalTable {
 pub(super) struct LimitsTable {
     /// The largest export that is read, such as `64 MiB`, which is the default.
     pub(super) import: Option<Located<String>>,
+    /// What each plugin may use, where it has no `limits` of its own.
+    #[serde(default)]
+    pub(super) plugins: PluginLimitsTable,
 }
 
 /// Rules for waivers.

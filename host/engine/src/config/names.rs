@@ -241,6 +241,12 @@ impl ByteSize {
         Self((count as u64) << 20)
     }
 
+    /// So many bytes.
+    #[must_use]
+    pub const fn of(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {

@@ -124,6 +124,7 @@ fn shape_error(source: &SourceText, error: &toml::de::Error) -> ConfigError {
     } else if let Some((found, expected)) =
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
     {
+        let expected = if matches!(expected, "u64" | "u32") { "a whole number" } else { expected };
         let example = if expected == "a boolean" { "`true` or `false`" } else { expected };
         (format!("expected {expected}, found {found}"), format!("write {example}"))
     } else if message == "duplicate key" {

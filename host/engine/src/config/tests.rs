@@ -255,6 +255,12 @@ const MORE: &str = r#"
 name = "probing"
 path = "plugins/probing.wasm"
 probe = { hosts = ["db.example:5432"], private = ["10.2.0.0/16"] }
+limits = { fuel = 1_000, deadline = "3s", memory = "8 MiB", log-messages = 3, calls = 2 }
+
+[limits.plugins]
+fuel = 2_000
+answer = "1 MiB"
+table-elements = 9
 
 [[publisher]]
 name = "acme"
@@ -369,6 +375,16 @@ labels = ["health", "public"]
     assert_eq!(names, ["test-evidence", "data-masking", "strict", "both"]);
     // A gate that leaves plans out stops not all of them.
     assert_eq!(rules.gates.iter().map(Gate::stops_all).collect::<Vec<_>>(), [true, false, false, false]);
+}
+
+#[test]
+fn a_plugins_own_limits_come_before_those_of_all() {
+    let config = parse(&(ready() + MORE));
+    let probing = config.limits_of(&"probing".parse().unwrap());
+    assert_eq!((probing.fuel, probing.answer_bytes, probing.calls), (Some(1000), Some(1 << 20), Some(2)));
+    let sql = config.limits_of(&"sql".parse().unwrap());
+    assert_eq!((sql.fuel, sql.table_elements, sql.calls), (Some(2000), Some(9), None));
+    assert!(parse(&ready()).limits_of(&"sql".parse().unwrap()).is_empty());
 }
 
 #[test]

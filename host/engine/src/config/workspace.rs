@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sluice_ledger::PublicKey;
 use sluice_model::verdict::Level;
 use sluice_model::{Digest, EnvironmentName, Kind, json};
+use sluice_plugin::PluginLimits;
 use sluice_policy::calendar::Calendar;
 use sluice_vault::edge::{HostPattern, PrivateRange};
 
@@ -59,6 +60,9 @@ pub struct Config {
     pub externals: Vec<External>,
     /// The largest export that is read.
     pub import_limit: ByteSize,
+    /// What each plugin may use, where it has no limit of its own.
+    #[serde(default, skip_serializing_if = "PluginLimits::is_empty")]
+    pub plugin_limits: PluginLimits,
     /// Rules for waivers.
     pub waivers: WaiverRules,
     /// Who may break glass, if anybody may.
@@ -188,6 +192,9 @@ pub struct Plugin {
     pub digest: Option<Digest>,
     /// What its probes may ask of the network; `None` is nothing.
     pub probe: Option<Probing>,
+    /// What it may use, where that is not what every plugin of the workspace may.
+    #[serde(default, skip_serializing_if = "PluginLimits::is_empty")]
+    pub limits: PluginLimits,
 }
 
 /// What a plugin's probes may ask of the network.
@@ -295,6 +302,13 @@ impl Config {
     #[must_use]
     pub fn person_with_key(&self, key: &PublicKey) -> Option<(&PersonName, &Person)> {
         self.people.iter().find(|(_, person)| person.key == *key)
+    }
+
+    /// What the plugin may use where that is less than the host allows.
+    #[must_use]
+    pub fn limits_of(&self, plugin: &PluginName) -> PluginLimits {
+        let own = self.plugins.get(plugin).map(|plugin| &plugin.limits);
+        own.map_or_else(|| self.plugin_limits.clone(), |own| own.or(&self.plugin_limits))
     }
 
     /// The key of the person of this name.

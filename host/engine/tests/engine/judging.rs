@@ -7,6 +7,7 @@ use std::time::Duration;
 use sluice_engine::Error;
 use sluice_engine::bare::{judge_export, judge_input};
 use sluice_engine::decisions::{List, Replayed, Replays};
+use sluice_engine::lock::LOCK_FILE;
 use sluice_engine::plan::Plan;
 use sluice_engine::workspace::{CONFIG_FILE, POLICIES};
 use sluice_model::verdict::{Outcome, Verdict};
@@ -27,7 +28,9 @@ fn checkout(stage: &Stage) -> tempfile::TempDir {
         std::fs::create_dir(folder.path().join(part)).unwrap();
         copy_folder(&stage.place().join(part), &folder.path().join(part));
     }
-    std::fs::copy(stage.place().join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
+    for file in [CONFIG_FILE, LOCK_FILE] {
+        std::fs::copy(stage.place().join(file), folder.path().join(file)).unwrap();
+    }
     folder
 }
 

@@ -245,7 +245,7 @@ mod tests {
     fn what_is_no_example_is_refused() {
         type Change = fn(&mut Value);
         let cases: [(&str, Change); 7] = [
-            ("is no kind", |e| e["source"]["kind"] = json!("orders")),
+            ("is not a kind", |e| e["source"]["kind"] = json!("orders")),
             ("unknown field `title`", |e| e["title"] = json!("x")),
             ("missing field `expected`", |e| drop(e.as_object_mut().unwrap().remove("expected"))),
             ("either", |e| e["expected"] = json!({"slots": {}})),
