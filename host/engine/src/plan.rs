@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sluice_model::diff::{self, Change};
 use sluice_model::tree::{Entry, Tree};
 use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, SlotName};
+use sluice_plugin::Used;
 pub use sluice_policy::facts::{Action, TransitionKind};
 
 use crate::act::{Review, Size};
@@ -160,6 +161,10 @@ pub struct Plan {
     pub kept_sources: Vec<Rendered>,
     /// What plugins remarked.
     pub notes: Vec<String>,
+    /// What each data source's plugin used of what it may. It is no part of the digest: another
+    /// engine may count otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<LogicalId, Used>,
     /// Values of lower environments that are still in what the bundle carries.
     pub points_at_source: Vec<PointsAt>,
     /// Constants that the app reads, and whether the target has them.
@@ -471,6 +476,7 @@ impl<'a> Draft<'a> {
             sources: Vec::new(),
             kept_sources: Vec::new(),
             notes: Vec::new(),
+            used: BTreeMap::new(),
             points_at_source: Vec::new(),
             constants: BTreeMap::new(),
             problems: Vec::new(),
@@ -660,6 +666,7 @@ impl<'a> Draft<'a> {
             self.plan.sources.extend(made.rendered);
             self.plan.problems.extend(made.problems);
             self.plan.notes.extend(made.notes);
+            self.plan.used.extend(made.used.map(|used| (id.clone(), used)));
             if !made.missing_slots.is_empty() {
                 self.plan.missing_slots.insert(id.clone(), made.missing_slots);
             }

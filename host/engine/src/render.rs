@@ -8,6 +8,7 @@ use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, Se
 use sluice_platform::OPTIONS;
 use sluice_plugin::{
     DataSource, Environment, KindDescription, PluginError, Reason, RenderInput, Sameness, Severity, Traits,
+    Used,
 };
 
 use crate::error::{Error, Result};
@@ -67,6 +68,8 @@ pub struct Rendering {
     pub problems: Vec<Problem>,
     /// What the plugin remarked.
     pub notes: Vec<String>,
+    /// What the plugin used of what it may; nothing where it was not asked, or broke.
+    pub used: Option<Used>,
 }
 
 impl Workspace {
@@ -198,6 +201,7 @@ impl Workspace {
                     rendering.lacks(to, id, name, slot, fix);
                 }
                 rendering.lacks_unfiled(work, settings, to, id, name, &made.slots)?;
+                rendering.used = Some(made.used);
                 let owned = plugin.description(kind).map(owned_by_target).unwrap_or_default();
                 rendering.rendered = Some(Rendered {
                     source: id.clone(),

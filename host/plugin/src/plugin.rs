@@ -287,7 +287,17 @@ impl Guests {
         let state = store.into_data();
         state.log_written();
         let (answer, fuel) = left?;
-        Ok((answer, Used { fuel: limits.fuel.saturating_sub(fuel), ..state.used() }))
+        let used = Used { fuel: limits.fuel.saturating_sub(fuel), ..state.used() };
+        tracing::debug!(
+            plugin = &*self.name,
+            fuel = used.fuel,
+            memory_bytes = used.memory_bytes,
+            table_elements = used.table_elements,
+            log_bytes = used.log_bytes,
+            network_calls = used.network_calls,
+            "a plugin was called"
+        );
+        Ok((answer, used))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sluice check` and `sluice why`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use sluice_engine::{Error, bare};
 use sluice_model::verdict::Outcome;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_platform::DEFAULT_LIMIT;
+use sluice_plugin::Used;
 use sluice_policy::Decided;
 
 use crate::answer::{Answer, Exit};
@@ -70,6 +72,8 @@ struct Asked {
     /// By what it was judged, where that is not what is there now.
     notes: Vec<String>,
     decided: Decided,
+    /// What making the plan's data sources took, by the source's name.
+    made_with: BTreeMap<String, Used>,
     problems: Vec<Problem>,
     /// The plan's digest, where there is a plan.
     plan: Option<Digest>,
@@ -98,6 +102,11 @@ impl Asked {
             ),
             notes: Vec::new(),
             decided,
+            made_with: plan
+                .sources
+                .iter()
+                .filter_map(|source| Some((source.name.clone(), *plan.used.get(&source.source)?)))
+                .collect(),
             problems: plan.problems.clone(),
             plan: Some(plan.digest),
             is_offline: false,
@@ -229,6 +238,7 @@ fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<As
         places: Places::in_export(&judged, &paths),
         notes,
         decided: judged.decided,
+        made_with: BTreeMap::new(),
         problems: Vec::new(),
         plan: None,
         is_offline: true,
@@ -256,6 +266,9 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
         page.line(note);
     }
     show::decision_in(&mut page, decision, &asked.places, depth);
+    if depth == Depth::Full {
+        show::used(&mut page, &asked.decided.used, &asked.made_with);
+    }
     if !asked.not_judged.is_empty() {
         page.gap();
         for (gate, fact) in &asked.not_judged {
@@ -288,6 +301,7 @@ fn answer(context: &Context, arguments: &Arguments, asked: &Asked, depth: Depth)
         "at": arguments.at,
         "decision": show::decision_data_in(decision, &asked.places),
         "replayable": asked.decided.replayable,
+        "used": show::used_data(&asked.decided.used, &asked.made_with),
         "not_judged": not_judged.collect::<Vec<_>>(),
         "problems": asked.problems,
         "unadopted": asked.unadopted,

@@ -30,6 +30,9 @@ impl Normal {
             (r"(?m)^— (\S+) [A-Za-z0-9+/]{80,}=*$", "— $1 [SIGNATURE]"),
             (r"ed25519:[A-Za-z0-9+/]{43}=", "[KEY]"),
             (r"sha256:[0-9a-f]{6,64}", "[DIGEST]"),
+            // What a plugin uses is another with each build of it.
+            (r"[1-9][\d,]* units of fuel, [\d.]+ [KM]iB of memory", "[FUEL], [MEMORY]"),
+            (r#""(fuel|memory_bytes|table_elements)": [1-9]\d*"#, "\"$1\": [AMOUNT]"),
             (TIME, "[TIME]"),
             (r"\b\d{4}-\d\d-\d\d\b", "[DAY]"),
         ];

@@ -226,3 +226,39 @@ fn two_plugins_for_one_kind_are_not_adopted() {
     }
     assert!(stage.workspace.adopted().is_err());
 }
+
+#[test]
+fn what_a_plugin_used_is_told_and_bounded_by_what_the_workspace_gives_it() {
+    let mut stage = Stage::copied(77);
+    let plan = stage.plan("Orders", "staging");
+    let database = plan.sources.iter().find(|source| source.name == "orders-db").unwrap();
+    let used = plan.used[&database.source];
+    assert_eq!(plan.used.len(), plan.sources.len());
+    assert!(used.fuel > 1_000 && used.memory_bytes > 1 << 20, "{used:?}");
+    // What suffices is no matter of the plan's digest; what does not stops the plan, and says so.
+    let give = |stage: &mut Stage, all: u64, own: u64| {
+        stage.configure(|text| {
+            let text = text.lines().filter(|line| !line.contains("fuel = ")).collect::<Vec<_>>().join("\n");
+            let own = format!("path = \"plugins/sql.wasm\"\nlimits = {{ fuel = {own} }}");
+            let all = format!("[limits]\nplugins = {{ fuel = {all} }}");
+            text.replace("path = \"plugins/sql.wasm\"", &own).replace("[limits]", &all) + "\n"
+        });
+        stage.plan("Orders", "staging")
+    };
+    let enough = give(&mut stage, 400_000_000, used.fuel);
+    assert_eq!((enough.digest, enough.used[&database.source]), (plan.digest, used));
+    assert!(enough.problems.is_empty(), "{:?}", enough.problems);
+    for (all, own) in [(400_000_000, used.fuel - 1), (used.fuel - 1, used.fuel)] {
+        let short = give(&mut stage, all, own);
+        let named: Vec<_> = short.problems.iter().map(|p| (p.code.as_str(), p.message.as_str())).collect();
+        let of_database = named.iter().any(|(_, told)| told.contains("orders-db"));
+        assert_eq!(of_database, own < used.fuel, "its own limit comes first: {named:?}");
+        let limit = format!("{} units of fuel", used.fuel - 1);
+        assert!(
+            !named.is_empty()
+                && named.iter().all(|(code, told)| *code == "plugin.failed" && told.contains(&limit)),
+            "{named:?}"
+        );
+        assert!(matches!(stage.promote("Orders", "staging").unwrap_err(), Error::Refused(_)));
+    }
+}

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use sluice_plugin::{Plugin, RenderInput, conformance};
 
+use super::host;
 use super::subject::{self, Subject};
-use super::{amount, host};
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style};
+use crate::show::amount;
 use crate::table::Rows;
 
 const EXAMPLES: &str = "\

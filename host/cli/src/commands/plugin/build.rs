@@ -11,18 +11,20 @@ use sluice_plugin::manifest::Manifest;
 use sluice_plugin::{Host, Limits};
 use wit_component::ComponentEncoder;
 
+use super::host;
 use super::project::Project;
-use super::{amount, host};
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::input;
 use crate::page::{Page, Style, harmless, quoted};
+use crate::show::amount;
 
 const EXAMPLES: &str = "\
 Examples:
   sluice plugin build
   sluice plugin build plugins/orders-db
+  sluice plugin build --component out/orders_db.wasm --into dist
 
 Runs the command that `sluice-plugin.toml` names under `[build]`, as you would yourself.";
 
@@ -33,12 +35,25 @@ pub(crate) struct Arguments {
     /// The project's folder.
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
+    /// What was made already, a component or a core module: nothing is run.
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// The folder for the component and its manifest [default: `build` in the project's].
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
 }
 
 /// Builds, and says what was made.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let project = Project::read(&arguments.path)?;
-    let Built { manifest, bytes } = build(context, &host()?, &project)?;
+    let mut project = Project::read(&arguments.path)?;
+    if let Some(folder) = &arguments.into {
+        project = project.into_folder(folder);
+    }
+    let host = host()?;
+    let Built { manifest, bytes } = match &arguments.component {
+        Some(file) => finish(&host, &project, file)?,
+        None => build(context, &host, &project)?,
+    };
     let digest = Digest::of(&bytes);
     let mut page = Page::new();
     let component = project.component();
@@ -62,6 +77,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         }),
         page,
     )?;
+    if arguments.into.is_some() {
+        return Ok(answer.hint(format!(
+            "\nSee whether it conforms with `sluice plugin test {}`",
+            quoted(&component.display().to_string())
+        )));
+    }
     let here = if arguments.path == Path::new(".") {
         String::new()
     } else {
@@ -82,14 +103,19 @@ pub(super) struct Built {
 pub(super) fn build(context: &Context, host: &Host, project: &Project) -> Result<Built, Failure> {
     command(context, project)?;
     let file = project.folder().join(&project.build.component);
-    let limit = Limits::default().component_bytes as u64;
     if !file.is_file() {
         return Err(Failure::failed(
             format!("the build made no `{}`", file.display()),
             "say in `[build]` of `sluice-plugin.toml` which file it makes",
         ));
     }
-    let component = component(&file, input::file(&file, limit)?)?;
+    finish(host, project, &file)
+}
+
+/// Makes the component of what was compiled, and leaves it and its manifest where they belong.
+fn finish(host: &Host, project: &Project, file: &Path) -> Result<Built, Failure> {
+    let limit = Limits::default().component_bytes as u64;
+    let component = component(file, input::file(file, limit)?)?;
     let name = &project.card.name;
     let plugin = host.load(name, &component).map_err(|error| {
         Failure::failed(error.to_string(), "a plugin is a component of a world of `wit/1.0/plugin.wit`")

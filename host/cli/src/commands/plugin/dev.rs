@@ -15,12 +15,12 @@ use tracing_subscriber::layer::{Context as Within, SubscriberExt as _};
 
 use super::project::{self, Project};
 use super::subject::{self, Subject};
-use super::{amount, host, test};
+use super::{host, test};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style};
-use crate::show;
+use crate::show::{self, amount};
 
 const EXAMPLES: &str = "\
 Examples:

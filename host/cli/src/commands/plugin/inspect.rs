@@ -12,12 +12,13 @@ use sluice_plugin::manifest::{Manifest, ManifestError, World};
 use wasmparser::{Parser, Payload};
 
 use super::reference::{self, Found};
-use super::{VERSION, amount, host};
+use super::{VERSION, host};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::input;
 use crate::page::{Page, Style};
+use crate::show::amount;
 use crate::table::Rows;
 
 const EXAMPLES: &str = "\

@@ -1,6 +1,5 @@
 //! `sluice plugin`.
 
-mod amount;
 mod bench;
 mod build;
 mod dev;

@@ -39,6 +39,7 @@ const OF_TOOLS: [&str; 5] = ["target", "node_modules", MADE, "dist", "__pycache_
 #[derive(Debug)]
 pub(super) struct Project {
     folder: PathBuf,
+    made: PathBuf,
     /// What is said of the plugin.
     pub(super) card: Card,
     /// How its component is made.
@@ -117,7 +118,12 @@ impl Project {
             minimum_host,
             probe_hosts: probe.hosts,
         };
-        Ok(Self { folder: folder.to_owned(), card, build })
+        Ok(Self { folder: folder.to_owned(), made: folder.join(MADE), card, build })
+    }
+
+    /// The project, with another folder for what is made.
+    pub(super) fn into_folder(self, made: &Path) -> Self {
+        Self { made: made.to_owned(), ..self }
     }
 
     /// Its folder.
@@ -127,12 +133,12 @@ impl Project {
 
     /// Where its component goes.
     pub(super) fn component(&self) -> PathBuf {
-        self.folder.join(MADE).join(format!("{}.wasm", self.card.name))
+        self.made.join(format!("{}.wasm", self.card.name))
     }
 
     /// Where its manifest goes.
     pub(super) fn manifest(&self) -> PathBuf {
-        self.folder.join(MADE).join(format!("{}.manifest.json", self.card.name))
+        self.made.join(format!("{}.manifest.json", self.card.name))
     }
 
     /// Whether the component is there, and younger than all that it is made of.

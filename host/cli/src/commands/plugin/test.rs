@@ -7,11 +7,12 @@ use serde::Serialize;
 use sluice_plugin::conformance::{Check, Grade, Outcome, Report, Suite, Weight};
 
 use super::subject::{self, Subject};
-use super::{VERSION, amount, host};
+use super::{VERSION, host};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style, counted};
+use crate::show::amount;
 
 const EXAMPLES: &str = "\
 Examples:

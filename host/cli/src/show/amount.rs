@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Bytes in the largest unit of 1,024 in which they are one or more.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let (unit, name) = match count {
         0..0x400 => return format!("{count} B"),
         0x400..0x10_0000 => (0x400, "KiB"),
@@ -14,7 +14,7 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// A time in the largest unit in which it is one or more.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let (unit, name) = match nanos {
         0..1_000 => return format!("{nanos} ns"),
@@ -31,7 +31,7 @@ fn tenths(count: u64, unit: u64, name: &str) -> String {
 }
 
 /// A number with a comma between each three digits.
-pub(super) fn number(count: u64) -> String {
+pub(crate) fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
