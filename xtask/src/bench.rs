@@ -32,7 +32,7 @@ const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
 
 /// The design's numbers. Where it has one number for several things, each of them is a row.
-const GOALS: [Goal; 13] = [
+const GOALS: [Goal; 16] = [
     Goal {
         what: "one gate evaluated, facts ready: five conditions, written for this",
         bench: "one gate/five-conditions",
@@ -97,6 +97,27 @@ const GOALS: [Goal; 13] = [
         syncs: 0,
     },
     Goal {
+        what: "1,000 plugin calls of 20 options, on two cores: 10,000 calls a second",
+        bench: "plugin/1000 calls of 20 options/threads-2",
+        median: Some(100.0 * MILLISECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "100 plugins known to a host that has just started, from the cache: by their digests, as the engine does",
+        bench: "plugin/100 installed, opened from the cache by digest",
+        median: Some(1_000.0 * MILLISECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
+        what: "the same: by their bytes",
+        bench: "plugin/100 installed, opened from the cache by bytes",
+        median: Some(1_000.0 * MILLISECOND),
+        p99: None,
+        syncs: 0,
+    },
+    Goal {
         what: "plan for 10,000 objects, 10 changed",
         bench: "plan/10000-objects-10-changed",
         median: Some(100.0 * MILLISECOND),
@@ -127,6 +148,9 @@ const GOALS: [Goal; 13] = [
     },
 ];
 
+/// MiB that a process with 100 plugins may have resident.
+const MOST_RESIDENT: f64 = 150.0;
+
 /// Where the numbers are written down.
 pub(crate) const PAGE: &str = "docs/benchmarks.md";
 
@@ -145,11 +169,15 @@ pub(crate) struct Measured {
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::new();
     steps.step("set-up", setup::run)?;
-    steps.step("plugins", || plugins::build().map(drop))?;
+    steps.step("plugins", || plugins::build(plugins::By::Release).map(drop))?;
     let results = cargo::target()?.join("criterion");
     if results.exists() {
         // What is left of earlier runs would be taken for measured now.
         fs::remove_dir_all(&results)?;
+    }
+    let resident = cargo::target()?.join("tmp/installed.json");
+    if resident.exists() {
+        fs::remove_file(&resident)?;
     }
     steps.run("benchmarks", cargo::command(&["bench", "--workspace", "--bench", "*"])?)?;
     steps.step("docs/benchmarks.md", || {
@@ -157,7 +185,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         collect(&results, &mut measured)?;
         ensure!(!measured.is_empty(), "no benchmark left a result in {}", results.display());
         let file = cargo::root()?.join(PAGE);
-        let mut text = page(&measured, &machine());
+        let resident = serde_json::from_slice(&fs::read(&resident).unwrap_or_default()).unwrap_or_default();
+        let mut text = page(&measured, &resident, &machine());
         // What another command has measured stays.
         text.push_str(peers::section(&fs::read_to_string(&file).unwrap_or_default()));
         fs::write(file, &text)?;
@@ -227,7 +256,7 @@ pub(crate) fn machine() -> Machine {
     }
 }
 
-fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
+fn page(measured: &BTreeMap<String, Measured>, resident: &Value, machine: &Machine) -> String {
     let mut text = String::from(
         "# Benchmarks\n\nWritten by `cargo xtask bench`: what criterion measured in that run, on the machine named here.\n\n",
     );
@@ -261,6 +290,8 @@ fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
              Measured is each thread's own time of a processor."
         );
     }
+    text.push_str(&memory(resident).unwrap_or_default());
+    text.push_str(&neighbours(measured));
     text.push_str("\nA 99th percentile is given where every sample is a single run.");
     let _ = write!(
         text,
@@ -273,6 +304,45 @@ fn page(measured: &BTreeMap<String, Measured>, machine: &Machine) -> String {
         let _ = writeln!(text, "| `{name}` | {} | {p99} |", shown(result.median));
     }
     text
+}
+
+/// How much longer a plugin's calls take beside another that is called without end.
+fn neighbours(measured: &BTreeMap<String, Measured>) -> String {
+    const GROUP: &str = "plugin/neighbour/";
+    let p99 = |name: &str| measured.get(&format!("{GROUP}{name}"))?.p99;
+    let Some(alone) = p99("alone") else { return String::new() };
+    let mut text = format!(
+        "\nBeside a plugin that is called without end, by as many threads as the host takes calls, the 99th percentile of \
+         a neighbour's call is to be at most twice what it is alone ({}):\n\n\
+         | the other plugin | 99th percentile | times | |\n|---|---|---|---|\n",
+        shown(alone)
+    );
+    for (name, result) in measured {
+        let Some((act, p99)) = name.strip_prefix(GROUP).zip(result.p99) else { continue };
+        let Some(act) = act.strip_prefix("beside one that does ") else { continue };
+        let times = p99 / alone;
+        let reached = if times <= 2.0 { "reached" } else { "missed" };
+        let _ = writeln!(text, "| `{act}` | {} | {times:.2} | {reached} |", shown(p99));
+    }
+    text
+}
+
+/// What 100 plugins take of memory, where that was measured: MiB resident, by when it was looked at.
+fn memory(resident: &Value) -> Option<String> {
+    let at = |when: &str| resident.get(when).and_then(Value::as_f64);
+    let (before, opened) = (at("before")?, at("opened by digest")?);
+    let reached = if opened <= MOST_RESIDENT { "reached" } else { "missed" };
+    let mut text = format!(
+        "\nA process with 100 plugins known from the cache has {opened:.1} MiB resident, {before:.1} MiB of them before it \
+         began; the goal is {MOST_RESIDENT} MiB: {reached}."
+    );
+    if let (Some(one), Some(all)) = (at("one called"), at("all called")) {
+        let _ = write!(
+            text,
+            " A plugin's code is loaded when it is first called: {one:.1} MiB after one was, {all:.1} MiB after all were."
+        );
+    }
+    Some(text + "\n")
 }
 
 impl Goal {
@@ -354,7 +424,7 @@ mod tests {
             ("decision/50-gates".to_owned(), result(9e5, None)),
             ("read and decode/generated-3MB.json".to_owned(), result(61e6, None)),
         ]);
-        let text = page(&measured, &machine);
+        let text = page(&measured, &Value::Null, &machine);
         for expected in [
             "| one gate evaluated, facts ready: five conditions, written for this | ≤ 10 µs median | 9 µs | – | reached |",
             "| a decision of 50 gates | ≤ 1 ms median, ≤ 5 ms 99th percentile | 900 µs | – | reached in the median |",
@@ -366,17 +436,37 @@ mod tests {
             assert!(text.contains(expected), "{text}");
         }
         let slow = BTreeMap::from([("decision/50-gates".to_owned(), result(9e5, Some(6e6)))]);
-        assert!(page(&slow, &machine).contains("| 900 µs | 6 ms | missed |"));
+        assert!(page(&slow, &Value::Null, &machine).contains("| 900 µs | 6 ms | missed |"));
         // What waits for the disk is judged only where one knows how long the disk takes.
         let apply = ("apply/10000-objects-10-changed, lease to commit".to_owned(), result(10e6, None));
         for (sync, expected) in
             [(None, "| 10 ms | – |  |"), (Some(1e6), "| reached |"), (Some(5e5), "| missed |")]
         {
             let sync = sync.map(|sync| (SYNC.to_owned(), result(sync, None)));
-            let text = page(&[apply.clone()].into_iter().chain(sync).collect(), &machine);
+            let all = [apply.clone()].into_iter().chain(sync).collect();
+            let text = page(&all, &Value::Null, &machine);
             let row = text.lines().find(|line| line.contains("plus 6 syncs")).unwrap();
             assert!(row.ends_with(expected), "{row}");
         }
+    }
+
+    #[test]
+    fn neighbours_and_memory_are_judged() {
+        let single = |p99| Measured { median: 1e4, p99: Some(p99) };
+        let beside = |act: &str| format!("plugin/neighbour/beside one that does {act}");
+        let measured = BTreeMap::from([
+            ("plugin/neighbour/alone".to_owned(), single(1e5)),
+            (beside("loop"), single(1.9e5)),
+            (beside("trap"), single(2.1e5)),
+        ]);
+        let text = neighbours(&measured);
+        assert!(text.contains("| `loop` | 190 µs | 1.90 | reached |"), "{text}");
+        assert!(text.contains("| `trap` | 210 µs | 2.10 | missed |"), "{text}");
+        assert_eq!(neighbours(&BTreeMap::new()), "");
+        let resident = |opened: f64| serde_json::json!({"before": 10.0, "opened by digest": opened});
+        assert!(memory(&resident(149.9)).unwrap().ends_with("the goal is 150 MiB: reached.\n"));
+        assert!(memory(&resident(150.1)).unwrap().contains("missed"));
+        assert_eq!(memory(&Value::Null), None);
     }
 
     #[test]

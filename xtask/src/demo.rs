@@ -18,7 +18,7 @@ use crate::{cargo, plugins, setup};
 /// When a step ends otherwise than the story says.
 pub(crate) fn run() -> anyhow::Result<()> {
     setup::run()?;
-    plugins::build()?;
+    plugins::build(plugins::By::Debug)?;
     let status = cargo::command(&["build", "--quiet", "--package", "sluice"])?.status()?;
     ensure!(status.success(), "the command does not compile");
     let target = cargo::target()?;

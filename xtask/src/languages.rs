@@ -10,10 +10,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::plugins::{BuiltPlugin, Content, digest, list};
+use crate::plugins::{BuiltPlugin, Content, Finisher, MANIFESTS, digest, list};
 
 /// Raised when this file makes components in another way.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// A language that plugins are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ fn bin(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When a plugin does not compile.
-pub(crate) fn build(root: &Path, out: &Path) -> anyhow::Result<Vec<BuiltPlugin>> {
+pub(crate) fn build(root: &Path, out: &Path, finisher: &Finisher) -> anyhow::Result<Vec<BuiltPlugin>> {
     let mut built = Vec::new();
     for language in Language::ALL {
         let mut stale = Vec::new();
@@ -165,13 +165,12 @@ pub(crate) fn build(root: &Path, out: &Path) -> anyhow::Result<Vec<BuiltPlugin>>
         for (name, content) in stale {
             fs::create_dir_all(out)?;
             let path = component(out, &name);
-            // Whole or not at all: another process may be reading the old one.
-            let fresh = path.with_extension("fresh");
+            let made = path.with_extension("made");
             language
-                .build(root, &tools, &name, &fresh)
+                .build(root, &tools, &name, &made)
                 .with_context(|| format!("`{name}` cannot be made into a component"))?;
-            let digest = digest(&fs::read(&fresh)?);
-            fs::rename(&fresh, &path)?;
+            let digest = finisher.finish(&name, &made)?;
+            fs::remove_file(&made)?;
             fs::write(stamp(out, &name), format!("{content}\n{digest}\n"))?;
             built.push(BuiltPlugin { name, path, digest });
         }
@@ -241,8 +240,7 @@ fn content(root: &Path, language: Language, name: &str) -> anyhow::Result<String
     }
     let template = plugins.join("templates").join(language.template());
     files.extend(language.pins().iter().map(|file| template.join(file)));
-    // What Python leaves behind when the tests of a plugin are run.
-    files.retain(|file| !file.components().any(|part| part.as_os_str() == "__pycache__"));
+    files.push(root.join(MANIFESTS));
     files.sort();
     let mut content = Content::new();
     content.add("recipe", &RECIPE.to_le_bytes());
@@ -306,6 +304,7 @@ mod tests {
             ("plugins/templates/js/package.json", "{}"),
             ("plugins/templates/js/package-lock.json", "{}"),
             ("wit/1.0/plugin.wit", ""),
+            (MANIFESTS, ""),
         ] {
             let file = root.join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -332,9 +331,12 @@ mod tests {
         fs::write(component(&out, "x"), b"component").unwrap();
         fs::write(stamp(&out, "x"), format!("{before}\n{}\n", digest(b"component"))).unwrap();
         assert_eq!(kept(&out, "x", &before).unwrap().digest, digest(b"component"));
-        for file in
-            ["plugins/x/main.js", "plugins/sdk-js/sluice.js", "plugins/templates/js/package-lock.json"]
-        {
+        for file in [
+            "plugins/x/main.js",
+            "plugins/sdk-js/sluice.js",
+            "plugins/templates/js/package-lock.json",
+            MANIFESTS,
+        ] {
             let text = fs::read_to_string(root.join(file)).unwrap();
             fs::write(root.join(file), "changed").unwrap();
             assert_eq!(kept(&out, "x", &now(&root)), None, "{file}");

@@ -20,11 +20,13 @@ mod tools;
 
 use std::process::ExitCode;
 
+use plugins::By;
+
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   setup          add what the plugins are compiled for, where it is missing, and fetch a registry for tests
-  build-plugins  build the first-party plugins into target/plugins
+  build-plugins  build the first-party plugins into target/plugins; with --release, by the command as it is shipped
   test           set-up, plugins, formatting, lints, all tests, documentation
   demo           play the story on the samples and leave a workspace in target/demo
   soak           long campaigns: 5,000 crashes, many more random cases
@@ -36,7 +38,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["setup"] => setup::run().and_then(|()| tools::run()),
-        ["build-plugins"] => plugins::build().map(drop),
+        ["build-plugins"] => plugins::build(By::Tests).map(drop),
+        ["build-plugins", "--release"] => plugins::build(By::Release).map(drop),
         ["test"] => test::run(),
         ["demo"] => demo::run(),
         ["soak"] => test::soak(),

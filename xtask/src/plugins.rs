@@ -1,10 +1,12 @@
-//! Builds the plugins: guests to core modules, core modules to components; those in other languages
-//! than Rust are [`languages`]' matter.
+//! Builds the plugins: guests to core modules; those in other languages than Rust, to components, are
+//! [`languages`]' matter. A component with its manifest in it is made of either by `sluice plugin
+//! build`, as a vendor makes one: only it can ask a plugin what it serves.
 //!
 //! The result is kept by content. While nothing that goes into a plugin has changed (its source,
 //! the contract, the packages it is built from, the profile, the compiler), nothing is built and
 //! not even cargo is called; a change of host code never rebuilds one.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +16,17 @@ use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 use wit_component::ComponentEncoder;
 
-use crate::languages;
 use crate::setup::{self, TARGET};
+use crate::{cargo, languages};
 
 /// Raised when this file makes components in another way, so that kept ones are made again.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
-/// Plugins for tests of the host. They are built with the others and never shipped.
+/// What decides, beside the plugin, what its manifest says.
+pub(crate) const MANIFESTS: &str = "host/plugin/src/manifest.rs";
+
+/// Plugins for tests of the host. They are built with the others, have no manifest and are never
+/// shipped.
 const TEST_ONLY: [&str; 2] = ["adversary", "adversary-probe"];
 
 /// A plugin that was built.
@@ -39,11 +45,12 @@ pub(crate) struct BuiltPlugin {
 ///
 /// # Errors
 /// When the target cannot be added, a guest does not compile or a component cannot be made.
-pub(crate) fn build() -> anyhow::Result<Vec<BuiltPlugin>> {
+pub(crate) fn build(by: By) -> anyhow::Result<Vec<BuiltPlugin>> {
     let root = root()?;
     let out = root.join("target/plugins");
-    let mut built = in_rust(&root, &out)?;
-    built.extend(languages::build(&root, &out)?);
+    let finisher = Finisher::new(&root, &out, by);
+    let mut built = in_rust(&root, &out, &finisher)?;
+    built.extend(languages::build(&root, &out, &finisher)?);
     built.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(built)
 }
@@ -56,7 +63,76 @@ pub(crate) fn test() -> anyhow::Result<()> {
     languages::test(&root()?)
 }
 
-fn in_rust(root: &Path, out: &Path) -> anyhow::Result<Vec<BuiltPlugin>> {
+/// Which build of the `sluice` command finishes plugins: the one that whoever calls needs anyway, as
+/// each compiles the engine of plugins once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The one that `cargo test --workspace` has.
+    Tests,
+    /// The one that `cargo build` makes.
+    Debug,
+    /// The one that is shipped.
+    Release,
+}
+
+impl By {
+    /// What cargo is told to make it.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            // Beside any test of the command there is the command.
+            Self::Tests => &["test", "--quiet", "--workspace", "--no-run", "--test", "golden"],
+            Self::Debug => &["build", "--quiet", "--package", "sluice"],
+            Self::Release => &["build", "--quiet", "--package", "sluice", "--release"],
+        }
+    }
+}
+
+/// Puts manifests into components.
+pub(crate) struct Finisher {
+    root: PathBuf,
+    out: PathBuf,
+    by: By,
+    /// The command, built when it is first needed.
+    command: OnceCell<PathBuf>,
+}
+
+impl Finisher {
+    fn new(root: &Path, out: &Path, by: By) -> Self {
+        Self { root: root.to_owned(), out: out.to_owned(), by, command: OnceCell::new() }
+    }
+
+    /// Makes `<out>/<name>.wasm` of a core module or a component, with the manifest that
+    /// `plugins/<name>/sluice-plugin.toml` says. Answers with its digest.
+    pub(crate) fn finish(&self, name: &str, made: &Path) -> anyhow::Result<String> {
+        // Whole or not at all: another process may be reading the old one.
+        let fresh = self.out.join("fresh");
+        let mut command = Command::new(self.command()?);
+        command.args(["plugin", "build", "-o", "json"]).arg(self.root.join("plugins").join(name));
+        command.arg("--component").arg(made).arg("--into").arg(&fresh);
+        // Nothing of whoever runs this is used or changed.
+        command.env("SLUICE_HOME", self.out.join("home"));
+        output(&mut command).with_context(|| format!("`{name}` cannot be made into a plugin"))?;
+        let file = format!("{name}.wasm");
+        let component = fs::read(fresh.join(&file))
+            .with_context(|| format!("plugins/{name}/sluice-plugin.toml does not say `name = \"{name}\"`"))?;
+        fs::rename(fresh.join(&file), self.out.join(&file))?;
+        fs::remove_dir_all(&fresh)?;
+        Ok(digest(&component))
+    }
+
+    fn command(&self) -> anyhow::Result<&PathBuf> {
+        if let Some(command) = self.command.get() {
+            return Ok(command);
+        }
+        let status = cargo::command(self.by.arguments())?.status().context("cargo cannot be run")?;
+        ensure!(status.success(), "the command `sluice`, which finishes plugins, does not compile");
+        let folder = if self.by == By::Release { "release" } else { "debug" };
+        let file = cargo::target()?.join(folder).join(format!("sluice{}", std::env::consts::EXE_SUFFIX));
+        Ok(self.command.get_or_init(|| file))
+    }
+}
+
+fn in_rust(root: &Path, out: &Path, finisher: &Finisher) -> anyhow::Result<Vec<BuiltPlugin>> {
     let guests = guests(root)?;
     let content = content(root)?;
     if let Some(kept) = kept(out, &guests, &content) {
@@ -68,15 +144,19 @@ fn in_rust(root: &Path, out: &Path) -> anyhow::Result<Vec<BuiltPlugin>> {
     let mut stamp = format!("{content}\n");
     for guest in &guests {
         let module = module(root, guest);
-        let bytes = fs::read(&module).with_context(|| format!("{} was not built", module.display()))?;
-        let component =
-            component(&bytes).with_context(|| format!("`{guest}` cannot be made into a component"))?;
-        let path = component_path(out, guest);
-        // Whole or not at all: another process may be reading the old one.
-        let fresh = path.with_extension("fresh");
-        fs::write(&fresh, &component)?;
-        fs::rename(&fresh, &path)?;
-        stamp.push_str(&format!("{guest} {}\n", digest(&component)));
+        let digest = if TEST_ONLY.contains(&guest.as_str()) {
+            let bytes = fs::read(&module).with_context(|| format!("{} was not built", module.display()))?;
+            let component =
+                component(&bytes).with_context(|| format!("`{guest}` cannot be made into a component"))?;
+            let path = component_path(out, guest);
+            let fresh = path.with_extension("fresh");
+            fs::write(&fresh, &component)?;
+            fs::rename(&fresh, &path)?;
+            digest(&component)
+        } else {
+            finisher.finish(guest, &module)?
+        };
+        stamp.push_str(&format!("{guest} {digest}\n"));
     }
     fs::write(out.join("content"), stamp)?;
     kept(out, &guests, &content).context("the plugins that were just built are gone")
@@ -165,7 +245,8 @@ fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 
 fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("{command:?} cannot be run"))?;
-    ensure!(output.status.success(), "{command:?} failed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} failed: {}", said.trim());
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -210,6 +291,7 @@ fn content(root: &Path) -> anyhow::Result<String> {
         }
     }
     list(&root.join("wit"), &mut files)?;
+    files.push(root.join(MANIFESTS));
     files.sort();
     for file in files {
         let name = file.strip_prefix(root)?.to_string_lossy().into_owned();
@@ -221,11 +303,19 @@ fn content(root: &Path) -> anyhow::Result<String> {
     Ok(content.digest())
 }
 
-/// Adds all files below a folder.
+/// Folders in a plugin's that are made of it: what it is made into, and what Python leaves behind.
+const MADE: [&str; 2] = ["build", "__pycache__"];
+
+/// Adds all files below a folder that were written by hand.
 pub(crate) fn list(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() { list(&path, files)? } else { files.push(path) }
+        let entry = entry?;
+        let path = entry.path();
+        if !path.is_dir() {
+            files.push(path);
+        } else if !MADE.iter().any(|made| entry.file_name() == *made) {
+            list(&path, files)?;
+        }
     }
     Ok(())
 }

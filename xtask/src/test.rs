@@ -50,7 +50,7 @@ pub(crate) fn soak() -> anyhow::Result<()> {
 fn prepared() -> anyhow::Result<Steps> {
     let mut steps = Steps::new();
     steps.step("set-up", || setup::run().and_then(|()| tools::run()))?;
-    steps.step("plugins", || plugins::build().map(drop))?;
+    steps.step("plugins", || plugins::build(plugins::By::Tests).map(drop))?;
     Ok(steps)
 }
 

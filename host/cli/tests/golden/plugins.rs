@@ -97,6 +97,14 @@ fn a_component_is_built_tested_measured_and_looked_at() {
     let manifest = fs::read(stage.workspace().join("build/orders.manifest.json")).unwrap();
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&manifest).unwrap(), built["manifest"]);
 
+    let (out, talk) = sluice("plugin build --component made.wasm --into dist", DONE);
+    has(&out, &["built orders 1.2.3 in dist/orders.wasm"]);
+    assert!(!talk.contains("running") && talk.contains("sluice plugin test dist/orders.wasm"), "{talk}");
+    let same = |file: &str| fs::read(stage.workspace().join(file)).unwrap();
+    assert_eq!(same("dist/orders.wasm"), same("build/orders.wasm"));
+    assert_eq!(same("dist/orders.manifest.json"), same("build/orders.manifest.json"));
+    sluice("plugin build --component none.wasm", FAILED);
+
     let (out, talk) = sluice("plugin test --junit report.xml", DONE);
     has(
         &out,
