@@ -31,7 +31,7 @@ usage: cargo xtask COMMAND
   demo           play the story on the samples and leave a workspace in target/demo
   soak           long campaigns: 5,000 crashes, many more random cases
   bench          run the benchmarks and write docs/benchmarks.md
-  bench-peers    gates beside OPA, where that is installed, into docs/benchmarks.md";
+  bench-peers    gates beside OPA, plugin calls beside Extism and wasmtime, into docs/benchmarks.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -78,6 +78,14 @@ fn beside_plain_wasmtime(criterion: &mut Criterion) {
     let bytes = component("sql.wasm");
     let plugin = Host::new(Limits::default()).unwrap().load("sql", &bytes).unwrap();
     let input = lowcoder();
+    // What other hosts are asked too, with what comes of it here.
+    if let Some(folder) = std::env::var_os("SLUICE_PEERS") {
+        let asked = inputs::as_json(&input);
+        let answer = serde_json::json!({"options": plugin.render(&input).unwrap().options});
+        for (file, json) in [("call.json", asked), ("answer.json", answer)] {
+            std::fs::write(std::path::Path::new(&folder).join(file), json.to_string()).unwrap();
+        }
+    }
     let mut group = criterion.benchmark_group("plugin/the same call");
     group.bench_function("sluice", |b| b.iter(|| plugin.render(black_box(&input)).unwrap()));
     for limited in [false, true] {

@@ -67,6 +67,31 @@ pub fn tooljet() -> RenderInput {
     render_input("tooljet/postgresql", Value::Object(source), Value::Object(binding))
 }
 
+/// The same as one JSON text, for hosts whose plugins take bytes.
+pub fn as_json(input: &RenderInput) -> Value {
+    let RenderInput { source, source_environment, target_environment, binding, slots_bound: _, candidates } =
+        input;
+    let environment =
+        |environment: &Environment| json!({"name": environment.name, "order": environment.order});
+    let offered: Vec<Value> =
+        candidates.iter().map(|one| json!({"label": one.label, "age-days": one.age_days})).collect();
+    let slots: Vec<_> =
+        sluice_model::content::marks(&source.options).iter().map(|mark| mark.slot.to_string()).collect();
+    json!({
+        "source": {
+            "logical-id": source.logical_id,
+            "name": source.name,
+            "kind": {"platform": source.kind.platform, "name": source.kind.name},
+            "options": source.options,
+        },
+        "binding": binding,
+        "from": environment(source_environment),
+        "to": environment(target_environment),
+        "slots": slots,
+        "offered": offered,
+    })
+}
+
 pub fn render_input(kind: &str, options: Value, binding: Value) -> RenderInput {
     let environment = |name: &str, order| Environment { name: name.parse().unwrap(), order };
     let candidate = |label: &str| Candidate {

@@ -16,8 +16,8 @@ use crate::bench::{self, shown};
 use crate::cargo;
 use crate::steps::Steps;
 
-/// Begins the section of the page that this command writes; it is the last.
-const SECTION: &str = "\n## Side by side with OPA\n";
+/// Begins its section of the page.
+pub(super) const SECTION: &str = "\n## Side by side with OPA\n";
 
 const INSTALL: &str = "go install github.com/open-policy-agent/opa@latest";
 
@@ -37,63 +37,42 @@ const GOAL: f64 = 2.0;
 const FACTS: [&str; 8] =
     ["transition", "plan", "scan", "evidence", "approvals", "history", "plugins", "calendars"];
 
-/// The section of an earlier run within the page, or nothing.
-pub(crate) fn section(page: &str) -> &str {
-    page.find(SECTION).and_then(|at| page.get(at..)).unwrap_or_default()
-}
-
-/// Measures both and writes the section.
+/// Measures both and tells what came of it.
 ///
 /// # Errors
 /// When something cannot be run, or both do not come to the same verdicts.
-pub(crate) fn run() -> anyhow::Result<()> {
-    let mut steps = Steps::new();
-    let root = cargo::root()?;
-    let folder = cargo::target()?.join("peers");
-    let opa = opa();
+pub(super) fn measure(steps: &mut Steps, root: &Path, folder: &Path) -> anyhow::Result<String> {
+    let Some(opa) = opa() else { return Ok(text(None, &[])) };
     let mut rows = Vec::new();
-    if let Some(opa) = &opa {
-        let mut inputs = None;
-        steps.step("facts and packs", || {
-            inputs = Some(Inputs::write(&root, &folder)?);
-            Ok(())
-        })?;
-        let inputs = inputs.context("no facts were written")?;
-        let example = ["build", "--release", "--package", "sluice-engine", "--example", "plan_file"];
-        steps.run("what writes plan files", cargo::command(&example)?)?;
-        steps.run("the process", cargo::command(&["build", "--release", "--package", "sluice"])?)?;
-        steps.step("plan files", || inputs.write_plans())?;
-        let whole = Whole::new(&root, opa, &inputs)?;
-        steps.step("the same verdicts", || whole.agree())?;
-        let mut bench =
-            cargo::command(&["bench", "--package", "sluice-policy", "--bench", "load", "--", "peers"])?;
-        bench.env("SLUICE_PEERS", &folder);
-        steps.run("in the process", bench)?;
-        steps.step("beside OPA", || {
-            let mut measured = BTreeMap::new();
-            bench::collect(&cargo::target()?.join("criterion"), &mut measured)?;
-            for (name, what) in Inputs::NAMES {
-                let ours = measured.get(&format!("peers/{name}")).context("criterion left no result")?.median;
-                let theirs = whole.opa_bench(name)?;
-                rows.push(Row { what: format!("ten rules, {what}, in the process"), ours, theirs });
-                let (ours, theirs) = whole.race(name)?;
-                rows.push(Row { what: format!("ten rules, {what}, as a process"), ours, theirs });
-            }
-            Ok(())
-        })?;
-    }
-    steps.step(bench::PAGE, || {
-        let file = root.join(bench::PAGE);
-        let page = fs::read_to_string(&file)?;
-        let kept = page.strip_suffix(section(&page)).unwrap_or(&page);
-        let version = opa.as_deref().map(version).transpose()?;
-        let text = text(version.as_deref(), &rows);
-        fs::write(&file, format!("{kept}{text}"))?;
-        println!("{text}");
+    let mut inputs = None;
+    steps.step("facts and packs", || {
+        inputs = Some(Inputs::write(root, folder)?);
         Ok(())
     })?;
-    steps.finish();
-    Ok(())
+    let inputs = inputs.context("no facts were written")?;
+    let example = ["build", "--release", "--package", "sluice-engine", "--example", "plan_file"];
+    steps.run("what writes plan files", cargo::command(&example)?)?;
+    steps.run("the process", cargo::command(&["build", "--release", "--package", "sluice"])?)?;
+    steps.step("plan files", || inputs.write_plans())?;
+    let whole = Whole::new(root, &opa, &inputs)?;
+    steps.step("the same verdicts", || whole.agree())?;
+    let mut bench =
+        cargo::command(&["bench", "--package", "sluice-policy", "--bench", "load", "--", "peers"])?;
+    bench.env("SLUICE_PEERS", folder);
+    steps.run("in the process", bench)?;
+    steps.step("beside OPA", || {
+        let mut measured = BTreeMap::new();
+        bench::collect(&cargo::target()?.join("criterion"), &mut measured)?;
+        for (name, what) in Inputs::NAMES {
+            let ours = measured.get(&format!("peers/{name}")).context("criterion left no result")?.median;
+            let theirs = whole.opa_bench(name)?;
+            rows.push(Row { what: format!("ten rules, {what}, in the process"), ours, theirs });
+            let (ours, theirs) = whole.race(name)?;
+            rows.push(Row { what: format!("ten rules, {what}, as a process"), ours, theirs });
+        }
+        Ok(())
+    })?;
+    Ok(text(Some(&version(&opa)?), &rows))
 }
 
 /// OPA's command: the one of the path, or of Go's folder.
@@ -146,6 +125,9 @@ impl Inputs {
         let mut packs = Vec::new();
         for entry in fs::read_dir(root.join("xtask/peers"))? {
             let path = entry?.path();
+            if path.extension().is_none_or(|ending| ending != "rego") {
+                continue;
+            }
             let name = path.file_stem().and_then(|name| name.to_str()).context("a rule has no name")?;
             if name == "decision" {
                 continue;
@@ -317,12 +299,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_is_the_last_and_is_written_over() {
+    fn what_is_not_twice_as_fast_is_missed() {
         let rows = [Row { what: "ten rules".to_owned(), ours: 1e5, theirs: 1.9e5 }];
-        let page = format!("# Benchmarks\n\nx\n{}", text(Some("1.0"), &rows));
-        assert!(page.contains("| ten rules | 100 µs | 190 µs | 1.9 | missed |"), "{page}");
-        assert_eq!(page.strip_suffix(section(&page)), Some("# Benchmarks\n\nx\n"));
-        assert_eq!(section("# Benchmarks\n"), "");
+        let text = text(Some("1.0"), &rows);
+        assert!(text.contains("| ten rules | 100 µs | 190 µs | 1.9 | missed |"), "{text}");
     }
 
     #[test]
