@@ -89,18 +89,13 @@ fn processor() -> Duration {
 
 /// As many decisions by so many threads, each with its share: the time of the slowest, of a
 /// processor of its own. What else the machine does is not in it, what threads cost each other is.
-fn shared(
-    sandbox: &Sandbox,
-    gates: &[Gate],
-    ready: &Arc<ReadyFacts>,
-    threads: u32,
-    decisions: u64,
-) -> Duration {
+fn shared(asked: &[&Asked], decisions: usize) -> Duration {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    for _ in 0..decisions / u64::from(threads) {
+        let threads: Vec<_> = asked
+            .iter()
+            .map(|Asked { sandbox, gates, ready }| {
+                scope.spawn(move || {
+                    for _ in 0..decisions / asked.len() {
                         assert!(!sandbox.decide(gates, ready, &[], None).decision.gates.is_empty());
                     }
                     processor()
@@ -111,15 +106,32 @@ fn shared(
     })
 }
 
+/// A sandbox with gates and facts.
+struct Asked {
+    sandbox: Sandbox,
+    gates: Vec<Gate>,
+    ready: Arc<ReadyFacts>,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let sandbox = sandbox();
+        let gates = fifty(&sandbox);
+        Self { sandbox, gates, ready: acme::ready(acme::facts_with_changes(100)) }
+    }
+}
+
+/// One thread, two that ask one sandbox, and two that share nothing: what those lose, the machine
+/// takes.
 fn threads(c: &mut Criterion) {
-    let sandbox = sandbox();
-    let gates = fifty(&sandbox);
-    let ready = acme::ready(acme::facts_with_changes(100));
+    let (one, other) = (Asked::new(), Asked::new());
     let mut group = c.benchmark_group("64-decisions-of-50-gates");
     group.sample_size(20);
-    for threads in [1, 2] {
-        group.bench_function(format!("threads-{threads}"), |b| {
-            b.iter_custom(|times| (0..times).map(|_| shared(&sandbox, &gates, &ready, threads, 64)).sum());
+    for (name, asked) in
+        [("threads-1", &[&one][..]), ("threads-2", &[&one, &one]), ("threads-2-apart", &[&one, &other])]
+    {
+        group.bench_function(name, |b| {
+            b.iter_custom(|times| (0..times).map(|_| shared(asked, 64)).sum());
         });
     }
     group.finish();
