@@ -10,9 +10,10 @@ use sluice_guest::connection::{Account, Admission, Connection, Endpoint, to};
 use sluice_guest::groups::appsmith::{self, appsmith};
 use sluice_guest::groups::certificates::{CHECKED, FILES};
 use sluice_guest::groups::oauth::{OAUTH, OAUTH_LISTS};
+use sluice_guest::sign_in::{Answer, At, List, Shows, SignIn};
 use sluice_guest::spec::{
-    KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, header_secrets, is, kind, owned, place, secret,
-    url_secret,
+    Is, KindSpec, OptionSpec, Platform, SlotSpec, choice, fixed, header_secrets, is, kind, owned, place,
+    secret, url_secret,
 };
 
 pub(crate) const KINDS: &[KindSpec] = &[
@@ -20,12 +21,14 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[URL, AUTH, OAUTH, REST],
         slots: &[URL_SECRET, AUTH_SECRETS, FILES, LISTS, OAUTH_LISTS],
         connections: REQUESTS,
+        sign_in: &[BASIC, BEARER, AS_IT_IS],
         ..tooljet("restapi")
     },
     KindSpec {
         options: &[URL, AUTH, OAUTH],
         slots: &[URL_SECRET, AUTH_SECRETS, FILES, LISTS, OAUTH_LISTS],
         connections: REQUESTS,
+        sign_in: &[graphql(BASIC), graphql(BEARER), graphql(AS_IT_IS)],
         ..tooljet("graphql")
     },
     KindSpec {
@@ -41,10 +44,14 @@ pub(crate) const KINDS: &[KindSpec] = &[
             accounts: &[Account::Option("username"), Account::Option("client_id")],
             ..to(&[Endpoint::Host { host: "host", port: "", usual: "" }])
         }],
+        sign_in: &[
+            SignIn { at: At::Url("host"), lists: OPENAPI_HEADERS, ..BASIC },
+            SignIn { at: At::Url("host"), lists: OPENAPI_HEADERS, ..BEARER },
+        ],
         ..tooljet("openapi")
     },
-    lowcoder("restApi"),
-    lowcoder("graphql"),
+    KindSpec { sign_in: &[LOWCODER_BASIC, LOWCODER_AS_IT_IS], ..lowcoder("restApi") },
+    KindSpec { sign_in: &[graphql(LOWCODER_BASIC), graphql(LOWCODER_AS_IT_IS)], ..lowcoder("graphql") },
     KindSpec {
         options: &[APPSMITH, appsmith::SSL, appsmith::COMMON],
         slots: &[URL_SECRET, APPSMITH_SECRETS, APPSMITH_LISTS, appsmith::FILES],
@@ -59,6 +66,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
                 "authentication/authorizationUrl",
             ])])
         }],
+        sign_in: APPSMITH_WAYS,
         ..appsmith("restapi-plugin")
     },
 ];
@@ -133,6 +141,50 @@ const REQUEST: Connection = Connection {
     ..to(&[Endpoint::Urls(&["url", "access_token_url", "auth_url"])])
 };
 
+/// A request of the address itself, with what goes into every request. There is no path that is there
+/// to be asked, so that what answers everybody tells nothing. GraphQL is asked for the name of its
+/// root type, which every schema has.
+const REQUEST_ITSELF: SignIn = SignIn {
+    when: &[],
+    at: At::Url("url"),
+    body: None,
+    headers: &[],
+    shows: &[],
+    lists: &[
+        List::Headers("headers"),
+        List::Query("url_params"),
+        List::Query("url_parameters"),
+        List::Unsent("body"),
+        List::Unsent("cookies"),
+    ],
+    answer: Answer::UnlessOpen,
+    source: "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2",
+};
+
+const fn graphql(way: SignIn) -> SignIn {
+    let source = "https://spec.graphql.org/October2021/#sec-Type-Name-Introspection";
+    SignIn { body: Some(r#"{"query":"{__typename}"}"#), source, ..way }
+}
+
+const BASIC: SignIn = SignIn {
+    when: &[is("auth_type", &["basic"]), WITHOUT_CERTIFICATE],
+    shows: &[Shows::Basic { user: "username", slot: "password" }],
+    ..REQUEST_ITSELF
+};
+
+const BEARER: SignIn = SignIn {
+    when: &[is("auth_type", &["bearer"]), WITHOUT_CERTIFICATE],
+    shows: &[Shows::Bearer("bearer-token")],
+    ..REQUEST_ITSELF
+};
+
+/// Where the secrets are in the address or the lists.
+const AS_IT_IS: SignIn =
+    SignIn { when: &[is("auth_type", &["", "none"]), WITHOUT_CERTIFICATE], ..REQUEST_ITSELF };
+
+/// The certificate and its key are two secrets here, and the host places one.
+const WITHOUT_CERTIFICATE: Is = is("ssl_certificate", &["", "none", "ca_certificate", "self_signed"]);
+
 const GRPC: &[OptionSpec] = &[
     place("url", Text, "The server's address").like_bundle(),
     fixed("protobuf", Text, "The interface's definition"),
@@ -189,6 +241,8 @@ const OPENAPI_LISTS: &[SlotSpec] = &[
     url_secret("host-password", "host", "The password in the address"),
 ];
 
+const OPENAPI_HEADERS: &[List] = &[List::Headers("headers")];
+
 const LOWCODER: &[OptionSpec] = &[
     place("url", Url, "The address that queries are relative to").like_bundle(),
     owned("headers", ListOfPairs, "Headers of every request"),
@@ -242,6 +296,20 @@ const LOWCODER_REQUESTS: &[Connection] = &[
 const LOWCODER_REQUEST: Connection =
     Connection { accounts: &[Account::Option("authConfig/username")], ..to(&[Endpoint::Urls(&["url"])]) };
 
+const LOWCODER_REQUEST_ITSELF: SignIn = SignIn {
+    lists: &[List::Headers("headers"), List::Query("params"), List::Unsent("bodyFormData")],
+    ..REQUEST_ITSELF
+};
+
+const LOWCODER_BASIC: SignIn = SignIn {
+    when: &[is("authConfig/type", &["BASIC_AUTH"])],
+    shows: &[Shows::Basic { user: "authConfig/username", slot: "password" }],
+    ..LOWCODER_REQUEST_ITSELF
+};
+
+const LOWCODER_AS_IT_IS: SignIn =
+    SignIn { when: &[is("authConfig/type", &["", "NO_AUTH"])], ..LOWCODER_REQUEST_ITSELF };
+
 const APPSMITH: &[OptionSpec] = &[
     place("url", Url, "The address that queries are relative to").like_bundle(),
     owned("headers", Json, "Headers of every request"),
@@ -258,6 +326,39 @@ const APPSMITH: &[OptionSpec] = &[
     owned("authentication/isTokenHeader", Flag, "Whether the token goes into a header"),
     owned("authentication/addTo", Text, "Where the key goes"),
     owned("authentication/label", Text, "What the key is called"),
+];
+
+const APPSMITH_REQUEST_ITSELF: SignIn =
+    SignIn { lists: &[List::Headers("headers"), List::Query("queryParameters")], ..REQUEST_ITSELF };
+
+const APPSMITH_TYPE: &str = "authentication/authenticationType";
+
+const APPSMITH_WAYS: &[SignIn] = &[
+    SignIn {
+        when: &[is(APPSMITH_TYPE, &["basic"])],
+        shows: &[Shows::Basic { user: "authentication/username", slot: "password" }],
+        ..APPSMITH_REQUEST_ITSELF
+    },
+    SignIn {
+        when: &[is(APPSMITH_TYPE, &["bearerToken"])],
+        shows: &[Shows::Bearer("bearer-token")],
+        ..APPSMITH_REQUEST_ITSELF
+    },
+    SignIn {
+        when: &[
+            is(APPSMITH_TYPE, &["apiKey"]),
+            is("authentication/addTo", &["header"]),
+            is("authentication/headerPrefix", &[""]),
+        ],
+        shows: &[Shows::Header { name: "authentication/label", slot: "api-key" }],
+        ..APPSMITH_REQUEST_ITSELF
+    },
+    SignIn {
+        when: &[is(APPSMITH_TYPE, &["apiKey"]), is("authentication/addTo", &["queryParams"])],
+        shows: &[Shows::Query { name: "authentication/label", slot: "api-key" }],
+        ..APPSMITH_REQUEST_ITSELF
+    },
+    SignIn { when: &[is(APPSMITH_TYPE, &[""])], ..APPSMITH_REQUEST_ITSELF },
 ];
 
 const APPSMITH_SECRETS: &[SlotSpec] = &[

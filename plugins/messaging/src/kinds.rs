@@ -12,6 +12,7 @@ use sluice_guest::groups::appsmith::{self, appsmith};
 use sluice_guest::groups::aws;
 use sluice_guest::groups::oauth::{CLIENT, CLIENT_SECRETS};
 use sluice_guest::groups::server::{PASSWORD, PASSWORD_IF_ANY, SERVER, USERNAME, by_account, host_and_port};
+use sluice_guest::sign_in::{Answer, Piece, Shows, SignIn, get};
 use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, fixed, is, kind, owned, place, secret};
 
 pub(crate) const KINDS: &[KindSpec] = &[
@@ -39,6 +40,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
     KindSpec {
         slots: &[API_KEY],
         connections: &[closed(&[Endpoint::Always("https://api.sendgrid.com")])],
+        sign_in: &[get(
+            &[Piece::Text("/v3/scopes")],
+            &[Shows::Bearer("api-key")],
+            "https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions/retrieve-a-list-of-scopes-for-which-this-user-has-access",
+        )],
         ..tooljet("sendgrid")
     },
     KindSpec {
@@ -51,6 +57,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[SLACK, CLIENT],
         slots: &[SLACK_TOKEN, CLIENT_SECRETS],
         connections: &[closed(&[Endpoint::Always("https://slack.com")])],
+        sign_in: &[slack(&[Shows::Bearer("api-key")]), slack(&[Shows::Bearer("access-token")])],
         ..tooljet("slack")
     },
     KindSpec {
@@ -60,6 +67,16 @@ pub(crate) const KINDS: &[KindSpec] = &[
             accounts: &[Account::Option("account_sid"), Account::Option("accountSid")],
             ..closed(&[Endpoint::Always("https://api.twilio.com")])
         }],
+        sign_in: &[
+            twilio(
+                &[Piece::Text(TWILIO_ACCOUNTS), Piece::Option("accountSid"), Piece::Text(".json")],
+                &[Shows::Basic { user: "accountSid", slot: "authToken" }],
+            ),
+            twilio(
+                &[Piece::Text(TWILIO_ACCOUNTS), Piece::Option("account_sid"), Piece::Text(".json")],
+                &[Shows::Basic { user: "account_sid", slot: "auth-token" }],
+            ),
+        ],
         ..tooljet("twilio")
     },
     KindSpec {
@@ -69,6 +86,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
             accounts: &[Account::Option("authId")],
             ..closed(&[Endpoint::Always("https://api.plivo.com")])
         }],
+        sign_in: &[get(
+            &[Piece::Text("/v1/Account/"), Piece::Option("authId"), Piece::Text("/")],
+            &[Shows::Basic { user: "authId", slot: "auth-token" }],
+            "https://www.plivo.com/docs/account/api/account#retrieve-account-details",
+        )],
         ..tooljet("plivo")
     },
     KindSpec {
@@ -94,6 +116,10 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[&[place("authentication/username", Text, "The account's id")], appsmith::COMMON],
         slots: &[appsmith::PASSWORD],
         connections: &[appsmith::by_server(&[Endpoint::Always("https://api.twilio.com")], &[Tls::Scheme])],
+        sign_in: &[twilio(
+            &[Piece::Text(TWILIO_ACCOUNTS), Piece::Option("authentication/username"), Piece::Text(".json")],
+            &[Shows::Basic { user: "authentication/username", slot: "password" }],
+        )],
         ..appsmith("twilio-1.2-plugin")
     },
 ];
@@ -107,6 +133,20 @@ const API_KEY: &[SlotSpec] = &[secret("api-key", "api_key", "The account's key")
 /// On this port the connection is encrypted from the start (RFC 8314, section 3.3); on others the
 /// server may offer it.
 const BY_PORT: &[Tls] = &[Tls::Choice { key: "port", on: &["465"], off: &[] }];
+
+/// Answers any token with success, and says in the body whether it is good.
+const fn slack(shows: &'static [Shows]) -> SignIn {
+    SignIn {
+        answer: Answer::Text { good: r#""ok":true"#, bad: r#""ok":false"# },
+        ..get(&[Piece::Text("/api/auth.test")], shows, "https://api.slack.com/methods/auth.test")
+    }
+}
+
+const TWILIO_ACCOUNTS: &str = "/2010-04-01/Accounts/";
+
+const fn twilio(path: &'static [Piece], shows: &'static [Shows]) -> SignIn {
+    get(path, shows, "https://www.twilio.com/docs/iam/api/account#fetch-an-account-resource")
+}
 
 const MAILGUN: &[OptionSpec] = &[
     place("domain", Text, "The domain that mail is sent from").required(),

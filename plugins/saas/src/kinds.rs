@@ -9,6 +9,7 @@ use sluice_guest::OptionType::{ListOfPairs, Text, Url};
 use sluice_guest::connection::{Account, Admission, Connection, Endpoint, closed, to};
 use sluice_guest::groups::appsmith::{self, appsmith};
 use sluice_guest::groups::oauth::{CLIENT, CLIENT_SECRETS};
+use sluice_guest::sign_in::{Answer, Piece, Shows, SignIn, get};
 use sluice_guest::spec::{
     KindSpec, OptionSpec, Platform, SlotSpec, choice, header_secrets, is, kind, owned, place, secret,
     url_secret,
@@ -18,6 +19,15 @@ pub(crate) const KINDS: &[KindSpec] = &[
     KindSpec {
         slots: &[&[secret("api-key", "api_key", "The account's secret key").required()]],
         connections: &[closed(&[Endpoint::Always("https://api.stripe.com")])],
+        // A restricted key may be good and yet forbidden to ask this.
+        sign_in: &[SignIn {
+            answer: Answer::Status(&[401]),
+            ..get(
+                &[Piece::Text("/v1/balance")],
+                &[Shows::Bearer("api-key")],
+                "https://docs.stripe.com/api/balance/balance_retrieve",
+            )
+        }],
         ..tooljet("stripe")
     },
     KindSpec {
@@ -27,6 +37,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
             accounts: &[Account::Option("client_id")],
             ..closed(&[Endpoint::Around("https://", "subdomain", ".zendesk.com")])
         }],
+        sign_in: &[get(
+            &[Piece::Text("/api/v2/users/me.json")],
+            &[Shows::Bearer("access-token")],
+            "https://developer.zendesk.com/api-reference/ticketing/users/users/#show-self",
+        )],
         ..tooljet("zendesk")
     },
     KindSpec {
@@ -39,6 +54,15 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[&[choice("auth_type", &["personal_access_token"], "How the source proves itself")]],
         slots: &[&[secret("personal-token", "personal_token", "The account's token").required()]],
         connections: &[closed(&[Endpoint::Always("https://api.github.com")])],
+        // 403 is also the answer to who asks too often.
+        sign_in: &[SignIn {
+            answer: Answer::Status(&[401]),
+            ..get(
+                &[Piece::Text("/user")],
+                &[Shows::Bearer("personal-token")],
+                "https://docs.github.com/en/rest/users/users#get-the-authenticated-user",
+            )
+        }],
         ..tooljet("github")
     },
     KindSpec {
@@ -70,6 +94,11 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[appsmith::COMMON],
         slots: &[HUBSPOT],
         connections: &[closed(&[Endpoint::Always("https://api.hubapi.com")])],
+        sign_in: &[get(
+            &[Piece::Text("/account-info/v3/details")],
+            &[Shows::Bearer("bearer-token")],
+            "https://developers.hubspot.com/docs/api-reference/account-account-info-v3/details/get-account-info-v3-details",
+        )],
         ..appsmith("hubspot-1.2-plugin")
     },
 ];

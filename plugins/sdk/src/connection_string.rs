@@ -158,7 +158,9 @@ fn authority(rest: &str) -> &str {
     end.and_then(|end| rest.get(..end)).unwrap_or(rest)
 }
 
-fn without_user(authority: &str) -> &str {
+/// An authority without the user that stands before the host.
+#[must_use]
+pub fn without_user(authority: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 

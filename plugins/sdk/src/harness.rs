@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use crate::options::same;
+use crate::probe::{Network, Probed, net};
 use crate::{
     Candidate, Environment, Failure, Family, Finding, Guest, GuestRendering as _, Kind, OptionLeaf, Part,
     Scalar, Serve, Source, Traits, Value,
@@ -145,43 +147,94 @@ fn read(json: &str) -> Result<Json, Differs> {
 
 /// Asks as the host does.
 fn ask<F: Family + 'static>(example: &Json) -> Result<Result<Played, Failure>, Differs> {
-    let text = |of: &Json, member: &str| match of.get(member).and_then(Json::as_str) {
-        Some(text) => Ok(text.to_owned()),
-        None => differs(format!("its `{member}` is no text")),
-    };
-    let none = Json::Null;
-    let of = |member: &str| example.get(member).unwrap_or(&none);
-    let source = of("source");
-    let kind = text(source, "kind")?;
-    let Some((platform, name)) = kind.split_once('/') else {
-        return differs("its `kind` is not written `PLATFORM/NAME`");
-    };
-    let environment = |member: &str, usual: (&str, u32)| {
-        let of = of(member);
-        let order = of.get("order").and_then(Json::as_u64).and_then(|order| u32::try_from(order).ok());
-        Environment {
-            name: text(of, "name").unwrap_or_else(|_| usual.0.to_owned()),
-            order: order.unwrap_or(usual.1),
-        }
-    };
-    let (from, to) = (
-        environment("source-environment", ("development", 0)),
-        environment("target-environment", ("staging", 1)),
-    );
+    let (from, to) = (source_environment(example), target_environment(example));
     let mut candidates = Vec::new();
-    for candidate in of("candidates").as_array().into_iter().flatten() {
+    for candidate in of(example, "candidates").as_array().into_iter().flatten() {
         let age = candidate.get("age-days").and_then(Json::as_u64).unwrap_or_default();
         let age_days = u32::try_from(age).unwrap_or(u32::MAX);
         candidates
             .push((text(candidate, "reference")?, Candidate { label: text(candidate, "label")?, age_days }));
     }
-    let source = Source {
+    Ok(render::<F>(source(example)?, from, to, flatten(of(example, "binding")), &candidates))
+}
+
+fn of<'j>(json: &'j Json, member: &str) -> &'j Json {
+    json.get(member).unwrap_or(&Json::Null)
+}
+
+fn text(json: &Json, member: &str) -> Result<String, Differs> {
+    match of(json, member).as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => differs(format!("its `{member}` is no text")),
+    }
+}
+
+/// The data source of an example.
+fn source(example: &Json) -> Result<Source, Differs> {
+    let source = of(example, "source");
+    let kind = text(source, "kind")?;
+    let Some((platform, name)) = kind.split_once('/') else {
+        return differs("its `kind` is not written `PLATFORM/NAME`");
+    };
+    Ok(Source {
         logical_id: text(source, "logical-id")?,
         name: text(source, "name")?,
         kind: Kind { platform: platform.to_owned(), name: name.to_owned() },
-        options: flatten(source.get("options").unwrap_or(&none)),
-    };
-    Ok(render::<F>(source, from, to, flatten(of("binding")), &candidates))
+        options: flatten(of(source, "options")),
+    })
+}
+
+fn source_environment(example: &Json) -> Environment {
+    environment(of(example, "source-environment"), "development", 0)
+}
+
+fn target_environment(example: &Json) -> Environment {
+    environment(of(example, "target-environment"), "staging", 1)
+}
+
+fn environment(json: &Json, usual: &str, order: u32) -> Environment {
+    let of_it = of(json, "order").as_u64().and_then(|order| u32::try_from(order).ok());
+    let name = text(json, "name").unwrap_or_else(|_| usual.to_owned());
+    Environment { name, order: of_it.unwrap_or(order) }
+}
+
+/// What a request is answered, with what was placed into it.
+pub type Answer<'t> = dyn Fn(&net::Request, &[net::Placed]) -> Result<net::Response, net::Failure> + 't;
+
+/// A network that answers as a test says, and keeps what it is asked.
+pub struct Answering<'t> {
+    /// Whether a host and port take a connection.
+    pub reach: &'t dyn Fn(&str, u16) -> Result<(), net::Failure>,
+    /// What a request is answered.
+    pub http: &'t Answer<'t>,
+    /// The slots that have a value.
+    pub slots: Vec<String>,
+    /// The requests so far, and what was placed into them.
+    pub asked: RefCell<Vec<(net::Request, Vec<net::Placed>)>>,
+}
+
+impl Network for Answering<'_> {
+    fn slots(&self) -> Vec<String> {
+        self.slots.clone()
+    }
+
+    fn reach(&self, host: &str, port: u16, _: net::Tls) -> Result<(), net::Failure> {
+        (self.reach)(host, port)
+    }
+
+    fn http(&self, request: &net::Request, place: &[net::Placed]) -> Result<net::Response, net::Failure> {
+        self.asked.borrow_mut().push((request.clone(), place.to_vec()));
+        (self.http)(request, place)
+    }
+}
+
+/// Probes the data source of an example, which is taken as it was rendered.
+///
+/// # Errors
+/// When it is no example.
+pub fn probe<F: Family>(json: &str, network: &dyn Network) -> Result<Result<Probed, Failure>, Differs> {
+    let example = read(json)?;
+    Ok(crate::probe::ask::<F>(source(&example)?, &target_environment(&example), network))
 }
 
 fn render<F: Family + 'static>(

@@ -2,8 +2,8 @@
 //!
 //! A plugin describes its kinds as data ([`spec`], [`connection`]), implements [`Family`] and
 //! exports [`Serve`]. From the table follow the description, the validation ([`judge`]), the merge
-//! of the bundle's and the environment's options ([`merge`]), the traits ([`traits`]) and the
-//! mapping of credentials ([`remap`]).
+//! of the bundle's and the environment's options ([`merge`]), the traits ([`traits`]), the mapping
+//! of credentials ([`remap`]) and, where there is a network, the probe ([`probe`], [`sign_in`]).
 //!
 //! Architecture invariant: a guest is pure. It has no clock, network, randomness or state between
 //! calls, and no secret's value ever reaches it.
@@ -20,6 +20,7 @@ pub mod merge;
 pub mod options;
 pub mod probe;
 pub mod remap;
+pub mod sign_in;
 pub mod spec;
 pub mod traits;
 
@@ -65,7 +66,7 @@ pub use bindings::sluice::plugin::types::{
 };
 
 use crate::options::{Leaves, Options, Side};
-use crate::probe::Probed;
+use crate::probe::{Network, Probed};
 use crate::spec::KindSpec;
 
 /// Makes a family what the component exports: `plugin!(Orders)` in the world `data-source`, and
@@ -94,16 +95,23 @@ pub trait Family {
     /// Its kinds.
     fn kinds() -> &'static [KindSpec];
 
-    /// Whether a rendered source's target answers. Unless a family knows better, it does where all
-    /// its endpoints take a connection.
+    /// Whether a rendered source's target answers, and takes the credentials. Unless a family knows
+    /// better, it answers where all its endpoints take a connection, and the kind's table says how it
+    /// is asked about the credentials.
     fn probe(
-        _spec: &KindSpec,
-        _options: &Options<'_>,
+        spec: &KindSpec,
+        options: &Options<'_>,
         traits: &Traits,
         target: &Environment,
-        _credentials: &Credentials,
+        network: &dyn Network,
     ) -> Probed {
-        probe::reach(&traits.endpoints, target)
+        let mut probed = probe::reach(&traits.endpoints, target, network);
+        if probed.reachable == Some(true) {
+            let (authenticated, findings) = sign_in::ask(spec, options, traits, target, network);
+            probed.authenticated = authenticated;
+            probed.findings.extend(findings);
+        }
+        probed
     }
 }
 

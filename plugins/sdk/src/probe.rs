@@ -1,7 +1,7 @@
-//! Whether a data source's target answers.
+//! Whether a data source's target answers, and takes the credentials.
 
 use crate::bindings::sluice::plugin::secrets::Credentials;
-use crate::bindings::sluice::plugin::types::{Environment, Failure, Finding, Severity, Source};
+use crate::bindings::sluice::plugin::types::{Environment, Failure, Severity, Source};
 use crate::judge::finding;
 use crate::options::{Leaves, Side};
 use crate::{Family, Serve, kind_of, remap, traits};
@@ -47,27 +47,74 @@ pub mod bindings {
 pub use bindings::exports::sluice::plugin::probing::{Guest, Probed};
 pub use bindings::sluice::plugin::net;
 
+/// The network as a probe has it. In a component the host answers; a test answers as it likes.
+pub trait Network {
+    /// The slots that have a value.
+    fn slots(&self) -> Vec<String>;
+
+    /// Opens a connection and closes it again.
+    ///
+    /// # Errors
+    /// Why there was none.
+    fn reach(&self, host: &str, port: u16, tls: net::Tls) -> Result<(), net::Failure>;
+
+    /// Makes one request, with secrets placed.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    fn http(&self, request: &net::Request, place: &[net::Placed]) -> Result<net::Response, net::Failure>;
+}
+
+/// The network that the host grants, and the credentials of one data source.
+struct Granted(Credentials);
+
+impl Network for Granted {
+    fn slots(&self) -> Vec<String> {
+        self.0.slots()
+    }
+
+    fn reach(&self, host: &str, port: u16, tls: net::Tls) -> Result<(), net::Failure> {
+        net::reach(host, port, tls)
+    }
+
+    fn http(&self, request: &net::Request, place: &[net::Placed]) -> Result<net::Response, net::Failure> {
+        net::http(&self.0, request, place)
+    }
+}
+
 impl<F: Family + 'static> Guest for Serve<F> {
     fn probe(source: Source, target: Environment, credentials: Credentials) -> Result<Probed, Failure> {
-        let spec = kind_of::<F>(&source).ok_or(Failure::UnsupportedKind)?;
-        let leaves = Leaves::new(spec, source.options);
-        let options = leaves.options(Side::Bundle);
-        let needed: Vec<_> = remap::needed(spec, &options).collect();
-        let traits = traits::read(spec, &options, &needed);
-        Ok(F::probe(spec, &options, &traits, &target, &credentials))
+        ask::<F>(source, &target, &Granted(credentials))
     }
+}
+
+/// Asks a rendered source's target through a network.
+///
+/// # Errors
+/// When the family does not serve the kind.
+pub fn ask<F: Family>(
+    source: Source,
+    target: &Environment,
+    network: &dyn Network,
+) -> Result<Probed, Failure> {
+    let spec = kind_of::<F>(&source).ok_or(Failure::UnsupportedKind)?;
+    let leaves = Leaves::new(spec, source.options);
+    let options = leaves.options(Side::Bundle);
+    let needed: Vec<_> = remap::needed(spec, &options).collect();
+    let traits = traits::read(spec, &options, &needed);
+    Ok(F::probe(spec, &options, &traits, target, network))
 }
 
 /// Whether all of these endpoints take a connection. Nothing is signed in to.
 #[must_use]
-pub fn reach(endpoints: &[String], target: &Environment) -> Probed {
+pub fn reach(endpoints: &[String], target: &Environment, network: &dyn Network) -> Probed {
     let mut findings = Vec::new();
     for endpoint in endpoints {
         let Some(Address { host, port, tls }) = address(endpoint) else {
             findings.push(no_address(endpoint));
             continue;
         };
-        if let Err(failure) = net::reach(&host, port, tls) {
+        if let Err(failure) = network.reach(&host, port, tls) {
             let message = format!("`{host}:{port}` in {} is not reached: {}", target.name, told(&failure));
             findings.push(finding(Severity::Warning, "target.unreachable", None, &message, fix(&failure)));
         }
@@ -76,7 +123,7 @@ pub fn reach(endpoints: &[String], target: &Environment) -> Probed {
     Probed { reachable, authenticated: None, findings }
 }
 
-fn no_address(endpoint: &str) -> Finding {
+fn no_address(endpoint: &str) -> crate::Finding {
     let message = format!("`{endpoint}` names no host and port");
     finding(
         Severity::Warning,

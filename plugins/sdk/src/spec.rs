@@ -4,6 +4,7 @@ mod option;
 mod slot;
 
 use crate::connection::{Administrators, Connection};
+use crate::sign_in::SignIn;
 use crate::{Kind, KindDescription, OptionDescription, OptionType, Sameness, SecretShape, SlotDescription};
 
 pub use option::{Is, Need, OptionSpec, choice, fixed, is, owned, place};
@@ -89,6 +90,9 @@ pub struct KindSpec {
     pub connections: &'static [Connection],
     /// What tells that an account may do everything.
     pub administrators: Administrators,
+    /// How a target is asked whether it takes the credentials. The first that the options say all of
+    /// is the one; without any, that is not asked.
+    pub sign_in: &'static [SignIn],
 }
 
 /// A kind of a platform of which nothing is said yet.
@@ -101,6 +105,7 @@ pub const fn kind(platform: Platform, name: &'static str) -> KindSpec {
         slots: &[],
         connections: &[],
         administrators: Administrators::UNKNOWN,
+        sign_in: &[],
     }
 }
 

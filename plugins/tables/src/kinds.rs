@@ -12,10 +12,16 @@ use sluice_guest::connection::{Account, Connection, Endpoint, to};
 use sluice_guest::groups::appsmith::{self, appsmith};
 use sluice_guest::groups::google::service_account;
 use sluice_guest::groups::oauth::{CLIENT, CLIENT_SECRETS};
+use sluice_guest::sign_in::{Piece, Shows, SignIn, get};
 use sluice_guest::spec::{KindSpec, OptionSpec, Platform, SlotSpec, choice, is, kind, owned, place, secret};
 
 pub(crate) const KINDS: &[KindSpec] = &[
-    KindSpec { slots: &[AIRTABLE], connections: &[AIRTABLE_API], ..tooljet("airtable") },
+    KindSpec {
+        slots: &[AIRTABLE],
+        connections: &[AIRTABLE_API],
+        sign_in: &[airtable(&[Shows::Bearer("personal-access-token")])],
+        ..tooljet("airtable")
+    },
     KindSpec {
         options: &[CLIENT, SHEETS],
         slots: &[CLIENT_SECRETS, SHEETS_SECRETS],
@@ -37,6 +43,14 @@ pub(crate) const KINDS: &[KindSpec] = &[
     KindSpec {
         slots: &[&[secret("token", "token", "The integration's token").required()]],
         connections: &[to(&[Endpoint::Always("https://api.notion.com")])],
+        sign_in: &[SignIn {
+            headers: &[("notion-version", Piece::Text("2022-06-28"))],
+            ..get(
+                &[Piece::Text("/v1/users/me")],
+                &[Shows::Bearer("token")],
+                "https://developers.notion.com/reference/get-self",
+            )
+        }],
         ..tooljet("notion")
     },
     KindSpec {
@@ -54,6 +68,7 @@ pub(crate) const KINDS: &[KindSpec] = &[
         options: &[appsmith::COMMON],
         slots: &[APPSMITH_AIRTABLE],
         connections: &[AIRTABLE_API],
+        sign_in: &[airtable(&[Shows::Bearer("bearer-token")])],
         ..appsmith("airtable-plugin")
     },
 ];
@@ -64,6 +79,15 @@ const fn tooljet(name: &'static str) -> KindSpec {
 
 const SHEETS_API: Connection = to(&[Endpoint::Always("https://sheets.googleapis.com")]);
 const AIRTABLE_API: Connection = to(&[Endpoint::Always("https://api.airtable.com")]);
+
+/// A token; the keys of before are no longer taken.
+const fn airtable(shows: &'static [Shows]) -> SignIn {
+    get(
+        &[Piece::Text("/v0/meta/whoami")],
+        shows,
+        "https://airtable.com/developers/web/api/get-user-id-scopes",
+    )
+}
 
 /// Both occur: releases before 2.17 write the one, later ones the other.
 const AIRTABLE: &[SlotSpec] = &[
