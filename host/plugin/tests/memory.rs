@@ -50,7 +50,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn probe(plugin: &Plugin, kind: &str, name: &str, outside: impl Outside + 'static) -> String {
-    let options = json!({"host": "db.staging.example", "port": "5433", "mode": "lax", "username": "app"});
+    let options = json!({"host": "db.staging.example", "port": "5433", "mode": "lax", "username": "app",
+        "url": "https://db.staging.example/", "authConfig": {"type": "BASIC_AUTH", "username": "app"}});
     let source = DataSource {
         logical_id: "source-1".parse().unwrap(),
         name: name.to_owned(),
@@ -135,6 +136,12 @@ fn no_value_of_a_secret_is_in_a_guest_that_probes_what_gives_all_back() {
     probe(&sql, "lowcoder/postgres", "orders", Reflecting);
     let memories = of_sql.take();
     assert!(found(&memories, "db.staging.example") > 0);
+    assert_eq!(found(&memories, VALUE), 0);
+    let (http, of_http) = watched("http.wasm");
+    let told = probe(&http, "lowcoder/restApi", "orders", Reflecting);
+    assert!(told.contains("without them it answers 200"), "{told}");
+    let memories = of_http.take();
+    assert!(found(&memories, "authorization: Basic app:") > 0, "what came back has been there");
     assert_eq!(found(&memories, VALUE), 0);
 }
 

@@ -46,18 +46,26 @@ fn echo() -> u16 {
 }
 
 fn probe(stage: &Stage, here: &Arc<Here>) -> Result<Report, String> {
+    probe_source(stage, here, "orders-db")
+}
+
+fn probe_source(stage: &Stage, here: &Arc<Here>, source: &str) -> Result<Report, String> {
     let through = Through { network: here.clone(), roots: Roots::none() };
     stage
         .workspace
-        .probe(&stage.ada, &environment("staging"), "orders-db", through)
+        .probe(&stage.ada, &environment("staging"), source, through)
         .map_err(|error| error.to_string())
 }
 
 /// Grants the SQL plugin these hosts and private ranges.
 fn grant(stage: &mut Stage, hosts: &str, private: &str) {
+    grant_to(stage, "sql", hosts, private);
+}
+
+fn grant_to(stage: &mut Stage, plugin: &str, hosts: &str, private: &str) {
     stage.configure(|text| {
-        let from = "path = \"plugins/sql.wasm\"";
-        let start = text.find(from).unwrap() + from.len();
+        let from = format!("path = \"plugins/{plugin}.wasm\"");
+        let start = text.find(&from).unwrap() + from.len();
         let (before, after) = text.split_at(start);
         let after = match after.strip_prefix("\nprobe") {
             Some(rest) => rest.split_once('\n').unwrap().1.to_owned(),
@@ -93,6 +101,72 @@ fn what_is_granted_is_reached_and_nothing_else() {
     let report = probe(&stage, &here).unwrap();
     assert_eq!(report.reachable, Some(true), "{:?}", report.notes);
     assert_eq!(report.used.network_calls, 1);
+}
+
+/// A server that lets in whoever has the token: to whom it answers `status`, giving back all it was
+/// sent. All others are refused.
+fn guarded(status: &'static str, token: &'static str) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+            let mut buffer = [0; 4096];
+            let Ok(read @ 1..) = stream.read(&mut buffer) else { continue };
+            let asked = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let is_let_in = asked.contains(&format!("authorization: Bearer {token}\r\n"));
+            let status = if is_let_in { status } else { "401 Unauthorized" };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nlocation: http://elsewhere.example/\r\ncontent-length: {}\r\n\r\n{asked}",
+                asked.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn credentials_are_placed_by_the_host_and_what_the_target_makes_of_them_is_told() {
+    const TOKEN: &str = "canary-4be1d07a55";
+    let mut stage = Stage::promoted();
+    let staging = environment("staging");
+    let plan = stage.plan("Orders", "staging");
+    let source = plan.sources.iter().find(|source| source.name == "billing-api").unwrap();
+    let id = source.source.clone();
+    {
+        let mut work = stage.workspace.work();
+        let settings = stage.workspace.settings(&mut work, &staging).unwrap();
+        let mut binding = settings.binding(&work, &id).unwrap().unwrap();
+        *binding.options.pointer_mut("/url/value").unwrap() = "http://billing.staging.example/api".into();
+        stage.workspace.set_binding(&stage.ada, &staging, &id, binding).unwrap();
+    }
+    let reference = source.slots[&"bearer-token".parse().unwrap()].to_string();
+    stage.set_secret(&reference, TOKEN);
+    grant_to(&mut stage, "http", "[\"billing.staging.example:80\"]", "[\"127.0.0.1\"]");
+
+    for (status, token, authenticated, code) in [
+        ("200 OK", TOKEN, Some(true), None),
+        ("204 No Content", TOKEN, Some(true), None),
+        ("200 OK", "another-token", Some(false), Some("credentials.refused")),
+        // Where a redirect leads to is not asked, so that no secret goes there.
+        ("302 Found", TOKEN, None, Some("credentials.untold")),
+        ("503 Service Unavailable", TOKEN, None, Some("credentials.untold")),
+    ] {
+        let here = Arc::new(Here { port: guarded(status, token), asked: Mutex::default() });
+        let report = probe_source(&stage, &here, "billing-api").unwrap();
+        assert_eq!((report.reachable, report.authenticated), (Some(true), authenticated), "{status}");
+        let codes = report.notes.first().map(|note| note.code.as_str());
+        assert_eq!(codes, code, "{status}: {:?}", report.notes);
+        assert!(report.notes.iter().all(|note| !note.message.contains(TOKEN)));
+        let asked = here.asked.lock().unwrap();
+        assert!(asked.iter().all(|name| name == "billing.staging.example"), "{asked:?}");
+        // A gate sees it.
+        let facts = stage.workspace.facts(&stage.plan("Orders", "staging"), stage.hand.now(), true).unwrap();
+        let source = facts.plan.sources.into_iter().find(|source| source.name == "billing-api").unwrap();
+        assert_eq!(source.probe.unwrap().authenticated, authenticated);
+    }
 }
 
 #[test]
