@@ -5,11 +5,14 @@ import { test } from "node:test";
 import { flatten, play } from "../sdk-js/harness.js";
 import { transforming } from "./plugin.js";
 
-const example = JSON.parse(readFileSync(new URL("example/orders.json", import.meta.url), "utf8"));
+const read = (name) => JSON.parse(readFileSync(new URL(`example/${name}.json`, import.meta.url), "utf8"));
+const example = read("orders");
 
-test("the example comes out as expected", () => {
-  const { options, ...expected } = example.expected;
-  assert.deepEqual(play(transforming, example), { options: flatten(options), ...expected });
+test("the examples come out as expected", () => {
+  for (const of of [example, read("receipts")]) {
+    const { options, ...expected } = of.expected;
+    assert.deepEqual(play(transforming, of), { options: flatten(options), ...expected });
+  }
 });
 
 test("without a region there is a warning and no endpoint", () => {

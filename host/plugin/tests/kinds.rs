@@ -11,10 +11,16 @@ mod built;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use built::{input, registry, slot, tooljet};
+use built::{
+    IN_OTHER_LANGUAGES, component, examples, host_with_cache, input, registry, repository, slot, tables,
+    tooljet,
+};
 use serde_json::{Value, json};
+use sluice_guest::connection::{Admission, Connection};
+use sluice_guest::spec::KindSpec;
+use sluice_model::Kind;
+use sluice_model::slot::SecretShape;
 use sluice_plugin::{KindDescription, Sameness, Traits};
 
 fn described() -> impl Iterator<Item = &'static KindDescription> {
@@ -541,13 +547,13 @@ fn what_is_called_a_secret_is_a_slot() {
 }
 
 #[test]
-fn docs_name_each_kind() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/plugins.md");
+fn docs_have_each_kind() {
+    let path = repository().join("docs/plugins.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (begin, end) = ("<!-- kinds: written by a test -->\n", "<!-- end of kinds -->");
     let (before, rest) = text.split_once(begin).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let fresh = format!("{before}{begin}{}{end}{after}", table());
+    let (told, after) = rest.split_once(end).unwrap();
+    let fresh = format!("{before}{begin}{}{end}{after}", table(told));
     if std::env::var_os("SLUICE_UPDATE").is_some() {
         std::fs::write(&path, fresh).unwrap();
     } else {
@@ -559,27 +565,120 @@ fn docs_name_each_kind() {
     }
 }
 
-/// The plugins and their kinds, as a table.
-fn table() -> String {
-    let mut table = "| plugin | ToolJet | Lowcoder | Appsmith |\n|---|---|---|---|\n".to_owned();
-    for plugin in registry().plugins() {
-        let mut kinds = BTreeMap::<_, Vec<_>>::new();
-        for description in plugin.describe() {
-            kinds
-                .entry(description.kind.platform.as_str())
-                .or_default()
-                .push(format!("`{}`", description.kind.name));
+/// All kinds as a table. Of a plugin that was not built for want of its language's toolchain, the
+/// lines stay as they were `told`.
+fn table(told: &str) -> String {
+    let mut lines = BTreeMap::<(usize, String), String>::new();
+    let platforms = ["tooljet", "lowcoder", "appsmith"];
+    let place = |kind: &Kind| {
+        let platform = platforms.iter().position(|platform| *platform == kind.platform.as_str());
+        (platform.unwrap(), kind.name.to_lowercase())
+    };
+    for (plugin, kinds) in tables() {
+        for spec in kinds {
+            let kind: Kind = format!("{}/{}", spec.platform.name(), spec.name).parse().unwrap();
+            let described = registry().for_kind(&kind).unwrap().description(&kind).unwrap();
+            let (source, credentials) = (format!("{plugin}/src/kinds.rs"), signs_in(spec));
+            lines.insert(place(&kind), row(described, plugin, &source, &traits_of(spec), &credentials));
         }
-        let of = |platform: &str| kinds.get(platform).map(|kinds| kinds.join(", ")).unwrap_or_default();
-        let name = plugin.name();
-        writeln!(
-            table,
-            "| [{name}](../plugins/{name}/src/kinds.rs) | {} | {} | {} |",
-            of("tooljet"),
-            of("lowcoder"),
-            of("appsmith")
-        )
-        .unwrap();
     }
-    table
+    for (name, file) in IN_OTHER_LANGUAGES {
+        let source = format!("{name}/{file}");
+        match component(name) {
+            Some(component) => {
+                let plugin = host_with_cache().load(name, &component).unwrap();
+                let rendered = examples(name).into_iter().map(|example| {
+                    let input = example.input().unwrap();
+                    (input.source.kind.clone(), plugin.render(&input).unwrap().traits)
+                });
+                let rendered: Vec<_> = rendered.collect();
+                for described in plugin.describe() {
+                    let of_kind = rendered.iter().filter(|(kind, _)| *kind == described.kind);
+                    let traits = known(of_kind.map(|(_, traits)| traits));
+                    lines.insert(place(&described.kind), row(described, name, &source, &traits, ""));
+                }
+            }
+            None => {
+                for line in told.lines().filter(|line| line.contains(&format!("/{source})"))) {
+                    let kind = line.split('`').nth(1).unwrap().parse().unwrap();
+                    lines.insert(place(&kind), format!("{line}\n"));
+                }
+            }
+        }
+    }
+    let head =
+        "| kind | plugin | what must differ | secrets | traits | credentials |\n|---|---|---|---|---|---|\n";
+    head.to_owned() + &lines.into_values().collect::<String>()
+}
+
+/// A kind as a line of the table.
+fn row(described: &KindDescription, plugin: &str, source: &str, traits: &str, credentials: &str) -> String {
+    let option = |at: &sluice_model::Pointer| {
+        let at = at.to_string();
+        let at =
+            if described.kind.platform.as_str() == "tooljet" { at.trim_end_matches("/value") } else { &at };
+        format!("`{}`", at.trim_start_matches('/'))
+    };
+    let places = described.options.iter().filter(|o| o.across_environments == Sameness::MustDiffer);
+    let places: Vec<_> = places.map(|place| option(&place.at)).collect();
+    let places = if places.is_empty() { "the credential".to_owned() } else { places.join(", ") };
+    let names: BTreeSet<_> = described.slots.iter().map(|slot| slot.rule.name.to_string()).collect();
+    let slots = described.slots.iter().filter_map(|slot| {
+        let name = slot.rule.name.to_string();
+        // All of the option instead of a part of it is no other secret.
+        if name.strip_suffix("-whole").is_some_and(|part| names.contains(part)) {
+            return None;
+        }
+        let within = match &slot.rule.shape {
+            SecretShape::Whole => "",
+            SecretShape::UrlUserinfo => " in a URL",
+            SecretShape::KeyValue(_) => " in a connection string",
+            SecretShape::JsonMember(_) => " in JSON",
+            SecretShape::HeaderValue => " in a list",
+        };
+        Some(format!("`{name}`{within}"))
+    });
+    let slots: Vec<_> = slots.collect();
+    format!(
+        "| `{}` | [{plugin}](../plugins/{source}) | {places} | {} | {traits} | {credentials} |\n",
+        described.kind,
+        slots.join(", ")
+    )
+}
+
+/// The traits that can be read of a kind's options.
+fn traits_of(spec: &KindSpec) -> String {
+    let any = |is: fn(&Connection) -> bool| spec.connections.iter().any(is);
+    let administrators = &spec.administrators;
+    told([
+        any(|connection| !connection.endpoints.is_empty()),
+        any(|connection| !connection.tls.is_empty()),
+        any(|connection| !connection.accounts.is_empty()),
+        !administrators.accounts.is_empty() || administrators.roles.is_some(),
+        any(|connection| connection.admission != Admission::Unsaid),
+    ])
+}
+
+/// The traits that any of these has.
+fn known<'t>(traits: impl Iterator<Item = &'t Traits> + Clone) -> String {
+    let any = |is: fn(&Traits) -> bool| traits.clone().any(is);
+    told([
+        any(|traits| !traits.endpoints.is_empty()),
+        any(|traits| traits.tls.is_some()),
+        any(|traits| traits.account.is_some()),
+        any(|traits| traits.privileged.is_some()),
+        any(|traits| traits.public_access.is_some()),
+    ])
+}
+
+fn told(has: [bool; 5]) -> String {
+    let names = ["endpoints", "TLS", "account", "privilege", "public access"];
+    let has = names.into_iter().zip(has).filter_map(|(name, has)| has.then_some(name));
+    has.collect::<Vec<_>>().join(", ")
+}
+
+/// By which documented request a probe tries the credentials.
+fn signs_in(spec: &KindSpec) -> String {
+    let sources: BTreeSet<_> = spec.sign_in.iter().map(|way| way.source).collect();
+    sources.into_iter().map(|source| format!("[tried]({source})")).collect::<Vec<_>>().join(", ")
 }

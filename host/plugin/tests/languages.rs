@@ -11,49 +11,18 @@
 
 mod built;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use sluice_plugin::conformance::{Example, Grade, Suite};
-use sluice_plugin::{
-    CodeCache, Host, Limits, NetFailure, Outside, Placed, Plugin, ProbeInput, Request, Response, Tls,
-};
+use built::{bytes, component, examples, first_party, host_with_cache};
+use sluice_plugin::conformance::{Grade, Suite};
+use sluice_plugin::{NetFailure, Outside, Placed, Plugin, ProbeInput, Registry, Request, Response, Tls};
 use wasmparser::{Parser, Payload};
 
 /// JavaScript with WASI, and Python without.
 const PLUGINS: [(&str, bool); 2] = [("aws-lambda", true), ("firebird", false)];
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A host that keeps what it compiles: Python takes a while.
-fn host() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
-    let folder = repository().join("target/plugins/compiled");
-    HOST.get_or_init(|| Host::new(Limits::default()).unwrap().with_cache(CodeCache::new(folder, &[0; 32])))
-}
-
-/// The component, where it was built.
-fn component(name: &str) -> Option<Vec<u8>> {
-    let is_there = repository().join(format!("target/plugins/{name}.wasm")).is_file();
-    if !is_there {
-        eprintln!("skipped: `{name}` was not built, see what `cargo xtask build-plugins` says");
-    }
-    is_there.then(|| built::bytes(&format!("{name}.wasm")))
-}
-
 fn plugin(name: &str) -> Option<Plugin> {
-    component(name).map(|component| host().load(name, &component).unwrap())
-}
-
-fn examples(name: &str) -> Vec<Example> {
-    let folder = repository().join("plugins").join(name).join("example");
-    let read = |path: PathBuf| {
-        let file = path.file_name().unwrap().to_string_lossy().into_owned();
-        Example::parse(&file, &std::fs::read(&path).unwrap()).unwrap()
-    };
-    std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap().path())).collect()
+    component(name).map(|component| host_with_cache().load(name, &component).unwrap())
 }
 
 #[test]
@@ -61,7 +30,7 @@ fn their_examples_come_out_as_expected_and_they_conform() {
     for (name, _) in PLUGINS {
         let Some(component) = component(name) else { continue };
         let suite = Suite { examples: examples(name), ..Suite::default() };
-        let report = suite.run(host(), name, &component);
+        let report = suite.run(host_with_cache(), name, &component);
         assert!(report.grade() >= Grade::Conforms, "{name}: {:#?}", report.checks);
     }
 }
@@ -97,6 +66,21 @@ fn one_of_them_uses_wasi_and_the_other_does_not() {
         }
         assert_eq!(imports_wasi, uses_wasi, "{name}");
     }
+}
+
+#[test]
+fn each_kind_is_served_by_one_plugin_whatever_language_it_is_in() {
+    let mut plugins: Vec<Plugin> = PLUGINS.into_iter().filter_map(|(name, _)| plugin(name)).collect();
+    let mut served: Vec<_> = plugins.iter().flat_map(Plugin::describe).map(|d| d.kind.to_string()).collect();
+    served.sort();
+    if plugins.len() == PLUGINS.len() {
+        assert_eq!(served, ["appsmith/AWS Lambda", "lowcoder/firebirdsql", "lowcoder/lambda"]);
+    }
+    let load = |name: &String| host_with_cache().load(name, &bytes(&format!("{name}.wasm"))).unwrap();
+    plugins.extend(first_party().iter().map(load));
+    // The registry refuses two plugins for one kind.
+    let registry = Registry::new(plugins).unwrap();
+    assert!(registry.kinds().count() > 80);
 }
 
 /// A network in which nobody answers otherwise than this.

@@ -13,9 +13,8 @@ mod built;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use built::{bytes, host, registry, slot, tooljet};
+use built::{bytes, host, registry, slot, tables, tooljet};
 use serde_json::{Value, json};
-use sluice_guest::Family;
 use sluice_guest::sign_in::Shows;
 use sluice_plugin::{
     DataSource, Environment, Exchange, NetFailure, Outside, Placed, Plugin, ProbeInput, Probed, Reason,
@@ -316,19 +315,7 @@ fn each_kind_with_an_interface_for_it_is_asked_whether_it_takes_the_credentials(
 
 /// The kinds whose tables say how it is asked about the credentials.
 fn with_sign_in() -> BTreeSet<String> {
-    let families = [
-        sluice_plugin_ai::Ai::kinds(),
-        sluice_plugin_cloud::Cloud::kinds(),
-        sluice_plugin_documents::Documents::kinds(),
-        sluice_plugin_http::Http::kinds(),
-        sluice_plugin_key_value_search::KeyValueSearch::kinds(),
-        sluice_plugin_messaging::Messaging::kinds(),
-        sluice_plugin_object_storage::ObjectStorage::kinds(),
-        sluice_plugin_saas::Saas::kinds(),
-        sluice_plugin_sql::Sql::kinds(),
-        sluice_plugin_tables::Tables::kinds(),
-    ];
-    let kinds = families.into_iter().flatten().filter(|kind| !kind.sign_in.is_empty());
+    let kinds = tables().into_iter().flat_map(|(_, kinds)| kinds).filter(|kind| !kind.sign_in.is_empty());
     kinds
         .map(|kind| {
             for way in kind.sign_in {
