@@ -14,7 +14,7 @@ use sluice_model::closure::closure;
 use sluice_model::verdict::Place;
 use sluice_model::{Digest, EnvironmentName, LogicalId, Object, ObjectKind, Pointer, json};
 use sluice_platform::{InFile, InputFile, NativeKey, Places};
-use sluice_plugin::{Host, Limits};
+use sluice_plugin::Host;
 use sluice_policy::facts::{self, Facts, ReadyFacts, TransitionKind};
 use sluice_policy::{Decided, Decision, Input, Pack, ReplayError, Sandbox};
 
@@ -43,13 +43,14 @@ pub struct Judged {
 }
 
 /// Asks the gates of a promotion out of the first environment about an app in an export, as far as
-/// the export tells what they need.
+/// the export tells what they need. The folder's plugins, which `host` runs, say where secrets hide.
 ///
 /// # Errors
 /// When the configuration, a pack, a plugin or the export cannot be read, or it is not said which
 /// of its apps is meant.
 pub fn judge_export(
     folder: &Path,
+    host: &Host,
     sandbox: &Sandbox,
     files: &[InputFile],
     app: Option<&str>,
@@ -61,7 +62,7 @@ pub fn judge_export(
     let policies = load_policies(sandbox, &candidate.adopted, &content)?;
     check_gates(&document, &policies)?;
     let config = &candidate.adopted.config;
-    let plugins = load_plugins(&Host::new(Limits::default())?, &candidate.adopted, &content)?;
+    let plugins = load_plugins(host, &candidate.adopted, &content)?;
     let (from, to) = way(config, to)?;
 
     let limit = usize::try_from(config.import_limit.bytes()).unwrap_or(usize::MAX);

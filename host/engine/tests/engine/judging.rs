@@ -12,6 +12,7 @@ use sluice_engine::plan::Plan;
 use sluice_engine::workspace::{CONFIG_FILE, POLICIES};
 use sluice_model::verdict::{Outcome, Verdict};
 use sluice_platform::InputFile;
+use sluice_plugin::{CodeCache, Host, Limits};
 use sluice_policy::what_if::Change;
 use sluice_policy::{Decision, Input, Pack, Sandbox};
 
@@ -145,9 +146,11 @@ fn an_export_without_a_plan_is_judged_as_far_as_it_tells_and_never_let_through()
     let stage = Stage::promoted();
     let folder = checkout(&stage);
     let now = "2026-06-01T13:00:00Z".parse().unwrap();
+    let compiled = tempfile::tempdir().unwrap();
+    let host = Host::new(Limits::default()).unwrap().with_cache(CodeCache::new(compiled.path(), &[1; 32]));
     let judge = |files: &[InputFile], app: Option<&str>, to: Option<&str>| {
         let to = to.map(environment);
-        judge_export(folder.path(), &sandbox(), files, app, to.as_ref(), now)
+        judge_export(folder.path(), &host, &sandbox(), files, app, to.as_ref(), now)
     };
     let clean = judge(&[sample("tooljet/orders.json")], None, None).unwrap();
     assert_eq!((clean.app.as_str(), clean.to.as_str()), ("Orders", "staging"));

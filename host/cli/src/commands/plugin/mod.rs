@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod certify;
 mod dev;
 mod inspect;
 mod installed;
@@ -46,6 +47,10 @@ pub(crate) enum Command {
     Upgrade(installed::Upgrade),
     /// Take a plugin out of the workspace.
     Remove(installed::Remove),
+    /// Run the conformance suite on a plugin of the workspace, and certify it where it conforms.
+    Certify(certify::Certify),
+    /// Run the conformance suite again on the plugins that are certified, and keep what it found.
+    Revalidate(certify::Revalidate),
 }
 
 /// Runs one of them.
@@ -62,11 +67,13 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Answer, Failur
         Command::List => installed::run_list(context),
         Command::Upgrade(arguments) => installed::run_upgrade(context, arguments),
         Command::Remove(arguments) => installed::run_remove(context, arguments),
+        Command::Certify(arguments) => certify::run_certify(context, arguments),
+        Command::Revalidate(arguments) => certify::run_revalidate(context, arguments),
     }
 }
 
 /// A host with the limits that a workspace has where it says nothing else.
-fn host() -> Result<Host, Failure> {
+pub(super) fn host() -> Result<Host, Failure> {
     let host = Host::new(Limits::default()).map_err(|error| Failure::failed(error.to_string(), ""))?;
     Ok(host.with_compiler(compiler::compiler()))
 }
