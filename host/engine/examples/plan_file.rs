@@ -80,6 +80,7 @@ fn plan(facts: &Facts, gates: Vec<PlannedGate>) -> Plan {
         sources: Vec::new(),
         kept_sources: Vec::new(),
         notes: Vec::new(),
+        used: BTreeMap::new(),
         points_at_source: Vec::new(),
         constants: BTreeMap::new(),
         problems: Vec::new(),

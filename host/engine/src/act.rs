@@ -158,6 +158,9 @@ pub enum What {
         envelope: Digest,
         /// Who signed it.
         issuer: String,
+        /// The conformance suite's report that the statement names, where it was brought with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        report: Option<Digest>,
     },
     /// A plugin asked whether a data source's target answers.
     Probed {

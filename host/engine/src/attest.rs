@@ -232,7 +232,7 @@ impl Workspace {
         };
         let of_plugin = PluginPredicate::from_predicate(&statement.predicate_type, &statement.predicate);
         if let Some(predicate) = of_plugin.map_err(|e| bad(e.to_string()))? {
-            return self.keep_of_plugin(actor, file, envelope, &signed, subject, &predicate);
+            return self.keep_of_plugin(actor, file, envelope, issuer, subject, &predicate, None);
         }
         let now = self.records().now()?;
         let Read { bundle, environment, dated, says, .. } = read(statement, subject).map_err(bad)?;
@@ -343,7 +343,7 @@ impl Workspace {
                             envelope,
                         });
                     }
-                    What::PluginStated { predicate_type, plugin, envelope, issuer } => {
+                    What::PluginStated { predicate_type, plugin, envelope, issuer, .. } => {
                         let name = plugins.iter().find(|(_, known)| **known == plugin);
                         found.push(Brought {
                             received_at,

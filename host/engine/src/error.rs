@@ -232,6 +232,16 @@ pub enum Error {
         /// What makes it.
         help: String,
     },
+    /// A plugin that is to be certified and does not conform.
+    #[error("plugin `{plugin}` cannot be certified: it does not conform, as it fails {checks}")]
+    NotConforming {
+        /// The plugin.
+        plugin: String,
+        /// The checks of the suite that it fails.
+        checks: String,
+        /// Where its component lies.
+        file: String,
+    },
     /// Two plugins for one kind, or the like.
     #[error(transparent)]
     Registry(#[from] sluice_plugin::RegistryError),
@@ -347,6 +357,7 @@ impl Error {
             Self::PlanRefused(_)
             | Self::PlanChanged { .. }
             | Self::RollbackConflicts { .. }
+            | Self::NotConforming { .. }
             | Self::Overtaken { .. } => Class::Denied,
             Self::Refused(decision) => match decision.outcome {
                 sluice_model::verdict::Outcome::Denied => Class::Denied,
@@ -373,6 +384,9 @@ impl Error {
             Self::NotAdopted { .. } => "see what changed with `sluice config diff`, then an owner runs `sluice config adopt`".into(),
             Self::BadLock { .. } => "install its plugins again with `sluice plugin install`".into(),
             Self::Untrusted { help, .. } => help.clone(),
+            Self::NotConforming { file, .. } => {
+                format!("see what was found with `sluice plugin test {file}`, and take a version that conforms")
+            }
             Self::NoWorkspace(_) => "make one with `sluice init`, or name its folder with `--workspace`".into(),
             Self::NoStore(_) => {
                 "copy `.sluice` here from where this workspace is kept, and its keys with it; or make a new store for this \

@@ -21,6 +21,10 @@ use crate::manifest::Manifest;
 use crate::plugin::Plugin;
 use crate::render::RenderInput;
 
+/// The suite's version. Raised when a check is added or asks for more, so that it is known of a
+/// plugin that conformed what that meant.
+pub const VERSION: u32 = 1;
+
 /// What the suite is run with.
 #[derive(Debug, Clone)]
 pub struct Suite {
@@ -51,7 +55,7 @@ impl Suite {
             }
         };
         report.add("load", LOADS, Weight::Must, Outcome::Passed);
-        let again = checks::describe_again(host, name, component, &plugin);
+        let again = checks::describe_again(&plugin);
         report.add(
             "describe",
             "it describes itself the same each time, with a sentence on each option and slot",

@@ -352,6 +352,13 @@ pub struct Plugin {
     /// Whether somebody in the configuration has revoked it since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_revoked: bool,
+    /// When somebody in the configuration ran the conformance suite on it last, or `None` where nobody
+    /// did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated_at: Option<Timestamp>,
+    /// Whether it conformed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conforms: Option<bool>,
 }
 
 /// How an earlier transition ended.

@@ -94,6 +94,7 @@ pub(crate) fn facts() -> Value {
         "plugins": [{
             "digest": digest('e'), "name": "sql", "version": "0.1.0", "publisher": "ben",
             "certified_by": "cleo", "certified_until": "2026-12-01T00:00:00Z",
+            "validated_at": "2026-05-01T00:00:00Z", "conforms": true,
         }],
         "environments": [
             {"name": "development", "order": 0, "owners": ["ann"]},

@@ -243,6 +243,10 @@ fact! {
             = |p, _| Cell::optional(p.certified_by.as_deref(), Cell::text);
         certified_until optional: "moment: until when, or missing" = |p, _| Cell::optional(p.certified_until, Cell::Moment);
         is_revoked: "truth: whether it was revoked" = |p, _| Cell::Truth(p.is_revoked);
+        conforms optional: "truth: whether it conformed when the conformance suite was last run on it, or missing"
+            = |p, _| Cell::optional(p.conforms, Cell::Truth);
+        validation_age optional: "duration: from when the suite was last run on it to now, or missing; a time in the future is a fault"
+            = |p, f| Cell::optional(p.validated_at, |at| since(at, f, "the validation is"));
     }
 }
 
@@ -560,7 +564,7 @@ mod tests {
             ("/approvals", &["ticket"]),
             ("/waivers", &["cosigned"]),
             ("/history", &["bytes"]),
-            ("/plugins", &["publisher", "certified_by", "certified_until"]),
+            ("/plugins", &["publisher", "certified_by", "certified_until", "validated_at", "conforms"]),
         ] {
             for entry in bare.pointer_mut(list).unwrap().as_array_mut().unwrap() {
                 entry.as_object_mut().unwrap().retain(|name, _| !names.contains(&name.as_str()));

@@ -49,6 +49,7 @@ pub(crate) fn spoil(mut kinds: Vec<KindDescription>) -> Vec<KindDescription> {
             });
             kind.options.extend(many);
         }
+        "nothing of options" => each(&mut kind.options, |option| option.doc.clear()),
         "giant texts" => each(&mut kind.options, |option| option.doc = "x".repeat(3 << 20)),
         "a million kinds" => kinds = vec![kind.clone(); 20_000],
         "nothing, and loops" => acts::run_for_ever(),

@@ -185,7 +185,8 @@ impl Word {
                 Ok(PluginWord::Published { version: version.to_owned() })
             }
             (Self { certify_until: Some(until), .. }, _) => {
-                Ok(PluginWord::Certified { until: until.from(context.ambient().now()) })
+                let until = until.from(context.ambient().now());
+                Ok(PluginWord::Certified { until, reason: None, report: None })
             }
             (Self { revoke: Some(reason), .. }, _) => Ok(PluginWord::Revoked { reason: reason.clone() }),
             _ => Err(Failure::usage(

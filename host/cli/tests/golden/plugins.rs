@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::mistakes::{DONE, FAILED, USAGE, edit, ends, scene};
+use crate::mistakes::{DENIED, DONE, FAILED, USAGE, edit, ends, scene};
 use crate::stage::{Output, Stage, plugins};
 
 #[test]
@@ -175,4 +175,59 @@ fn a_plugin_of_the_workspace_is_looked_at_by_its_name() {
     assert_eq!(code, DONE, "{out}{talk}");
     assert!(out.contains("tooljet/restapi"), "{out}");
     assert_eq!(stage.output(&["plugin", "inspect", "sqlite"], "", &[]).code, USAGE);
+}
+
+#[test]
+fn a_plugin_is_certified_and_looked_at_again() {
+    scene(
+        "certified",
+        Stage::empty(),
+        &[
+            ends(DONE, "init --name acme"),
+            ends(DONE, "key new ada"),
+            ends(DONE, "config adopt"),
+            ends(DONE, "plugin list"),
+            ends(DONE, "plugin revalidate"),
+            ends(USAGE, "plugin certify sql"),
+            ends(USAGE, "plugin certify sqll --until 180d"),
+            ends(USAGE, "plugin revalidate sqll"),
+            ends(DONE, "plugin certify sql --until 180d --reason reviewed"),
+            ends(FAILED, "plugin certify http --until 2020-01-01T00:00:00Z"),
+            ends(DONE, "plugin revalidate --expiring 30d"),
+            ends(DONE, "plugin revalidate"),
+            ends(DONE, "plugin revalidate http"),
+            ends(DONE, "evidence list"),
+        ],
+    );
+}
+
+#[test]
+fn a_plugin_that_no_longer_conforms_is_told_with_what_to_do() {
+    let mut stage = Stage::empty();
+    stage.play(&ends(DONE, "init --name acme"));
+    stage.play(&ends(DONE, "key new ada"));
+    // It loads, and says nothing of its options, which a plugin must.
+    let mut component = fs::read(plugins().join("test/adversary.wasm")).unwrap();
+    let before = format!("{:40}", "describes: as it is");
+    let at = component.windows(40).position(|part| part == before.as_bytes()).unwrap();
+    let lie = format!("{:40}", "describes: nothing of options");
+    component[at..at + 40].copy_from_slice(lie.as_bytes());
+    fs::write(stage.workspace().join("adversary.wasm"), component).unwrap();
+    let output = |words: &[&str], code: i32| {
+        let Output { code: is, out, talk } = stage.output(words, "", &[]);
+        assert_eq!(is, code, "{words:?}: {out}{talk}");
+        (out, talk)
+    };
+    output(&["plugin", "install", "adversary.wasm", "--vouch", "to see it refused"], DONE);
+    output(&["config", "adopt"], DONE);
+    let (_, talk) = output(&["plugin", "certify", "adversary", "--until", "30d"], DENIED);
+    assert!(talk.contains("cannot be certified: it does not conform, as it fails `describe`"), "{talk}");
+    assert!(talk.contains("sluice plugin test plugins/adversary.wasm"), "{talk}");
+    output(&["evidence", "add", "--plugin", "adversary", "--certify-until", "30d"], DONE);
+    let (out, talk) = output(&["plugin", "revalidate"], FAILED);
+    assert!(out.contains("adversary") && out.contains("no longer conforms"), "{out}");
+    assert!(talk.contains("sluice evidence add --plugin adversary --revoke"), "{talk}");
+    let (out, _) = output(&["plugin", "revalidate", "-o", "json"], FAILED);
+    let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&found[0]["conforms"], &found[0]["validated"]["grade"]), (&false.into(), &"fails".into()));
 }

@@ -1,4 +1,5 @@
-//! What is said of plugins: who publishes them, who certifies and who revokes them.
+//! What is said of plugins: who publishes them, who certifies and who revokes them, and whether they
+//! conformed when somebody looked.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +7,14 @@ use jiff::Timestamp;
 use sluice_ledger::statement::{Envelope, Statement, Subject};
 use sluice_model::Digest;
 use sluice_model::tree::Blobs as _;
+use sluice_plugin::conformance::{Grade, Outcome, Report, Weight};
 use sluice_policy::facts;
 
-use super::{Signed, Taken};
+use super::Taken;
 use crate::act::What;
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginName};
 use crate::error::{Error, Result};
-use crate::evidence::{Certification, PluginPredicate, Release, plugin_subject};
+use crate::evidence::{Certification, PluginPredicate, Release, Validated, Validation, plugin_subject};
 use crate::permission::Wish;
 use crate::plan::Plan;
 use crate::records::{Actor, again};
@@ -36,6 +38,15 @@ pub enum PluginWord {
     Certified {
         /// The first moment at which it no longer is.
         until: Timestamp,
+        /// Why.
+        reason: Option<String>,
+        /// What the conformance suite found of it; on their word alone where it was not run.
+        report: Option<Box<Report>>,
+    },
+    /// The conformance suite was run on it again. What it found takes nothing back by itself.
+    Validated {
+        /// What it found.
+        report: Box<Report>,
     },
     /// It may not be used any more.
     Revoked {
@@ -48,46 +59,82 @@ impl Workspace {
     /// Takes the actor's word on a plugin, as it was adopted.
     ///
     /// # Errors
-    /// When no plugin is called so, the word says nothing, or it certifies what somebody revoked and the
-    /// actor cannot lift that.
+    /// When no plugin is called so, the word says nothing, it certifies what does not conform or what
+    /// somebody revoked and the actor cannot lift that, or a report is of another component.
     pub fn add_plugin_word(&self, actor: &Actor, plugin: &str, word: PluginWord) -> Result<Taken> {
         self.permit(actor, Wish::TakePart)?;
-        let plugins = &self.adopted()?.plugins;
-        let component = *plugins.get(plugin).ok_or_else(|| Error::NotFound {
-            what: "plugin",
-            named: plugin.to_owned(),
-            help: crate::config::did_you_mean(plugin, plugins.keys().map(String::as_str)),
-        })?;
-        if let PluginWord::Certified { .. } = word {
-            self.check_revocations(actor, plugin, &component)?;
-        }
+        let component = self.component_of(plugin)?;
         let said_at = self.records().now()?;
-        let predicate = match word {
-            PluginWord::Published { version } => PluginPredicate::Release(Release { version, said_at }),
-            PluginWord::Certified { until } => {
-                PluginPredicate::Certification(Certification { until: Some(until), revoked: None, said_at })
+        let (predicate, report) = match word {
+            PluginWord::Published { version } => {
+                (PluginPredicate::Release(Release { version, said_at }), None)
+            }
+            PluginWord::Certified { until, reason, report } => {
+                self.check_revocations(actor, plugin, &component)?;
+                let (validated, bytes) = match report {
+                    Some(report) => {
+                        let (validated, bytes) = found(plugin, component, &report)?;
+                        self.refuse_failing(plugin, &report)?;
+                        (Some(validated), Some(bytes))
+                    }
+                    None => (None, None),
+                };
+                let said = Certification { reason, validated, ..Certification::certified(until, said_at) };
+                (PluginPredicate::Certification(said), bytes)
+            }
+            PluginWord::Validated { report } => {
+                let (validated, bytes) = found(plugin, component, &report)?;
+                (PluginPredicate::Validation(Validation { validated, said_at }), Some(bytes))
             }
             PluginWord::Revoked { reason } => {
-                PluginPredicate::Certification(Certification { until: None, revoked: Some(reason), said_at })
+                (PluginPredicate::Certification(Certification::revoked(reason, said_at)), None)
             }
         };
+        let unsaid = |error: crate::evidence::PredicateError| Error::BadEvidence {
+            file: plugin.to_owned(),
+            what: error.to_string(),
+        };
+        predicate.check().map_err(unsaid)?;
+        let subject = plugin_subject(plugin, component);
         let statement = Statement {
-            subject: vec![plugin_subject(plugin, component)],
+            subject: vec![subject.clone()],
             predicate_type: predicate.predicate_type().to_owned(),
             predicate: predicate.to_predicate(),
         };
-        self.keep(actor, plugin, &statement.sign(&actor.key))
+        let envelope = statement.sign(&actor.key);
+        self.keep_of_plugin(actor, plugin, &envelope, &actor.name, &subject, &predicate, report)
     }
 
-    /// Keeps a statement about a plugin.
+    /// The digest of a plugin's component, as it was adopted.
+    fn component_of(&self, plugin: &str) -> Result<Digest> {
+        let plugins = &self.adopted()?.plugins;
+        plugins.get(plugin).copied().ok_or_else(|| Error::NotFound {
+            what: "plugin",
+            named: plugin.to_owned(),
+            help: crate::config::did_you_mean(plugin, plugins.keys().map(String::as_str)),
+        })
+    }
+
+    /// A plugin's component, as it was adopted.
+    ///
+    /// # Errors
+    /// When no plugin is called so, or its component is missing or damaged.
+    pub fn component(&self, plugin: &str) -> Result<Vec<u8>> {
+        let digest = self.component_of(plugin)?;
+        self.records().store().blob(&digest)?.ok_or(Error::ContentMissing(digest))
+    }
+
+    /// Keeps a statement about a plugin, with the report that it names.
+    #[expect(clippy::too_many_arguments, reason = "a statement comes with who signed it and what it names")]
     pub(super) fn keep_of_plugin(
         &self,
         actor: &Actor,
         file: &str,
         envelope: &Envelope,
-        signed: &Signed,
+        issuer: &str,
         subject: &Subject,
         predicate: &PluginPredicate,
+        report: Option<Vec<u8>>,
     ) -> Result<Taken> {
         let bad = |what: String| Error::BadEvidence { file: file.to_owned(), what };
         let plugin = subject.digest;
@@ -103,7 +150,8 @@ impl Workspace {
                 predicate_type: predicate_type.clone(),
                 plugin,
                 envelope: work.put(envelope.to_json())?,
-                issuer: signed.issuer.clone(),
+                issuer: issuer.to_owned(),
+                report: report.clone().map(|report| work.put(report)).transpose()?,
             };
             let after = self.records().newest(&name)?;
             self.records().append(actor, &name, after, what, &work.into_fresh())
@@ -113,9 +161,18 @@ impl Workspace {
             bundle: None,
             plugin: Some(plugin),
             environment: None,
-            issuer: signed.issuer.clone(),
+            issuer: issuer.to_owned(),
             says: predicate.says(),
         })
+    }
+
+    /// The plugins of the adopted configuration, with what people who are in it say of them.
+    ///
+    /// # Errors
+    /// When content is missing or damaged.
+    pub fn told_of_plugins(&self) -> Result<Vec<facts::Plugin>> {
+        let work = self.work();
+        self.adopted()?.plugins.values().map(|digest| self.told_of(&work, *digest)).collect()
     }
 
     /// The plugins that rendered a plan's data sources, with what people who are in the configuration
@@ -124,41 +181,51 @@ impl Workspace {
     /// an owner of the workspace certifies the plugin.
     pub(crate) fn plugin_facts(&self, work: &Work<'_>, plan: &Plan) -> Result<Vec<facts::Plugin>> {
         let used: BTreeSet<Digest> = plan.all_sources().filter_map(|source| source.plugin).collect();
-        let mut found = Vec::new();
-        for digest in used {
-            let name = self.adopted()?.plugins.iter().find(|(_, known)| **known == digest);
-            let mut plugin = facts::Plugin {
-                digest,
-                name: name.map(|(name, _)| name.clone()).unwrap_or_default(),
-                version: String::new(),
-                publisher: None,
-                certified_by: None,
-                certified_until: None,
-                is_revoked: false,
-            };
-            if let Some(locked) = name.and_then(|(name, _)| self.adopted().ok()?.locked.get(name)) {
-                plugin.version = locked.version.clone().unwrap_or_default();
-                plugin.publisher = locked.publisher.as_ref().map(ToString::to_string);
-            }
-            let mut revoked = Revoked::default();
-            for (predicate, issuer) in self.said_of(work, &digest)? {
-                match predicate {
-                    PluginPredicate::Release(release) => {
-                        plugin.version = release.version;
-                        plugin.publisher = Some(issuer);
+        used.into_iter().map(|digest| self.told_of(work, digest)).collect()
+    }
+
+    fn told_of(&self, work: &Work<'_>, digest: Digest) -> Result<facts::Plugin> {
+        let name = self.adopted()?.plugins.iter().find(|(_, known)| **known == digest);
+        let mut plugin = facts::Plugin {
+            digest,
+            name: name.map(|(name, _)| name.clone()).unwrap_or_default(),
+            version: String::new(),
+            publisher: None,
+            certified_by: None,
+            certified_until: None,
+            is_revoked: false,
+            validated_at: None,
+            conforms: None,
+        };
+        if let Some(locked) = name.and_then(|(name, _)| self.adopted().ok()?.locked.get(name)) {
+            plugin.version = locked.version.clone().unwrap_or_default();
+            plugin.publisher = locked.publisher.as_ref().map(ToString::to_string);
+        }
+        let mut revoked = Revoked::default();
+        let validate = |plugin: &mut facts::Plugin, validated: &Validated, at: Timestamp| {
+            plugin.validated_at = Some(at);
+            plugin.conforms = Some(validated.conforms());
+        };
+        for (predicate, issuer) in self.said_of(work, &digest)? {
+            match predicate {
+                PluginPredicate::Release(release) => {
+                    plugin.version = release.version;
+                    plugin.publisher = Some(issuer);
+                }
+                PluginPredicate::Certification(said) => {
+                    if let Some(validated) = &said.validated {
+                        validate(&mut plugin, validated, said.said_at);
                     }
-                    PluginPredicate::Certification(said) => {
-                        if let Some(until) = revoked.hear(&said, &issuer, self.config()?) {
-                            plugin.certified_by = Some(issuer);
-                            plugin.certified_until = Some(until);
-                        }
+                    if let Some(until) = revoked.hear(&said, &issuer, self.config()?) {
+                        plugin.certified_by = Some(issuer);
+                        plugin.certified_until = Some(until);
                     }
                 }
+                PluginPredicate::Validation(said) => validate(&mut plugin, &said.validated, said.said_at),
             }
-            plugin.is_revoked = !revoked.by.is_empty();
-            found.push(plugin);
         }
-        Ok(found)
+        plugin.is_revoked = !revoked.by.is_empty();
+        Ok(plugin)
     }
 
     /// What people who are in the configuration say of a plugin, in the order in which they said it.
@@ -193,6 +260,22 @@ impl Workspace {
         Ok(revoked.by)
     }
 
+    /// Refuses to certify what does not conform.
+    fn refuse_failing(&self, plugin: &str, report: &Report) -> Result<()> {
+        if report.grade() >= Grade::Conforms {
+            return Ok(());
+        }
+        let fails = report
+            .checks
+            .iter()
+            .filter(|check| check.weight == Weight::Must && matches!(check.outcome, Outcome::Failed(_)));
+        let fails: Vec<String> = fails.map(|check| format!("`{}`", check.id)).collect();
+        let configured =
+            plugin.parse().ok().and_then(|name| self.config().ok()?.plugins.get::<PluginName>(&name));
+        let file = configured.map_or_else(|| "FILE".to_owned(), |configured| configured.path.clone());
+        Err(Error::NotConforming { plugin: plugin.to_owned(), checks: fails.join(", "), file })
+    }
+
     /// Refuses a certification by somebody who cannot lift a revocation that stands.
     fn check_revocations(&self, actor: &Actor, plugin: &str, component: &Digest) -> Result<()> {
         let revoked = self.revoked_by(&self.work(), component)?;
@@ -206,6 +289,20 @@ impl Workspace {
             who: format!("{by}, or owners of the workspace"),
         })
     }
+}
+
+/// What a report says of a component, which it must be about, with its canonical bytes.
+fn found(plugin: &str, component: Digest, report: &Report) -> Result<(Validated, Vec<u8>)> {
+    if report.digest != component {
+        return Err(Error::invalid(
+            format!(
+                "the report is about {}, and `{plugin}` is {component} in the adopted configuration",
+                report.digest
+            ),
+            "run the suite on the component that was adopted",
+        ));
+    }
+    Validated::of(report)
 }
 
 /// The people whose revocations of a plugin stand.

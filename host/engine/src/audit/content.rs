@@ -70,8 +70,9 @@ impl Walk<'_, '_> {
                 let bundle: Bundle = self.work.json(&cut.bundle)?;
                 self.forest(bundle.content)
             }
-            What::EvidenceAdded { envelope, .. } | What::PluginStated { envelope, .. } => {
-                self.content(envelope)
+            What::EvidenceAdded { envelope, .. } => self.content(envelope),
+            What::PluginStated { envelope, report, .. } => {
+                std::iter::once(envelope).chain(report).try_for_each(|digest| self.content(digest))
             }
             What::PromotionProposed(run) => {
                 [run.plan, run.decision, run.touched].iter().try_for_each(|digest| self.content(digest))

@@ -25,7 +25,8 @@ pub use measure::{
     PERFORMANCE_PREDICATE, PerformancePredicate,
 };
 pub use plugin::{
-    CERTIFICATION_PREDICATE, Certification, PluginPredicate, RELEASE_PREDICATE, Release, plugin_subject,
+    CERTIFICATION_PREDICATE, Certification, PluginPredicate, RELEASE_PREDICATE, Release,
+    VALIDATION_PREDICATE, Validated, Validation, plugin_subject,
 };
 pub use predicate::{
     MASKING_PREDICATE, MaskingPredicate, PredicateError, TESTS_PREDICATE, TestsPredicate, bundle_subject,

@@ -176,7 +176,10 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
     let published = PluginWord::Published { version: "1.2.0".into() };
     stage.workspace.add_plugin_word(&stage.ada, "sql", published).unwrap();
     let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
-    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    stage
+        .workspace
+        .add_plugin_word(&ben, "sql", PluginWord::Certified { until, reason: None, report: None })
+        .unwrap();
     let told = plugin(&stage, &plan, "sql");
     assert_eq!((told.publisher.as_deref(), told.version.as_str()), (Some("ada"), "1.2.0"));
     assert_eq!((told.certified_by.as_deref(), told.certified_until), (Some("ben"), Some(until)));
@@ -198,16 +201,16 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
             predicate: predicate.to_predicate(),
         }
     };
-    let old = statement(Certification { until: Some(until), revoked: None, said_at: early });
+    let old = statement(Certification::certified(until, early));
     stage.workspace.add_envelope(&ben, "old.json", &old.sign(&ben.key).to_json()).unwrap();
     assert!(plugin(&stage, &plan, "sql").is_revoked);
     // Nor does a new one by anybody else, who is told so; it counts for nothing when it comes by a file.
     let later = until + SignedDuration::from_hours(1);
-    let certified = || PluginWord::Certified { until: later };
+    let certified = || PluginWord::Certified { until: later, reason: None, report: None };
     let error = stage.workspace.add_plugin_word(&ben, "sql", certified()).unwrap_err();
     assert!(matches!(error, Error::NotPermitted { .. }), "{error}");
     assert!(error.to_string().contains("certify `sql`, which `ada` revoked"), "{error}");
-    let new = statement(Certification { until: Some(later), revoked: None, said_at: stage.hand.now() });
+    let new = statement(Certification::certified(later, stage.hand.now()));
     stage.workspace.add_envelope(&ben, "new.json", &new.sign(&ben.key).to_json()).unwrap();
     let told = plugin(&stage, &plan, "sql");
     assert_eq!((told.is_revoked, told.certified_until), (true, Some(until)));
@@ -216,7 +219,10 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
     let told = plugin(&stage, &plan, "sql");
     assert_eq!((told.is_revoked, told.certified_until), (false, Some(later)));
     let until = later + SignedDuration::from_hours(1);
-    stage.workspace.add_plugin_word(&ben, "sql", PluginWord::Certified { until }).unwrap();
+    stage
+        .workspace
+        .add_plugin_word(&ben, "sql", PluginWord::Certified { until, reason: None, report: None })
+        .unwrap();
     assert_eq!(plugin(&stage, &plan, "sql").certified_until, Some(until));
 
     let entries = stage.workspace.history(None, None).unwrap().len();
@@ -226,7 +232,7 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
         stage.workspace.add_envelope(&ben, "x.json", &statement.sign(key).to_json()).unwrap_err().to_string()
     };
     let stranger = KeyPair::from_seed(&Zeroizing::new([98; 32]));
-    let certified = Certification { until: Some(until), revoked: None, said_at: now };
+    let certified = Certification::certified(until, now);
     let mut of_other = statement(certified.clone());
     of_other.subject = vec![plugin_subject("sql", sluice_model::Digest::of(b"another"))];
     for (told, expected) in [
@@ -262,7 +268,13 @@ fn a_revocation_stands_until_its_author_or_an_owner_certifies() {
     let plan = stage.plan("Orders", "staging");
     let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
     let revoked = || PluginWord::Revoked { reason: "a hole".into() };
-    let certify = |by: &Actor| stage.workspace.add_plugin_word(by, "sql", PluginWord::Certified { until });
+    let certify = |by: &Actor| {
+        stage.workspace.add_plugin_word(
+            by,
+            "sql",
+            PluginWord::Certified { until, reason: None, report: None },
+        )
+    };
     /// Who certifies, whether that is taken, and whether the plugin is revoked then.
     type Certifying<'a> = &'a [(&'a Actor, bool, bool)];
     let ways: [(&[&Actor], Certifying<'_>); 4] = [

@@ -2,15 +2,18 @@
 
 use std::fs;
 
+use sluice_engine::ambient::Ambient as _;
 use sluice_engine::attest::PluginWord;
 use sluice_engine::config::PluginName;
-use sluice_engine::evidence::{PluginPredicate, Release, plugin_subject};
+use sluice_engine::evidence::{PluginPredicate, Release, Validated, plugin_subject};
 use sluice_engine::install::{Incoming, install, remove};
 use sluice_engine::lock::{LOCK_FILE, Lock, signature_path};
 use sluice_ledger::key::KeyPair;
 use sluice_ledger::statement::Statement;
 use sluice_model::Digest;
+use sluice_plugin::conformance::{Outcome, Report, Suite, Weight};
 use sluice_plugin::{Host, Limits};
+use sluice_policy::facts;
 use zeroize::Zeroizing;
 
 use crate::stage::{Stage, furnishing};
@@ -114,6 +117,12 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
     let mut stage = Stage::new();
     let acme = key(40);
     stage.configure(|text| format!("{text}{}", publisher("acme", &acme)));
+    let file = stage.place().join("sluice.toml");
+    let rename = |from: &str, to: &str| {
+        let name = |name: &str| publisher(name, &acme);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace(&name(from), &name(to))).unwrap();
+    };
     let host = Host::new(Limits::default()).unwrap();
     let version = semver::Version::new(0, 1, 0);
     let component = sql();
@@ -122,14 +131,17 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
         signature(&acme, Digest::of(&component), "1.2.0"),
     ];
     let incoming = Incoming { component, signatures, source: "./sql.wasm".into(), vouched: None };
+    // Its manifest says whose it is.
+    let error = install(&stage.place(), &host, &version, &name("sql"), &incoming).unwrap_err().to_string();
+    assert!(error.contains("`acme` signed it, and its manifest says it is of `sluice`"), "{error}");
+    rename("acme", "sluice");
     let installed = install(&stage.place(), &host, &version, &name("sql"), &incoming).unwrap();
-    assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("acme"));
+    assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("sluice"));
     assert_eq!(installed.locked.version.as_deref(), Some("1.2.0"));
     let candidate = stage.workspace.proposed().unwrap();
     stage.workspace.adopt(&stage.ada, candidate).unwrap();
-    let text = fs::read_to_string(stage.place().join("sluice.toml")).unwrap();
-    fs::write(stage.place().join("sluice.toml"), text.replace(&publisher("acme", &acme), "")).unwrap();
-    assert!(refused(&stage).contains("its publisher `acme` is not allowed"));
+    rename("sluice", "somebody");
+    assert!(refused(&stage).contains("its publisher `sluice` is not allowed"));
 }
 
 #[test]
@@ -179,4 +191,66 @@ fn a_revoked_plugin_makes_no_data_source() {
     stage.workspace.add_plugin_word(&stage.ada, "sql", revoked).unwrap();
     assert!(problems(&stage).contains(&"plugin.revoked".to_owned()));
     assert!(stage.promote("Orders", "staging").is_err());
+}
+
+/// What the suite finds of a component.
+fn report(component: &[u8]) -> Report {
+    Suite::default().run(&Host::new(Limits::default()).unwrap(), "sql", component)
+}
+
+fn told(stage: &Stage, name: &str) -> facts::Plugin {
+    stage.workspace.told_of_plugins().unwrap().into_iter().find(|plugin| plugin.name == name).unwrap()
+}
+
+#[test]
+fn what_conforms_is_certified_and_what_was_found_is_kept() {
+    let stage = Stage::promoted();
+    assert_eq!(stage.workspace.component("sql").unwrap(), sql());
+    assert!(stage.workspace.component("sqll").is_err());
+    let good = report(&sql());
+    let mut failing = good.clone();
+    let must = failing.checks.iter_mut().find(|check| check.weight == Weight::Must).unwrap();
+    must.outcome = Outcome::Failed(vec!["it does not".into()]);
+    let must = must.id.clone();
+    let until = stage.hand.now() + jiff::SignedDuration::from_hours(24 * 30);
+    let certify = |report: &Report| {
+        let (reason, report) = (Some("reviewed".into()), Some(Box::new(report.clone())));
+        stage.workspace.add_plugin_word(&stage.ada, "sql", PluginWord::Certified { until, reason, report })
+    };
+    let validate = |report: &Report| {
+        let report = Box::new(report.clone());
+        stage.workspace.add_plugin_word(&stage.ada, "sql", PluginWord::Validated { report })
+    };
+
+    // Nothing is kept of what is refused.
+    let before = stage.workspace.history(None, None).unwrap().len();
+    let of_other = report(b"(component)");
+    for (refused, said) in [
+        (certify(&failing), format!("it fails `{must}`")),
+        (certify(&of_other), "the report is about".to_owned()),
+        (validate(&of_other), "the report is about".to_owned()),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains(&said), "{error}");
+    }
+    assert_eq!(stage.workspace.history(None, None).unwrap().len(), before);
+    let nothing = told(&stage, "sql");
+    assert_eq!((nothing.certified_until, nothing.validated_at, nothing.conforms), (None, None, None));
+
+    let taken = certify(&good).unwrap();
+    assert!(taken.says.contains("reviewed") && taken.says.contains("conformance suite"), "{}", taken.says);
+    let certified = told(&stage, "sql");
+    assert_eq!((certified.certified_until, certified.conforms), (Some(until), Some(true)));
+    let (_, bytes) = Validated::of(&good).unwrap();
+    let kept = stage.workspace.records().store().blob(&Digest::of(&bytes)).unwrap();
+    assert_eq!(kept.as_deref(), Some(&bytes[..]));
+
+    // A later run that finds otherwise is seen, and takes no certificate back.
+    validate(&failing).unwrap();
+    let failed = told(&stage, "sql");
+    assert_eq!((failed.certified_until, failed.conforms), (Some(until), Some(false)));
+    assert!(failed.validated_at > certified.validated_at);
+    validate(&good).unwrap();
+    assert_eq!(told(&stage, "sql").conforms, Some(true));
+    assert_eq!(told(&stage, "http").conforms, None);
 }

@@ -8,9 +8,8 @@ use sluice_model::slot::SecretShape;
 use super::example::Example;
 use super::report::{Outcome, Weight};
 use super::sample;
-use crate::describe::{KindDescription, Sameness};
+use crate::describe::{self, KindDescription, Sameness};
 use crate::error::Reason;
-use crate::host::Host;
 use crate::limits::Used;
 use crate::outside::{Exchange, NetFailure, Outside, Placed, Request, Response, Tls};
 use crate::plugin::Plugin;
@@ -83,13 +82,15 @@ pub(super) const ALL: [Step; 9] = [
     },
 ];
 
-/// What a plugin says of itself, asked once more of a plugin that was loaded anew.
-pub(super) fn describe_again(host: &Host, name: &str, component: &[u8], plugin: &Plugin) -> Outcome {
+/// What a plugin says of itself, asked once more: on a fresh instance, whether what it said before was
+/// asked now or kept.
+pub(super) fn describe_again(plugin: &Plugin) -> Outcome {
     let mut found = Vec::new();
-    match host.load(name, component) {
-        Ok(again) if again.describe() == plugin.describe() => {}
+    let described = plugin.call(|guest, store| guest.sluice_plugin_transforming().call_describe(store));
+    match described.and_then(|(described, _)| describe::check(described)) {
+        Ok(again) if again == plugin.describe() => {}
         Ok(_) => found.push("it described itself otherwise when it was asked again".to_owned()),
-        Err(error) => found.push(error.reason.to_string()),
+        Err(reason) => found.push(reason.to_string()),
     }
     for kind in plugin.describe() {
         for option in kind.options.iter().filter(|option| option.doc.trim().is_empty()) {

@@ -1,6 +1,6 @@
 //! What the suite found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sluice_model::Digest;
 
 use crate::limits::Used;
@@ -57,7 +57,7 @@ pub enum Outcome {
 }
 
 /// What a plugin is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
     /// It fails what it must do.
     #[serde(rename = "fails")]

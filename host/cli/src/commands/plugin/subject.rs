@@ -37,11 +37,12 @@ pub(super) fn at(context: &Context, host: &Host, path: &Path) -> Result<Subject,
     }
     let bytes = input::file(path, limit)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let examples = match project_of(path) {
-        Some(folder) => project::examples(&folder)?,
-        None => Vec::new(),
-    };
-    Ok(Subject { name, bytes, examples })
+    Ok(Subject { name, bytes, examples: examples_of(path)? })
+}
+
+/// The examples of the project that a component's file lies in, if it lies in one.
+pub(super) fn examples_of(file: &Path) -> Result<Vec<Example>, Failure> {
+    project_of(file).map_or_else(|| Ok(Vec::new()), |folder| project::examples(&folder))
 }
 
 /// The project that a file lies in, which is its folder or the one above.
