@@ -67,7 +67,7 @@ class Kind {
     if (!leaf.startsWith("/")) return {};
     const tokens = leaf.slice(1).split("/");
     if (this.platform === "tooljet") {
-      if (tokens[1] === "encrypted" && tokens.length === 2) return { envelope: true };
+      if (tokens[1] === "encrypted") return { envelope: true };
       if (tokens[1] !== "value") return {};
       return { ...this.byKey.get(tokens[0]), deeper: tokens.length > 2 };
     }

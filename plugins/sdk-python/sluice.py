@@ -137,7 +137,7 @@ class Kind:
             return Found()
         tokens = leaf[1:].split("/")
         if self.platform == "tooljet":
-            if tokens[1:] == ["encrypted"]:
+            if tokens[1:2] == ["encrypted"]:
                 return Found(envelope=True)
             if tokens[1:2] != ["value"]:
                 return Found()

@@ -4,6 +4,8 @@
 //! in that way, such as a request that is signed, has no [`SignIn`], and nothing is said of its
 //! credentials then.
 
+use std::borrow::Cow;
+
 use crate::connection_string::{origin, without_user};
 use crate::judge::finding;
 use crate::options::{Options, text_of};
@@ -208,9 +210,11 @@ impl SignIn {
         let mut headers = Vec::new();
         let mut add = |name: &str, value: String| headers.push(net::Header { name: name.to_owned(), value });
         for (name, value) in self.headers {
-            // What an option does not say is left out.
-            if let Some(value) = value.read(options, str::to_owned) {
-                add(name, value);
+            match value.read(options, str::to_owned) {
+                Some(value) => add(name, value),
+                None if value.is_unknown(options) => return None,
+                // What an option does not say is left out.
+                None => {}
             }
         }
         if self.body.is_some() {
@@ -256,6 +260,12 @@ impl Piece {
             Self::Text(text) => Some(text.to_owned()),
             Self::Option(key) => plain(options.get(key)?).map(|text| write(&text)),
         }
+    }
+
+    /// Whether an option says it with a secret or an expression.
+    fn is_unknown(self, options: &Options<'_>) -> bool {
+        let Self::Option(key) = self else { return false };
+        options.get(key).is_some_and(|value| plain(value).is_none() && text_of(value).is_some())
     }
 }
 
@@ -306,13 +316,14 @@ impl List {
             let is_composed = |value: &Value| matches!(value, Value::Composed(_));
             let Some(name) = name.and_then(plain) else {
                 // A line that was never filled in says nothing.
-                if is_composed(value) || name.is_some_and(is_composed) {
+                if is_composed(value) || name.is_some_and(|name| text_of(name).is_some()) {
                     return None;
                 }
                 continue;
             };
             let value = match value {
-                Value::Plain(_) => Listed::Plain(plain(value).unwrap_or_default()),
+                Value::Plain(_) if text_of(value).is_some() => Listed::Plain(plain(value)?),
+                Value::Plain(_) => Listed::Plain(String::new()),
                 Value::Composed(parts) => match parts.as_slice() {
                     [Part::Slot(slot)] => Listed::Slot(slot.clone()),
                     [Part::Literal(scheme), Part::Slot(slot)]
@@ -332,7 +343,7 @@ impl List {
 /// A value in which there is neither a secret nor an expression; `None` where it says nothing.
 fn plain(value: &Value) -> Option<String> {
     match value {
-        Value::Plain(_) => text_of(value).map(std::borrow::Cow::into_owned),
+        Value::Plain(_) => text_of(value).filter(|text| !text.contains("{{")).map(Cow::into_owned),
         Value::Composed(_) => None,
     }
 }

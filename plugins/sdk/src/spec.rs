@@ -139,6 +139,9 @@ impl KindSpec {
                 Some((_, "encrypted")) => return Found { envelope: true, ..Found::default() },
                 Some((key, "value")) => (key, false),
                 Some((key, rest)) if rest.starts_with("value/") => (key, true),
+                Some((_, rest)) if rest.starts_with("encrypted/") => {
+                    return Found { envelope: true, deeper: true, ..Found::default() };
+                }
                 _ => return Found::default(),
             },
             Platform::Lowcoder | Platform::Appsmith => (body, false),
@@ -292,6 +295,8 @@ mod tests {
             (ToolJet, "/host/values", None, None, false, false),
             (ToolJet, "/host", None, None, false, false),
             (ToolJet, "/host/encrypted", None, None, false, true),
+            (ToolJet, "/host/encrypted/0", None, None, true, true),
+            (ToolJet, "/host/encryption", None, None, false, false),
             (ToolJet, "/hostname/value", None, None, false, false),
             (ToolJet, "/ssl/value", Some("ssl"), None, false, true),
             (ToolJet, "/password/value", None, Some("password"), false, false),

@@ -164,6 +164,7 @@ fn what_is_asked_is_what_the_table_and_the_options_say() {
             ),
         ),
         (json!({"url": url, "mode": "user"}), &all, None),
+        (json!({"url": url, "mode": "user", "user": "a", "name": "{{constants.NAME}}"}), &all, None),
         (json!({"url": url, "mode": "user", "user": "{{constants.USER}}"}), &all, None),
         (json!({"url": url, "mode": "user", "user": "a"}), &["token"], None),
         // The first way for which there are secrets.
