@@ -48,7 +48,16 @@ fn whatever_is_there_is_judged() {
     random_sources();
     // What never comes to an end is not tested by it.
     let ends = ENDS.lock().unwrap();
-    for end in ["no component", "over bounds", "good", "rendered", "invalid", "incomplete"] {
+    for end in [
+        "no component",
+        "over bounds",
+        "good",
+        "rendered",
+        "credentials taken",
+        "credentials refused",
+        "invalid",
+        "incomplete",
+    ] {
         assert!(ends.get(end).is_some_and(|times| *times > 0), "nothing comes to `{end}`: {ends:?}");
     }
 }

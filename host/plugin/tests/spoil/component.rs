@@ -30,17 +30,20 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
             (core instance $i (instantiate $m (with "env" (instance $j))))
             (func $f (param "x" u32) (result u32) (canon lift (core func $i "g")))
             (export "f" (func $f))
-            (@custom "sluice-manifest" "{}"))"#,
+            (@custom "sluice-manifest" "{\22name\22:\22orders\22,\22version\22:\221.2.3\22,\22publisher\22:\22acme\22,\22licence\22:\22MIT\22,\22description\22:\22Orders.\22,\22world\22:\22data-source-with-probe\22,\22minimum-host\22:\220.1.0\22,\22probe-hosts\22:[\22endpoints\22,\22*.example.com:443\22],\22kinds\22:[\22lowcoder/orders\22],\22capabilities\22:[\22makes data sources\22]}"))"#,
     )
     .unwrap()
 });
+
+/// A real plugin, as it was released.
+const RELEASED: &[u8] = include_bytes!("../released/1.0.wasm");
 
 fn made(choices: &mut Choices<'_>) -> Vec<u8> {
     if choices.below(4) == 0 {
         let header: &[u8] = if choices.below(2) == 0 { &[] } else { b"\0asm\x0d\0\x01\0" };
         return [header, choices.rest()].concat();
     }
-    let mut component = GOOD.clone();
+    let mut component = if choices.below(16) == 1 { RELEASED.to_vec() } else { GOOD.clone() };
     for _ in 0..1 + choices.below(6) {
         let at = choices.below(component.len());
         match choices.below(4) {

@@ -20,7 +20,8 @@ impl<'b> Choices<'b> {
 
     fn below(&mut self, count: usize) -> usize {
         let wide = if count > 200 { usize::from(self.byte()) << 8 } else { 0 };
-        (wide + usize::from(self.byte())) % count.max(1)
+        let wider = if count > 50_000 { usize::from(self.byte()) << 16 } else { 0 };
+        (wider + wide + usize::from(self.byte())) % count.max(1)
     }
 
     fn of<'c, T>(&mut self, choices: &'c [T]) -> &'c T {

@@ -1,6 +1,12 @@
 //! Data sources for the first-party plugins, which are run natively: what is described, and what
 //! nobody described.
 
+use std::cell::RefCell;
+
+use sluice_guest::harness;
+use sluice_guest::options::same;
+use sluice_guest::probe::{ask, net};
+use sluice_guest::remap::plain;
 use sluice_guest::{
     Candidate, Environment, Failure, Family, Finding, Guest as _, GuestRendering as _, KindDescription,
     OptionLeaf, OptionType, Part, Rendering, Sameness, Scalar, Serve, Source, Value,
@@ -188,7 +194,11 @@ fn render<F: Family + 'static>(choices: &mut Choices<'_>) -> &'static str {
     }
     let asked: Vec<String> = kind.slots.iter().map(|slot| slot.name.clone()).collect();
     let offered: Vec<Candidate> = (0..maker.choices.below(4))
-        .map(|_| Candidate { label: maker.text(""), age_days: u32::from(maker.choices.byte()) })
+        .map(|_| {
+            let of_slot = !asked.is_empty() && maker.choices.below(2) == 0;
+            let label = if of_slot { maker.choices.of(&asked).to_uppercase() } else { maker.text("") };
+            Candidate { label, age_days: u32::from(maker.choices.byte()) }
+        })
         .collect();
 
     let source =
@@ -209,7 +219,8 @@ fn render<F: Family + 'static>(choices: &mut Choices<'_>) -> &'static str {
         Ok(assigned) => {
             for (index, one) in assigned.iter().enumerate() {
                 assert!(asked.contains(&one.slot), "{one:?}");
-                assert!((one.candidate as usize) < offered.len(), "{one:?}");
+                let candidate = offered.get(one.candidate as usize).unwrap_or_else(|| panic!("{one:?}"));
+                assert_eq!(plain(&candidate.label), plain(&one.slot), "{one:?}");
                 assert!(assigned.iter().take(index).all(|other| other.slot != one.slot), "{one:?} twice");
             }
         }
@@ -230,7 +241,14 @@ fn render<F: Family + 'static>(choices: &mut Choices<'_>) -> &'static str {
                 let is_fixed = sameness(kind, &leaf.at) == Sameness::MustMatch;
                 assert!(is_fixed || !says(&leaf.value, OURS), "{leaf:?} of {source:?} for {binding:?}");
             }
-            "rendered"
+            if is_sorted(&source.options) && is_sorted(&binding) {
+                keeps_to_its_description(kind, &source.options, &binding, &transformed.source.options);
+            }
+            match probe::<F>(choices, transformed.source) {
+                None => "rendered",
+                Some(true) => "credentials taken",
+                Some(false) => "credentials refused",
+            }
         }
         Err(Failure::Invalid(notes)) => {
             assert!(!notes.is_empty());
@@ -243,6 +261,97 @@ fn render<F: Family + 'static>(choices: &mut Choices<'_>) -> &'static str {
         }
         Err(Failure::UnsupportedKind) => panic!("{:?} is described and not supported", kind.kind),
     }
+}
+
+/// As the host gives leaves: in order, each place once.
+fn is_sorted(leaves: &[OptionLeaf]) -> bool {
+    leaves.is_sorted_by(|a, b| a.at < b.at)
+}
+
+fn is_inside(at: &str, of: &str) -> bool {
+    at.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What must match is the bundle's, all else the binding's, each place once, and nothing is left out
+/// or made up.
+fn keeps_to_its_description(
+    kind: &KindDescription,
+    bundle: &[OptionLeaf],
+    binding: &[OptionLeaf],
+    rendered: &[OptionLeaf],
+) {
+    assert!(is_sorted(rendered), "{rendered:?}");
+    let is_there = |leaf: &OptionLeaf, among: &[OptionLeaf]| {
+        among.iter().any(|other| other.at == leaf.at && same(&other.value, &leaf.value))
+    };
+    let is_fixed = |leaf: &OptionLeaf| sameness(kind, &leaf.at) == Sameness::MustMatch;
+    let is_slot = |leaf: &OptionLeaf| matches!(&leaf.value, Value::Composed(parts) if matches!(parts.as_slice(), [Part::Slot(_)]));
+    for leaf in rendered {
+        let is_its_place = if is_fixed(leaf) {
+            is_there(leaf, bundle)
+        } else {
+            is_there(leaf, binding) || (is_slot(leaf) && is_there(leaf, bundle))
+        };
+        assert!(is_its_place, "{leaf:?} is of {bundle:?} or {binding:?}");
+    }
+    let wanted = bundle.iter().filter(|leaf| is_fixed(leaf));
+    for leaf in wanted.chain(binding.iter().filter(|leaf| !is_fixed(leaf))) {
+        // What stood for having no members is gone where there are some.
+        let is_none = matches!(leaf.value, Value::Plain(Scalar::EmptyList | Scalar::EmptyObject))
+            && rendered.iter().any(|inner| is_inside(&inner.at, &leaf.at));
+        assert!(is_none || is_there(leaf, rendered), "{leaf:?} is left out of {rendered:?}");
+    }
+}
+
+/// Has a rendered source probed through a network that answers anything, and checks where the probe
+/// goes and what it has placed there. Says whether the credentials are good.
+fn probe<F: Family>(choices: &mut Choices<'_>, source: Source) -> Option<bool> {
+    const STATUS: [u16; 6] = [200, 204, 302, 401, 403, 500];
+    let bodies: [&[u8]; 4] = [b"", b"{\"ok\":true}", b"{ \"ok\" : false }", &[0xff, 0]];
+    let (reached, status, open) = (choices.below(4) != 0, *choices.of(&STATUS), *choices.of(&STATUS));
+    let (body, fails) = (choices.of(&bodies).to_vec(), choices.below(8) == 1);
+    let slots: Vec<String> = source.options.iter().flat_map(|leaf| slots(&leaf.value)).collect();
+    let filled: Vec<String> = slots.into_iter().filter(|_| choices.below(8) != 1).collect();
+    let target = Environment { name: "staging".to_owned(), order: 1 };
+    let run = || {
+        let network = harness::Answering {
+            reach: &|_, _| if reached { Ok(()) } else { Err(net::Failure::Refused) },
+            http: &|_, place| match fails {
+                true => Err(net::Failure::BadSecret("no".to_owned())),
+                false => Ok(net::Response {
+                    status: if place.is_empty() { open } else { status },
+                    headers: Vec::new(),
+                    body: body.clone(),
+                }),
+            },
+            slots: filled.clone(),
+            asked: RefCell::default(),
+        };
+        let probed = ask::<F>(source.clone(), &target, &network).unwrap();
+        (probed, network.asked.into_inner())
+    };
+    let (probed, asked) = run();
+    assert_eq!(format!("{:?}", run()), format!("{:?}", (&probed, &asked)), "{source:?}");
+    // Credentials are asked about where the target is reached, with one request and one without them.
+    assert!(asked.len() <= 2 && (asked.is_empty() || probed.reachable == Some(true)), "{probed:?}");
+    assert!(probed.authenticated.is_none() || !asked.is_empty(), "{probed:?}");
+    for (index, (request, place)) in asked.iter().enumerate() {
+        assert_eq!(place.is_empty(), index == 1, "{asked:?}");
+        assert!(place.iter().all(|placed| filled.contains(&placed.slot)), "{place:?} of {filled:?}");
+        assert!(["http", "https"].contains(&request.url.split("://").next().unwrap()), "{request:?}");
+        // A slot's or an expression's name is never sent as if it were the value.
+        let texts = request.headers.iter().map(|header| &header.value).chain([&request.url]);
+        assert!(texts.into_iter().all(|text| !text.contains("{{") && !text.contains('<')), "{request:?}");
+    }
+    probed.authenticated
+}
+
+fn slots(value: &Value) -> Vec<String> {
+    let Value::Composed(parts) = value else { return Vec::new() };
+    parts
+        .iter()
+        .filter_map(|part| if let Part::Slot(name) = part { Some(name.clone()) } else { None })
+        .collect()
 }
 
 /// The first-party plugins.
