@@ -13,6 +13,28 @@ fn text(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// What a core module begins with.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// A code section's content: one function, with one declaration of as many variables as can be.
+const LOCALS: &[u8] = &[1, 8, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x7f, 0x0b];
+
+/// A component of these sections.
+fn component(sections: &[u8]) -> Vec<u8> {
+    [b"\0asm\x0d\0\x01\0", sections].concat()
+}
+
+/// One of the binary format's numbers (LEB128).
+fn number(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
 pub(crate) fn all() -> Vec<Adversary> {
     let good = bytes("test/adversary.wasm");
     let limit = sluice_plugin::Limits::default().component_bytes;
@@ -75,6 +97,68 @@ pub(crate) fn all() -> Vec<Adversary> {
             "a giant function",
             text(&format!("(component (core module {giant}))")),
             over(Part::FunctionBytes, (2 << 20) + 2, 1 << 20),
+        ),
+    ] {
+        all.push(adversary(name, component, expected));
+    }
+    // Sections that are huge, or say that they are.
+    let section = |id: u8, size: usize, content: &[u8]| [&[id][..], &number(size), content].concat();
+    let whole = |id: u8, content: &[u8]| section(id, content.len(), content);
+    let module = |sections: Vec<u8>| component(&whole(1, &[MODULE, &sections].concat()));
+    for (name, component, expected) in [
+        ("a section longer than the file", component(&section(1, u32::MAX as usize, MODULE)), no_component()),
+        ("a section that ends within a number", component(&[7, 0xff, 0xff]), no_component()),
+        ("a section shorter than what is in it", component(&section(7, 1, &[2, 0x7f, 0x7f])), no_component()),
+        (
+            "four thousand million types",
+            component(&whole(7, &number(u32::MAX as usize))),
+            over(Part::Types, u32::MAX.into(), 50_000),
+        ),
+        (
+            "four thousand million functions",
+            module(whole(3, &number(u32::MAX as usize))),
+            over(Part::Functions, u32::MAX.into(), 200_000),
+        ),
+        (
+            "four thousand million globals",
+            module(whole(6, &number(u32::MAX as usize))),
+            over(Part::Globals, u32::MAX.into(), 50_000),
+        ),
+        (
+            "four thousand million segments of data",
+            module(whole(11, &number(u32::MAX as usize))),
+            over(Part::Segments, u32::MAX.into(), 50_000),
+        ),
+        (
+            "four thousand million instances",
+            component(&whole(2, &number(u32::MAX as usize))),
+            over(Part::Instances, u32::MAX.into(), 50_000),
+        ),
+        (
+            "four thousand million variables of a function",
+            module([whole(1, &[1, 0x60, 0, 0]), whole(3, &[1, 0]), whole(10, LOCALS)].concat()),
+            over(Part::Locals, u32::MAX.into(), 10_000),
+        ),
+        ("more types than it has room for", component(&whole(7, &[2, 0x7f])), no_component()),
+        (
+            "more sections than are read",
+            component(&whole(0, b"\x01x").repeat(20_001)),
+            over(Part::Sections, 20_001, 20_000),
+        ),
+        (
+            "a giant name",
+            component(&whole(0, &[&number(5_000)[..], &[b'x'; 5_000]].concat())),
+            over(Part::NameBytes, 5_000, 4_096),
+        ),
+        (
+            "types in types",
+            text(&format!("(component {} {})", "(type (component ".repeat(17), "))".repeat(17))),
+            over(Part::TypeLevels, 17, 16),
+        ),
+        (
+            "a section of megabytes that nobody asked for",
+            component(&whole(0, &[&b"\x01x"[..], &vec![0; 8 << 20]].concat())),
+            Expected::Like(|refusal| matches!(refusal, Refusal::Plugin(Reason::NotThisWorld(_)))),
         ),
     ] {
         all.push(adversary(name, component, expected));
