@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sluice_model::{Digest, Kind};
 use sluice_plugin::manifest::Manifest;
@@ -44,18 +44,47 @@ pub struct Installed {
     pub manifest: Option<Manifest>,
 }
 
+/// A plugin that can be installed, as nothing is to be said against it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What it will be.
+    pub installed: Installed,
+    folder: PathBuf,
+    /// The component's path within.
+    path: String,
+    component: Vec<u8>,
+    signature: Option<Vec<u8>>,
+    /// What `sluice.toml` will say.
+    text: String,
+    lock: Lock,
+}
+
 /// Puts a plugin into a workspace's folder. `host_version` is this Sluice's.
 ///
 /// # Errors
-/// When nobody says why it is trusted, it cannot be loaded here, its manifest says what is not so, another
-/// plugin serves one of its kinds, or a file cannot be written; then nothing is changed.
+/// As [`prepare`], and where a file cannot be written.
 pub fn install(
     folder: &Path,
     host: &Host,
     host_version: &semver::Version,
     name: &PluginName,
-    incoming: &Incoming,
+    incoming: Incoming,
 ) -> Result<Installed> {
+    prepare(folder, host, host_version, name, incoming)?.put()
+}
+
+/// Finds out whether a plugin can be installed, and what that would change. Nothing is written.
+///
+/// # Errors
+/// When nobody says why it is trusted, it cannot be loaded here, its manifest says what is not so, or
+/// another plugin serves one of its kinds.
+pub fn prepare(
+    folder: &Path,
+    host: &Host,
+    host_version: &semver::Version,
+    name: &PluginName,
+    incoming: Incoming,
+) -> Result<Prepared> {
     let (text, document) = configuration(folder)?;
     let config = &document.config;
     let plugin = host.load(name.as_str(), &incoming.component)?;
@@ -80,7 +109,7 @@ pub fn install(
             }
             let locked =
                 Locked { version: Some(release), digest, source, publisher: Some(publisher), vouched: None };
-            (locked, Some(envelope))
+            (locked, Some(envelope.to_vec()))
         }
         (None, Some(reason)) if !reason.trim().is_empty() => {
             (Locked { version, digest, source, publisher: None, vouched: Some(reason.clone()) }, None)
@@ -122,16 +151,29 @@ pub fn install(
     }
     let text =
         put_plugin(&text, name, &path).map_err(|error| Error::invalid(error.to_string(), "mend it"))?;
-    let component = folder.join(&path);
-    write(&component, &incoming.component)?;
-    match signature {
-        Some(signature) => write(&signature_path(&component), signature)?,
-        None => drop(fs::remove_file(signature_path(&component))),
-    }
     lock.0.insert(name.clone(), locked.clone());
-    write(&folder.join(LOCK_FILE), lock.to_toml().as_bytes())?;
-    write(&folder.join(CONFIG_FILE), text.as_bytes())?;
-    Ok(Installed { name: name.clone(), locked, before, differences, manifest })
+    let installed = Installed { name: name.clone(), locked, before, differences, manifest };
+    let component = incoming.component;
+    Ok(Prepared { installed, folder: folder.to_owned(), path, component, signature, text, lock })
+}
+
+impl Prepared {
+    /// Puts it into the workspace's folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn put(self) -> Result<Installed> {
+        let Self { installed, folder, path, component, signature, text, lock } = self;
+        let file = folder.join(&path);
+        write(&file, &component)?;
+        match signature {
+            Some(signature) => write(&signature_path(&file), &signature)?,
+            None => drop(fs::remove_file(signature_path(&file))),
+        }
+        write(&folder.join(LOCK_FILE), lock.to_toml().as_bytes())?;
+        write(&folder.join(CONFIG_FILE), text.as_bytes())?;
+        Ok(installed)
+    }
 }
 
 /// Takes a plugin out of a workspace's folder.

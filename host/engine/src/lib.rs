@@ -44,6 +44,7 @@ pub mod settings;
 pub mod source;
 pub mod state;
 pub mod suspicion;
+pub mod upgrade;
 pub mod version;
 pub mod workspace;
 

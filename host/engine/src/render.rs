@@ -7,8 +7,8 @@ use serde_json::Value;
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, SecretRef, SlotName};
 use sluice_platform::OPTIONS;
 use sluice_plugin::{
-    DataSource, Environment, KindDescription, PluginError, Reason, RenderInput, Sameness, Severity, Traits,
-    Used,
+    DataSource, Environment, KindDescription, Plugin, PluginError, Reason, RenderInput, Sameness, Severity,
+    Traits, Used,
 };
 
 use crate::error::{Error, Result};
@@ -86,6 +86,20 @@ impl Workspace {
         to: &EnvironmentName,
         find: &Find,
     ) -> Result<Rendering> {
+        let Find::Source { kind, .. } = find else { return Ok(Rendering::default()) };
+        self.render_by(self.plugins()?.for_kind(kind), work, settings, from, to, find)
+    }
+
+    /// Renders a bundle's data source for an environment, by this plugin or none.
+    pub(crate) fn render_by(
+        &self,
+        plugin: Option<&Plugin>,
+        work: &Work<'_>,
+        settings: &Settings,
+        from: &EnvironmentName,
+        to: &EnvironmentName,
+        find: &Find,
+    ) -> Result<Rendering> {
         let Find::Source { id, name, kind, digest } = find else {
             return Ok(Rendering::default());
         };
@@ -94,8 +108,6 @@ impl Workspace {
         let mut rendering = Rendering::default();
         let binding = settings.binding(work, id)?.filter(|binding| binding.kind == *kind);
         let carried = self.config()?.carried.contains(kind);
-        let registry = self.plugins()?;
-        let plugin = registry.for_kind(kind);
         if plugin.is_none() && !carried {
             rendering.problems.push(Problem {
                 code: "kind.unserved".into(),

@@ -464,7 +464,7 @@ impl Workspace {
     }
 
     /// What runs plugins, with their compiled code kept in the workspace.
-    fn host(&self) -> Result<Host> {
+    pub(crate) fn host(&self) -> Result<Host> {
         let key = self.derived_key(Purpose::CompiledCode);
         let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join("compiled"), key.expose());
         Ok(Host::new(Limits::default())?.with_cache(cache).with_compiler(self.compiler.clone()))

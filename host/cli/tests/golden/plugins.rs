@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::mistakes::{DENIED, DONE, FAILED, USAGE, edit, ends, scene};
 use crate::stage::{Output, Stage, plugins};
+use crate::steps;
 
 #[test]
 fn a_plugin_is_made_and_what_stands_in_its_way_is_said() {
@@ -230,4 +231,32 @@ fn a_plugin_that_no_longer_conforms_is_told_with_what_to_do() {
     let (out, _) = output(&["plugin", "revalidate", "-o", "json"], FAILED);
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&found[0]["conforms"], &found[0]["validated"]["grade"]), (&false.into(), &"fails".into()));
+}
+
+#[test]
+fn an_upgrade_says_what_plans_it_changes() {
+    let stage = steps::end();
+    // Another version, blind to whether a connection is encrypted.
+    let mut component = fs::read(plugins().join("sql.wasm")).unwrap();
+    let option = b"ssl_enabled";
+    let at = component.windows(option.len()).position(|part| part == option).unwrap();
+    component[at..at + option.len()].copy_from_slice(b"ssl_enableD");
+    fs::write(stage.workspace().join("blind.wasm"), component).unwrap();
+    let words = ["plugin", "upgrade", "sql", "blind.wasm", "--vouch", "tried", "--dry-run", "-o", "json"];
+    let told: serde_json::Value = serde_json::from_str(&stage.output(&words, "", &[]).out).unwrap();
+    let changed = &told["impact"]["promotions"][1]["changed"][0];
+    assert_eq!((&changed["name"], &changed["traits"][0]["at"]), (&"orders-db".into(), &"/tls".into()));
+    scene(
+        "upgrade",
+        stage,
+        &[
+            ends(USAGE, "plugin upgrade sqll blind.wasm --vouch x"),
+            ends(FAILED, "plugin upgrade sql blind.wasm"),
+            ends(DONE, "plugin upgrade sql blind.wasm --vouch tried --dry-run"),
+            ends(DONE, "config diff"),
+            ends(DONE, "plugin upgrade sql blind.wasm --vouch tried"),
+            ends(DONE, "plugin upgrade sql blind.wasm --vouch tried"),
+            ends(DONE, "config diff"),
+        ],
+    );
 }

@@ -12,6 +12,7 @@ use sluice_ledger::key::KeyPair;
 use sluice_ledger::statement::Statement;
 use sluice_model::Digest;
 use sluice_plugin::conformance::{Outcome, Report, Suite, Weight};
+use sluice_plugin::manifest::Manifest;
 use sluice_plugin::{Host, Limits};
 use sluice_policy::facts;
 use zeroize::Zeroizing;
@@ -79,14 +80,14 @@ fn a_plugin_counts_by_the_lock_and_nothing_else() {
 fn a_publisher_counts_who_is_allowed_and_signed_this_component() {
     let mut stage = Stage::new();
     let (acme, other) = (key(40), key(41));
-    stage.configure(|text| format!("{text}{}", publisher("acme", &acme)));
+    stage.configure(|text| format!("{text}{}", publisher("sluice", &acme)));
     let component = sql();
     let digest = Digest::of(&component);
     let beside = signature_path(&stage.place().join("plugins/sql.wasm"));
     with_lock(&stage, |lock| {
         let locked = lock.0.get_mut(&name("sql")).unwrap();
         locked.vouched = None;
-        locked.publisher = Some("acme".parse().unwrap());
+        locked.publisher = Some("sluice".parse().unwrap());
         locked.version = Some("1.2.0".into());
     });
     let cases: [(&str, Option<Vec<u8>>, &str); 6] = [
@@ -109,7 +110,7 @@ fn a_publisher_counts_who_is_allowed_and_signed_this_component() {
     }
     let candidate = stage.workspace.proposed().unwrap();
     let changes = stage.workspace.config_diff(&candidate);
-    assert!(changes.iter().any(|change| change.contains("`acme` signed it")), "{changes:?}");
+    assert!(changes.iter().any(|change| change.contains("`sluice` signed it")), "{changes:?}");
 }
 
 #[test]
@@ -132,10 +133,11 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
     ];
     let incoming = Incoming { component, signatures, source: "./sql.wasm".into(), vouched: None };
     // Its manifest says whose it is.
-    let error = install(&stage.place(), &host, &version, &name("sql"), &incoming).unwrap_err().to_string();
+    let error =
+        install(&stage.place(), &host, &version, &name("sql"), incoming.clone()).unwrap_err().to_string();
     assert!(error.contains("`acme` signed it, and its manifest says it is of `sluice`"), "{error}");
     rename("acme", "sluice");
-    let installed = install(&stage.place(), &host, &version, &name("sql"), &incoming).unwrap();
+    let installed = install(&stage.place(), &host, &version, &name("sql"), incoming).unwrap();
     assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("sluice"));
     assert_eq!(installed.locked.version.as_deref(), Some("1.2.0"));
     let candidate = stage.workspace.proposed().unwrap();
@@ -166,7 +168,7 @@ fn nothing_is_changed_by_what_is_not_installed() {
         ("sql", incoming(b"no component".to_vec(), Some("x")), "not a component"),
         ("other", incoming(sql(), Some("x")), "serves the kind"),
     ] {
-        let error = install(&stage.place(), &host, &version, &name(called), &incoming).unwrap_err();
+        let error = install(&stage.place(), &host, &version, &name(called), incoming).unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(files(), before, "{said}");
     }
@@ -176,7 +178,7 @@ fn nothing_is_changed_by_what_is_not_installed() {
     assert!(!stage.place().join("plugins/sql.wasm").exists());
     assert!(!Lock::read(&stage.place()).unwrap().0.contains_key(&name("sql")));
     // Put back it is as it was, but for where it came from.
-    install(&stage.place(), &host, &version, &name("sql"), &incoming(sql(), Some("ours"))).unwrap();
+    install(&stage.place(), &host, &version, &name("sql"), incoming(sql(), Some("ours"))).unwrap();
     assert!(stage.workspace.proposed().is_ok());
 }
 
@@ -253,4 +255,59 @@ fn what_conforms_is_certified_and_what_was_found_is_kept() {
     validate(&good).unwrap();
     assert_eq!(told(&stage, "sql").conforms, Some(true));
     assert_eq!(told(&stage, "http").conforms, None);
+}
+
+/// The plugin for databases, made blind to whether a connection is encrypted.
+fn blind() -> Vec<u8> {
+    let (mut component, option) = (sql(), b"ssl_enabled");
+    let at = component.windows(option.len()).position(|part| part == option).unwrap();
+    component[at..at + option.len()].copy_from_slice(b"ssl_enableD");
+    component
+}
+
+#[test]
+fn what_an_upgrade_changes_is_known_before_it_counts() {
+    let stage = Stage::promoted();
+    let before = stage.workspace.history(None, None).unwrap().len();
+    let impact = |called: &str, component: &[u8]| stage.workspace.impact(&name(called), component).unwrap();
+    let manifest = Manifest::read(&sql()).unwrap().unwrap();
+    let newer = Manifest { version: "9.0.0".into(), ..manifest }.embed(&sql()).unwrap();
+
+    // Another component that does the same: 2.0 is next in staging, where 1.0 is, and 1.0 next in
+    // production.
+    let same = impact("sql", &newer);
+    assert!(same.is_nothing() && same.before == Some(Digest::of(&sql())), "{same:?}");
+    let told: Vec<_> = same
+        .promotions
+        .iter()
+        .map(|promotion| {
+            (promotion.version.as_str(), promotion.to.as_str(), promotion.is_there, promotion.same)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("2.0", "staging", false, 1), ("1.0", "staging", true, 1), ("1.0", "production", false, 1)]
+    );
+
+    let blind = impact("sql", &blind());
+    assert!(!blind.is_nothing() && blind.promotions.len() == 3);
+    for promotion in &blind.promotions {
+        let [changed] = promotion.changed.as_slice() else { panic!("{promotion:?}") };
+        assert_eq!((changed.name.as_str(), promotion.same), ("orders-db", 0));
+        let traits: Vec<_> = changed.traits.iter().map(|change| change.at.to_string()).collect();
+        assert_eq!(traits, ["/tls"], "{changed:?}");
+    }
+
+    // One that serves none of its kinds, and one that nobody would ask.
+    let none = impact("sql", &furnishing().plugins.remove("object-storage.wasm").unwrap());
+    for changed in none.promotions.iter().flat_map(|promotion| &promotion.changed) {
+        let problems: Vec<_> = changed.problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(problems, ["kind.unserved"]);
+        assert!(changed.options[0].before.is_some() && changed.options[0].after.is_none());
+    }
+    assert!(!none.is_nothing());
+    let other = impact("other", &sql());
+    assert_eq!((other.before, other.promotions.len()), (None, 0));
+    assert!(stage.workspace.impact(&name("sql"), b"no component").is_err());
+    assert_eq!(stage.workspace.history(None, None).unwrap().len(), before);
 }

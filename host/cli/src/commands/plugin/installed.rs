@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde_json::json;
 use sluice_distribution::{Access, Artefact, Credentials, Limits as Bounds, Reference, Tag, fetch, tags};
 use sluice_engine::config::PluginName;
-use sluice_engine::install::{Incoming, Installed, install, remove};
+use sluice_engine::install::{Incoming, Installed, Prepared, prepare, remove};
 use sluice_engine::lock::Lock;
+use sluice_engine::upgrade::{ChangedSource, Impact, Promotion};
 use sluice_model::Digest;
 use sluice_plugin::Limits;
 use sluice_plugin::manifest::Manifest;
@@ -17,11 +18,19 @@ use crate::answer::Answer;
 use crate::context::{Context, variable};
 use crate::failure::Failure;
 use crate::input;
-use crate::page::{Page, Style};
+use crate::page::{Page, Style, counted};
+use crate::show;
 use crate::table::Rows;
 
 /// The variables with which one signs in to a registry: which one, as whom, and with what.
 const REGISTRY_VARIABLES: [&str; 3] = ["SLUICE_REGISTRY", "SLUICE_REGISTRY_USER", "SLUICE_REGISTRY_PASSWORD"];
+
+/// What is said where nothing is written.
+const DRY: &str = "would upgrade";
+
+/// Promotions that are shown one by one, and data sources of each.
+const MOST_PROMOTIONS: usize = 20;
+const MOST_SOURCES: usize = 20;
 
 /// Bytes of docker's configuration that are read.
 const MOST_CONFIG: u64 = 1 << 20;
@@ -53,7 +62,7 @@ pub(crate) struct Install {
 /// What is typed for `upgrade`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice plugin upgrade orders-db\n  sluice plugin upgrade orders-db oci://registry.example/acme/orders-db:1.3.0"
+    after_help = "Examples:\n  sluice plugin upgrade orders-db\n  sluice plugin upgrade orders-db oci://registry.example/acme/orders-db:1.3.0\n  sluice plugin upgrade orders-db build/orders-db.wasm --dry-run\n\nSays what differs in what the plugin describes, and which data sources of which promotions would\ncome out otherwise: of each app and environment the version that would be promoted next, and the one\nthat was promoted last."
 )]
 pub(crate) struct Upgrade {
     /// The plugin.
@@ -64,6 +73,9 @@ pub(crate) struct Upgrade {
     /// Why it is taken without the signature of an allowed publisher.
     #[arg(long, value_name = "REASON")]
     vouch: Option<String>,
+    /// Only say what would change.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What is typed for `remove`.
@@ -82,13 +94,13 @@ pub(super) fn run_install(context: &Context, arguments: &Install) -> Result<Answ
         Some(name) => name.clone(),
         None => name_of(&artefact, from)?,
     };
-    let installed = put(context, &name, artefact, vouch.clone())?;
-    told(&installed, "installed")
+    let installed = prepared(context, &name, artefact, vouch.clone())?.put()?;
+    told(&installed, "installed", None)
 }
 
 /// Puts another version in place of the one that is there.
 pub(super) fn run_upgrade(context: &Context, arguments: &Upgrade) -> Result<Answer, Failure> {
-    let Upgrade { name, to, vouch } = arguments;
+    let Upgrade { name, to, vouch, dry_run } = arguments;
     let folder = folder(context)?;
     let lock = Lock::read(&folder)?;
     let Some(locked) = lock.0.get(name) else {
@@ -112,8 +124,29 @@ pub(super) fn run_upgrade(context: &Context, arguments: &Upgrade) -> Result<Answ
         return Answer::new(&json!({ "name": name, "changed": false, "digest": locked.digest }), page);
     }
     // Why the last one was taken unsigned is no reason for the next.
-    let installed = put(context, name, artefact, vouch.clone())?;
-    told(&installed, "upgraded")
+    let component = artefact.component.clone();
+    let prepared = prepared(context, name, artefact, vouch.clone())?;
+    // Before anything is written: what cannot be told must not be found out afterwards.
+    let impact = impact(context, name, &component)?;
+    if *dry_run {
+        return told(&prepared.installed, DRY, Some(&impact));
+    }
+    told(&prepared.put()?, "upgraded", Some(&impact))
+}
+
+/// What an upgrade would change in plans; or why that cannot be told.
+fn impact(context: &Context, name: &PluginName, component: &[u8]) -> Result<Result<Impact, String>, Failure> {
+    if !context.has_store() {
+        return Ok(Err("this workspace has no store here, and so no plans".to_owned()));
+    }
+    let workspace = context.open()?;
+    if workspace.adopted().is_err() {
+        return Ok(Err("nothing was adopted yet".to_owned()));
+    }
+    let working = context.working("rendering data sources");
+    let impact = workspace.impact(name, component)?;
+    drop(working);
+    Ok(Ok(impact))
 }
 
 /// Takes a plugin out of the workspace.
@@ -166,12 +199,12 @@ pub(super) fn run_list(context: &Context) -> Result<Answer, Failure> {
     Answer::new(&data, page)
 }
 
-fn put(
+fn prepared(
     context: &Context,
     name: &PluginName,
     artefact: Artefact,
     vouched: Option<String>,
-) -> Result<Installed, Failure> {
+) -> Result<Prepared, Failure> {
     let folder = folder(context)?;
     let working = context.working("loading the plugin");
     let incoming = Incoming {
@@ -181,12 +214,16 @@ fn put(
         vouched,
     };
     let version = VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
-    let installed = install(&folder, &host()?, &version, name, &incoming)?;
+    let prepared = prepare(&folder, &host()?, &version, name, incoming)?;
     drop(working);
-    Ok(installed)
+    Ok(prepared)
 }
 
-fn told(installed: &Installed, done: &str) -> Result<Answer, Failure> {
+fn told(
+    installed: &Installed,
+    done: &str,
+    impact: Option<&Result<Impact, String>>,
+) -> Result<Answer, Failure> {
     let Installed { name, locked, before, differences, manifest } = installed;
     let mut page = Page::new();
     let version = locked.version.as_deref().unwrap_or("-");
@@ -213,17 +250,89 @@ fn told(installed: &Installed, done: &str) -> Result<Answer, Failure> {
             page.line("          what it describes is the same");
         }
     }
+    match impact {
+        None => {}
+        Some(Err(why)) => {
+            page.gap().styled(Style::Quiet, format!("what plans it changes is not known: {why}"));
+        }
+        Some(Ok(impact)) => tell_impact(&mut page, impact),
+    }
     let data = json!({
         "name": name, "version": locked.version, "digest": locked.digest, "source": locked.source,
         "publisher": locked.publisher, "vouched": locked.vouched, "differences": differences,
         "before": before.as_ref().map(|before| before.digest),
         "manifest": manifest,
+        "impact": impact.and_then(|impact| impact.as_ref().ok()),
     });
     let answer = Answer::new(&data, page)?;
+    if done == DRY {
+        return Ok(answer.hint("Nothing was written."));
+    }
     Ok(answer.hint(
         "It counts once an owner has adopted it; plans that it changes get another digest then and want new approvals:\n  \
          sluice config diff\n  sluice config adopt",
     ))
+}
+
+/// Says which data sources would come out otherwise.
+fn tell_impact(page: &mut Page, impact: &Impact) {
+    let looked = counted(impact.promotions.len(), "promotion has", "promotions have");
+    page.heading("WHAT PLANS IT CHANGES");
+    if impact.promotions.is_empty() {
+        page.line("no promotion has data sources of it");
+        return;
+    }
+    if impact.is_nothing() {
+        page.styled(Style::Good, format!("{looked} data sources of it, and all come out the same"));
+        return;
+    }
+    let changed: Vec<&Promotion> =
+        impact.promotions.iter().filter(|promotion| !promotion.changed.is_empty()).collect();
+    page.styled(
+        Style::Notice,
+        format!("{looked} data sources of it; in {} some come out otherwise", changed.len()),
+    );
+    for promotion in changed.iter().take(MOST_PROMOTIONS) {
+        let Promotion { app_name, version, from, to, is_there, changed, same, .. } = promotion;
+        let there = if *is_there { ", which was promoted already" } else { "" };
+        page.gap().line(format!("{app_name} {version}, {from} -> {to}{there}"));
+        for source in changed.iter().take(MOST_SOURCES) {
+            tell_source(page, source);
+        }
+        if changed.len() > MOST_SOURCES {
+            page.styled(Style::Quiet, format!("  … and {} more", changed.len() - MOST_SOURCES));
+        }
+        if *same > 0 {
+            page.styled(
+                Style::Quiet,
+                format!("  the same: {}", counted(*same, "data source", "data sources")),
+            );
+        }
+    }
+    if changed.len() > MOST_PROMOTIONS {
+        page.styled(
+            Style::Quiet,
+            format!("… and {} more; `-o json` has all", changed.len() - MOST_PROMOTIONS),
+        );
+    }
+}
+
+fn tell_source(page: &mut Page, source: &ChangedSource) {
+    let ChangedSource { name, kind, options, slots, traits, problems, solved, .. } = source;
+    page.line(format!("  {name} ({kind})"));
+    for (what, differs) in [("options", options), ("secrets", slots), ("traits", traits)] {
+        if !differs.is_empty() {
+            page.line(format!("    {what}"));
+            show::changes(page, differs);
+        }
+    }
+    for problem in problems {
+        page.styled(Style::Bad, format!("    new: {}: {}", problem.code, problem.message));
+        page.line(format!("      fix: {}", problem.fix));
+    }
+    for problem in solved {
+        page.styled(Style::Good, format!("    solved: {}: {}", problem.code, problem.message));
+    }
 }
 
 fn fetched(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
