@@ -20,6 +20,7 @@ mod network;
 mod probes;
 mod raw;
 mod renders;
+mod wasi;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -75,7 +76,11 @@ fn own_limits() -> PluginLimits {
 
 /// Loads an adversary.
 fn load(host: &Host, component: &[u8]) -> Result<Plugin, Refusal> {
-    host.load_within("adversary", component, &own_limits()).map_err(|error| {
+    load_within(host, component, &own_limits())
+}
+
+fn load_within(host: &Host, component: &[u8], limits: &PluginLimits) -> Result<Plugin, Refusal> {
+    host.load_within("adversary", component, limits).map_err(|error| {
         assert!(error.to_string().starts_with("plugin `adversary`: "), "{error}");
         assert_eq!(error.data_source, None);
         Refusal::Plugin(*error.reason)
@@ -105,7 +110,7 @@ fn behaves(neighbour: &Plugin) {
 #[test]
 fn each_adversary_is_refused_and_its_neighbour_goes_on() {
     let adversaries: Vec<Adversary> =
-        [renders::all(), probes::all(), lies::all(), raw::all(), binaries::all()]
+        [renders::all(), probes::all(), lies::all(), raw::all(), wasi::all(), binaries::all()]
             .into_iter()
             .flatten()
             .collect();

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use sluice_plugin::{Host, Limit, Limits, Reason};
+use sluice_plugin::{Host, Limit, Limits, PluginLimits, Reason};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::built::input;
-use crate::{Adversary, Expected, Refusal, load, own_limits};
+use crate::{Adversary, Expected, Refusal, load, load_within, own_limits};
 
 /// The memory that a raw plugin begins with, up to where it allocates.
 struct Memory(Vec<u8>);
@@ -63,8 +63,13 @@ impl Memory {
 }
 
 /// The parts of a raw plugin that an adversary changes, as WebAssembly text.
-struct Raw {
+pub(crate) struct Raw {
     memory: Memory,
+    /// What it imports beside the log.
+    imports: String,
+    /// The interfaces of those imports, as WIT: packages, and a world `raw` that has theirs and the
+    /// contract's. Empty where it imports none.
+    interfaces: &'static str,
     /// What `describe` does; its result is where the answer is.
     describe: String,
     /// What allocating does; its result is where.
@@ -81,6 +86,8 @@ impl Default for Raw {
     fn default() -> Self {
         Self {
             memory: Memory::decent(),
+            imports: String::new(),
+            interfaces: "",
             describe: format!("i32.const {ANSWER}"),
             allocate: "global.get $free (global.set $free (i32.add (global.get $free) (local.get 3)))
                 (global.set $free (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))"
@@ -95,12 +102,13 @@ impl Default for Raw {
 impl Raw {
     fn component(&self) -> Vec<u8> {
         let bytes: String = self.memory.0.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        let Self { describe, allocate, make, validate, start, .. } = self;
+        let Self { imports, describe, allocate, make, validate, start, .. } = self;
         let of = "sluice:plugin/transforming@1.0.0";
         let text = format!(
             r#"(module
                 (import "sluice:plugin/log@1.0.0" "write" (func $log (param i32 i32 i32)))
                 (import "[export]{of}" "[resource-new]rendering" (func $new (param i32) (result i32)))
+                {imports}
                 (memory (export "memory") 2)
                 (table $table 1 funcref)
                 (global $free (mut i32) (i32.const {END}))
@@ -121,15 +129,35 @@ impl Raw {
         let mut resolve = Resolve::default();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/1.0");
         let (package, _) = resolve.push_dir(folder).unwrap();
-        let world = resolve.select_world(&[package], Some("data-source")).unwrap();
+        let (package, world) = match self.interfaces {
+            "" => (package, "data-source"),
+            interfaces => (resolve.push_str("raw.wit", interfaces).unwrap(), "raw"),
+        };
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
         ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
     }
 }
 
+impl Raw {
+    /// One that imports more, and does something before it describes itself.
+    pub(crate) fn importing(imports: &str, interfaces: &'static str, act: &str) -> Self {
+        Self { imports: imports.to_owned(), interfaces, describe: then(act), ..Self::default() }
+    }
+}
+
+/// Describes itself, after something else.
+fn then(act: &str) -> String {
+    format!("{act} i32.const {ANSWER}")
+}
+
 /// Loads it and, if it is let in, renders a data source.
 fn refused(host: &Host, raw: &Raw) -> Option<Refusal> {
-    let plugin = match load(host, &raw.component()) {
+    refused_within(host, raw, &own_limits())
+}
+
+pub(crate) fn refused_within(host: &Host, raw: &Raw, limits: &PluginLimits) -> Option<Refusal> {
+    let plugin = match load_within(host, &raw.component(), limits) {
         Ok(plugin) => plugin,
         Err(refusal) => return Some(refusal),
     };
@@ -146,7 +174,6 @@ pub(crate) fn all() -> Vec<Adversary> {
         change(&mut raw.memory);
         raw
     };
-    let then = |act: &str| format!("{act} i32.const {ANSWER}");
     let exceeded = |limit, most: usize| {
         Expected::Exactly(Refusal::Plugin(Reason::Exceeded { limit, most: most as u64 }))
     };
