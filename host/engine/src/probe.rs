@@ -105,12 +105,12 @@ impl Workspace {
         let outside = Granted {
             edge: Edge::new(
                 granted,
+                self.opened(&work, &settings, &rendered.slots)?,
                 through.roots,
                 edge::Limits::default(),
                 through.network,
                 Arc::new(Time(self.records().shared_ambient())),
             ),
-            secrets: self.opened(&work, &settings, &rendered.slots)?,
         };
         let probed = plugin.probe(ProbeInput {
             source: DataSource {
@@ -287,7 +287,6 @@ fn host_of(endpoint: &str) -> Option<HostPattern> {
 /// The vault's edge as a plugin sees it.
 struct Granted {
     edge: Edge,
-    secrets: BTreeMap<String, Secret>,
 }
 
 impl Outside for Granted {
@@ -314,8 +313,7 @@ impl Outside for Granted {
             .iter()
             .map(|placed| edge::Placed { slot: placed.slot.clone(), at: placement(&placed.at) })
             .collect();
-        let secret = |slot: &str| self.secrets.get(slot).and_then(|secret| Secret::new(secret.expose()).ok());
-        let response = self.edge.http(&request, &place, &secret).map_err(failure)?;
+        let response = self.edge.http(&request, &place).map_err(failure)?;
         let headers =
             response.headers.into_iter().map(|header| Header { name: header.name, value: header.value });
         Ok(Response { status: response.status, headers: headers.collect(), body: response.body })

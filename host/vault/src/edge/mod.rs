@@ -12,14 +12,15 @@
 //! - **Secrets over plain `http`** are placed only where all addresses of the host lie in private ranges that were granted:
 //!   somebody has said then that this network is their own. Everywhere else it has to be `https`.
 //! - **What comes back** is bounded, in time as well, must not be compressed, and has the secrets taken out of it in the
-//!   encodings that servers return them in.
+//!   encodings that servers return them in: all that were given to the edge, whichever of them the request carries, and in
+//!   each form in which any request has carried one. A server may well show in one answer what came with another request.
 //!
-//! Whoever sends secrets and reads what comes back could try short values out against a server that echoes: what is equal
-//! to the secret is marked. That takes many requests and a granted host that echoes, and their number is bounded; secrets
-//! below 4 bytes are not placed at all.
+//! Whoever reads what comes back could try values out against a server that echoes: what is equal to a secret is marked.
+//! So secrets below 8 bytes are neither placed nor looked for, a request has room for a few thousand guesses only, and
+//! the number of requests is bounded.
 //!
 //! ## Memory
-//! A secret is opened after host and addresses were judged. The request and the answer lie in memory that is wiped. What
+//! The secrets lie in the edge as long as it lives, and are wiped with it. The request and the answer lie in memory that is wiped. What
 //! cannot be wiped, until that memory is used again: the kernel's socket buffers; the TLS library's buffers, in which what
 //! is sent is encrypted in place and what a server returns is decrypted; and of a client's certificate the PEM reader's
 //! scratch memory and the key with which the TLS library signs.
@@ -34,6 +35,7 @@ mod response;
 mod scrub;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +51,7 @@ use grant::{Host, Place};
 use network::{Deadline, Timed, is_late};
 use placement::Ready;
 use request::Checked;
+use scrub::Scrubber;
 
 pub use failure::Failure;
 pub use grant::{Grant, HostPattern, NotGrantable, PrivateRange};
@@ -101,6 +104,8 @@ const TRIED_MOST: usize = 3;
 /// The network as one probe may use it. Calls block until there is an answer or the time is over.
 pub struct Edge {
     grant: Grant,
+    secrets: BTreeMap<String, Secret>,
+    scrubber: Scrubber,
     roots: Roots,
     limits: Limits,
     network: Arc<dyn Network>,
@@ -118,16 +123,19 @@ impl fmt::Debug for Edge {
 }
 
 impl Edge {
-    /// An edge for one probe. TLS draws its randomness from the operating system.
+    /// An edge for one probe, with the secrets that it may place, by slot. TLS draws its randomness from the operating
+    /// system.
     #[must_use]
     pub fn new(
         grant: Grant,
+        secrets: BTreeMap<String, Secret>,
         roots: Roots,
         limits: Limits,
         network: Arc<dyn Network>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { grant, roots, limits, network, clock, connections: AtomicU32::new(0) }
+        let scrubber = placement::look_for(&secrets);
+        Self { grant, secrets, scrubber, roots, limits, network, clock, connections: AtomicU32::new(0) }
     }
 
     /// Opens a connection and closes it again; sends nothing but what TLS needs.
@@ -148,17 +156,11 @@ impl Edge {
         Ok(())
     }
 
-    /// Makes one request, with the secrets of these slots placed, and takes them out of what comes back. `secrets` opens
-    /// a slot's secret; it is asked only when everything else allows the request.
+    /// Makes one request, with the secrets of these slots placed, and takes all secrets out of what comes back.
     ///
     /// # Errors
     /// [`Failure`] says why there was no answer; an answer of any status is one.
-    pub fn http(
-        &self,
-        request: &Request,
-        place: &[Placed],
-        secrets: &dyn Fn(&str) -> Option<Secret>,
-    ) -> Result<Response, Failure> {
+    pub fn http(&self, request: &Request, place: &[Placed]) -> Result<Response, Failure> {
         self.count()?;
         let deadline = Deadline::new(&*self.clock, self.limits.total);
         let request = Checked::new(request)?;
@@ -169,7 +171,7 @@ impl Edge {
                 "over plain `http` secrets are placed only within a private range that was granted; use `https`",
             ));
         }
-        let ready = Ready::new(place, secrets)?;
+        let ready = Ready::new(place, &self.secrets, &self.scrubber)?;
         let tcp = self.connect(&addresses, request.port, deadline)?;
         let mut stream: Box<dyn Stream + '_> = if request.is_https {
             let client = self.client(ready.identity.as_ref(), Some(b"http/1.1"));
@@ -181,7 +183,7 @@ impl Edge {
         let sent = stream.write_all(&bytes).and_then(|()| stream.flush());
         drop(bytes);
         sent.map_err(|error| tls::failure(&error).unwrap_or(Failure::Refused))?;
-        response::read(&mut *stream, request.method, self.limits.body, &ready.scrubber)
+        response::read(&mut *stream, request.method, self.limits.body, &self.scrubber)
     }
 
     fn count(&self) -> Result<(), Failure> {

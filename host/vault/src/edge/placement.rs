@@ -1,5 +1,7 @@
 //! Where secrets go into a request, and what is looked for in the answer because of it.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use zeroize::Zeroizing;
 use super::failure::{Failure, bad_request, bad_secret, quoted};
 use super::request::{Checked, header_name};
 use super::scrub::{MARK, Scrubber};
-use super::tls::Identity;
+use super::tls::{self, Identity};
 use crate::Secret;
 
 /// Where in a request a secret goes.
@@ -40,10 +42,14 @@ pub struct Placed {
 /// Secrets placed into one request at most. 8: key, token, certificate and a few of an API's own.
 const PLACED_MOST: usize = 8;
 
-/// Bytes of a placed secret: at least 4, below which its mark would stand in every answer and tell the secret by where
-/// it stands; at most 8 KiB, what servers accept as a header. A client's certificate is as large as a secret can be.
-const LEAST: usize = 4;
+/// Bytes of a placed secret: at least 8, below which it could be guessed, as whoever lets a server repeat all guesses of
+/// few letters learns by the mark which of them is right; at most 8 KiB, what servers accept as a header. A client's
+/// certificate is as large as a secret can be.
+const LEAST: usize = 8;
 const MOST: usize = 8 << 10;
+
+/// Words of a secret that are looked for by themselves. 16: a header's value has a scheme and a few parameters.
+const WORDS_MOST: usize = 16;
 
 /// Bytes of a parameter's name or a user at most; ours, to bound the request.
 const NAME_MOST: usize = 256;
@@ -55,7 +61,35 @@ pub(super) struct Ready {
     /// Names in lower case, and values.
     pub(super) headers: Vec<(String, Zeroizing<Vec<u8>>)>,
     pub(super) identity: Option<Identity>,
-    pub(super) scrubber: Scrubber,
+}
+
+/// What is looked for in every answer: the secrets as they are, of those in PEM what is in it, and of those that a header
+/// could hold each word, since of `Bearer` and a token the token may come back alone.
+pub(super) fn look_for(secrets: &BTreeMap<String, Secret>) -> Scrubber {
+    let scrubber = Scrubber::default();
+    let long_enough = |bytes: &[u8]| {
+        if bytes.len() >= LEAST {
+            scrubber.look_for(bytes);
+        }
+    };
+    for secret in secrets.values() {
+        tls::sections(secret).for_each(|section| long_enough(&section));
+        let text = secret.expose_text();
+        // It is what a mask looks like, and no secret.
+        if text.is_some_and(|text| text.contains(MARK)) {
+            continue;
+        }
+        long_enough(secret.expose());
+        let words = text.filter(|text| fits_a_header(text)).into_iter().flat_map(|text| {
+            text.split([' ', ',', ';', '"']).filter(|word| word.len() >= LEAST).take(WORDS_MOST)
+        });
+        words.for_each(|word| long_enough(word.as_bytes()));
+    }
+    scrubber
+}
+
+fn fits_a_header(text: &str) -> bool {
+    text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) && text.trim() == text
 }
 
 /// Checks where secrets are to go, before any is opened: each place once, and none that the request has already.
@@ -111,27 +145,30 @@ fn header_of(at: &Placement) -> Result<Option<String>, Failure> {
 }
 
 impl Ready {
-    /// Opens the secrets of the slots and brings them into the form in which they are sent.
-    pub(super) fn new(place: &[Placed], secrets: &dyn Fn(&str) -> Option<Secret>) -> Result<Self, Failure> {
+    /// Brings the secrets of the slots into the form in which they are sent, and has that looked for from now on.
+    pub(super) fn new(
+        place: &[Placed],
+        secrets: &BTreeMap<String, Secret>,
+        scrubber: &Scrubber,
+    ) -> Result<Self, Failure> {
         let most: usize = place.iter().map(|placed| query_room(&placed.at)).sum();
-        let mut it = Self {
-            query: Zeroizing::new(Vec::with_capacity(most)),
-            headers: Vec::new(),
-            identity: None,
-            scrubber: Scrubber::default(),
-        };
+        let mut it =
+            Self { query: Zeroizing::new(Vec::with_capacity(most)), headers: Vec::new(), identity: None };
         for placed in place {
             let slot = placed.slot.as_str();
-            let secret = secrets(slot).ok_or_else(|| bad_secret(slot, "is a slot without a secret"))?;
+            let secret = secrets.get(slot).ok_or_else(|| bad_secret(slot, "is a slot without a secret"))?;
             if secret.expose().len() < LEAST {
-                return Err(bad_secret(slot, "has fewer than 4 bytes, too few to take it out of an answer"));
+                return Err(bad_secret(
+                    slot,
+                    "has fewer than 8 bytes, so few that a probe could guess them; set a longer one",
+                ));
             }
             match &placed.at {
-                Placement::Header(name) => it.header(slot, name, &secret)?,
-                Placement::Query(name) => it.parameter(slot, name, &secret)?,
-                Placement::BasicPassword(user) => it.basic(slot, user, &secret)?,
-                Placement::Bearer => it.bearer(slot, &secret)?,
-                Placement::ClientCertificate => it.certificate(slot, &secret)?,
+                Placement::Header(name) => it.header(slot, name, secret)?,
+                Placement::Query(name) => it.parameter(slot, name, secret, scrubber)?,
+                Placement::BasicPassword(user) => it.basic(slot, user, secret, scrubber)?,
+                Placement::Bearer => it.bearer(slot, secret)?,
+                Placement::ClientCertificate => it.identity = Some(Identity::parse(slot, secret)?),
             }
         }
         Ok(it)
@@ -139,15 +176,20 @@ impl Ready {
 
     fn header(&mut self, slot: &str, name: &str, secret: &Secret) -> Result<(), Failure> {
         let text = text(slot, secret)?;
-        if !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) || text.trim() != text {
+        if !fits_a_header(text) {
             return Err(bad_secret(slot, "cannot be in a header: it is not printable ASCII"));
         }
-        self.scrubber.look_for(text.as_bytes());
         self.headers.push((header_name(name)?, Zeroizing::new(text.as_bytes().to_vec())));
         Ok(())
     }
 
-    fn parameter(&mut self, slot: &str, name: &str, secret: &Secret) -> Result<(), Failure> {
+    fn parameter(
+        &mut self,
+        slot: &str,
+        name: &str,
+        secret: &Secret,
+        scrubber: &Scrubber,
+    ) -> Result<(), Failure> {
         let text = text(slot, secret)?;
         if !self.query.is_empty() {
             self.query.push(b'&');
@@ -156,12 +198,11 @@ impl Ready {
         self.query.push(b'=');
         let from = self.query.len();
         percent_encode(text.as_bytes(), &mut self.query);
-        self.scrubber.look_for(text.as_bytes());
-        self.scrubber.look_for(self.query.get(from..).unwrap_or_default());
+        scrubber.look_for(self.query.get(from..).unwrap_or_default());
         Ok(())
     }
 
-    fn basic(&mut self, slot: &str, user: &str, secret: &Secret) -> Result<(), Failure> {
+    fn basic(&mut self, slot: &str, user: &str, secret: &Secret, scrubber: &Scrubber) -> Result<(), Failure> {
         let text = text(slot, secret)?;
         if text.chars().any(char::is_control) {
             return Err(bad_secret(slot, "cannot be a password here: it has control characters in it"));
@@ -172,8 +213,7 @@ impl Ready {
         pair.extend_from_slice(text.as_bytes());
         // A string that is filled once, and to its end.
         let encoded = Zeroizing::new(STANDARD.encode(&pair));
-        self.scrubber.look_for(text.as_bytes());
-        self.scrubber.look_for(encoded.as_bytes());
+        scrubber.look_for(encoded.as_bytes());
         self.authorize("Basic ", encoded.as_bytes());
         Ok(())
     }
@@ -183,16 +223,7 @@ impl Ready {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(bad_secret(slot, "cannot be a token: it is not printable ASCII without spaces"));
         }
-        self.scrubber.look_for(text.as_bytes());
         self.authorize("Bearer ", text.as_bytes());
-        Ok(())
-    }
-
-    /// The certificate and, though it is never sent, the key.
-    fn certificate(&mut self, slot: &str, secret: &Secret) -> Result<(), Failure> {
-        let identity = Identity::parse(slot, secret)?;
-        identity.sections.iter().for_each(|section| self.scrubber.look_for(section));
-        self.identity = Some(identity);
         Ok(())
     }
 
@@ -261,7 +292,8 @@ mod tests {
         let request = Checked::new(&request).unwrap();
         let place = [Placed { slot: "s".into(), at }];
         check(&request, &place)?;
-        let ready = Ready::new(&place, &|slot| (slot == "s").then(|| Secret::new(value).unwrap()))?;
+        let secrets = BTreeMap::from([("s".to_owned(), Secret::new(value).unwrap())]);
+        let ready = Ready::new(&place, &secrets, &look_for(&secrets))?;
         let out = request.write(&ready.query, &ready.headers);
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
@@ -269,9 +301,9 @@ mod tests {
     #[test]
     fn secrets_are_placed_where_they_belong() {
         for (at, value, expected) in [
-            (Placement::Header("X-Api-Key".into()), "k 1~", "\r\nx-api-key: k 1~\r\n"),
-            (Placement::Bearer, "abc.def", "\r\nauthorization: Bearer abc.def\r\n"),
-            // RFC 7617, sections 2 and 2.1.
+            (Placement::Header("X-Api-Key".into()), "key 1 of~", "\r\nx-api-key: key 1 of~\r\n"),
+            (Placement::Bearer, "abcd.efgh", "\r\nauthorization: Bearer abcd.efgh\r\n"),
+            // RFC 7617, section 2.
             (
                 Placement::BasicPassword("Aladdin".into()),
                 "open sesame",
@@ -279,15 +311,15 @@ mod tests {
             ),
             (
                 Placement::BasicPassword("test".into()),
-                "123£",
-                "\r\nauthorization: Basic dGVzdDoxMjPCow==\r\n",
+                "1234567£",
+                "\r\nauthorization: Basic dGVzdDoxMjM0NTY3wqM=\r\n",
             ),
             (
                 Placement::Query("key".into()),
                 "a&b=ä \r\n",
                 "GET /?a=b&key=a%26b%3D%C3%A4%20%0D%0A HTTP/1.1\r\n",
             ),
-            (Placement::Query("k&y".into()), "v~-._", "GET /?a=b&k%26y=v~-._ HTTP/1.1\r\n"),
+            (Placement::Query("k&y".into()), "vwxy~-._", "GET /?a=b&k%26y=vwxy~-._ HTTP/1.1\r\n"),
         ] {
             let sent = sent(at.clone(), value.as_bytes()).unwrap();
             assert!(sent.contains(expected), "{at:?}: {sent}");
@@ -298,22 +330,22 @@ mod tests {
     fn secrets_that_cannot_be_placed_are_refused_without_a_word_of_them() {
         let long = "x".repeat(MOST + 1);
         for (at, value, why) in [
-            (Placement::Bearer, "abc".as_bytes(), "fewer than 4 bytes"),
-            (Placement::Query("q".into()), b"", "fewer than 4 bytes"),
-            (Placement::ClientCertificate, b"abc", "fewer than 4 bytes"),
+            (Placement::Bearer, "1234567".as_bytes(), "fewer than 8 bytes"),
+            (Placement::Query("q".into()), b"", "fewer than 8 bytes"),
+            (Placement::ClientCertificate, b"abc", "fewer than 8 bytes"),
             (Placement::Bearer, long.as_bytes(), "more than 8 KiB"),
             (Placement::Bearer, "••••••••".as_bytes(), "has `•` in it"),
             (Placement::Bearer, b"canary\r\nx: y", "printable ASCII"),
-            (Placement::Bearer, b"canary\n", "printable ASCII"),
+            (Placement::Bearer, b"a canary\n", "printable ASCII"),
             (Placement::Bearer, b"canary canary", "printable ASCII"),
             (Placement::Header("x".into()), b"canary\r\nx: y", "printable ASCII"),
-            (Placement::Header("x".into()), b"canary ", "printable ASCII"),
-            (Placement::Header("x".into()), "canaryä".as_bytes(), "printable ASCII"),
-            (Placement::Header("x".into()), b"canary\0", "printable ASCII"),
-            (Placement::Header("x".into()), b"canary\xff", "is not text"),
-            (Placement::Query("q".into()), b"canary\xff", "is not text"),
-            (Placement::BasicPassword("u".into()), b"canary\n", "control characters"),
-            (Placement::ClientCertificate, b"canary", "no private key"),
+            (Placement::Header("x".into()), b"a canary ", "printable ASCII"),
+            (Placement::Header("x".into()), "a canaryä".as_bytes(), "printable ASCII"),
+            (Placement::Header("x".into()), b"a canary\0", "printable ASCII"),
+            (Placement::Header("x".into()), b"a canary\xff", "is not text"),
+            (Placement::Query("q".into()), b"a canary\xff", "is not text"),
+            (Placement::BasicPassword("u".into()), b"a canary\n", "control characters"),
+            (Placement::ClientCertificate, b"a canary", "no private key"),
         ] {
             match sent(at.clone(), value) {
                 Err(Failure::BadSecret(got)) => {
@@ -323,7 +355,11 @@ mod tests {
                 other => panic!("{at:?}: {other:?}"),
             }
         }
-        let none = Ready::new(&[Placed { slot: "s".into(), at: Placement::Bearer }], &|_| None);
+        let none = Ready::new(
+            &[Placed { slot: "s".into(), at: Placement::Bearer }],
+            &BTreeMap::new(),
+            &Scrubber::default(),
+        );
         assert!(
             matches!(none.err(), Some(Failure::BadSecret(why)) if why == "`s` is a slot without a secret")
         );

@@ -11,7 +11,7 @@ use super::request::Header;
 use super::scrub::Scrubber;
 use super::tls;
 
-/// What came back, with the secrets that were placed taken out.
+/// What came back, with the secrets taken out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     /// The status. Redirects are not followed: their status and `location` come back like any other.
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn secrets_are_taken_out_of_names_values_and_body() {
-        let mut scrubber = Scrubber::default();
+        let scrubber = Scrubber::default();
         scrubber.look_for(b"canary");
         let text =
             b"HTTP/1.1 200 canary\r\nX-Canary: a\r\nset-cookie: k=canary; x\r\nx: \xff\r\n\r\n[canary]";

@@ -9,10 +9,12 @@
 //! What a server makes of a secret beyond that (a hash, a cipher, letters in reverse, halves) passes: such a server could
 //! as well send the secret elsewhere. That is why only granted hosts are given any.
 
+use std::sync::{PoisonError, RwLock};
+
 use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
-/// Stands where a secret was. No secret that is placed has this character in it, so none comes about beside it.
+/// Stands where a secret was. No secret that is looked for has this character in it, so none comes about beside it.
 pub(super) const MARK: char = '•';
 const MARKED: &str = "•••";
 
@@ -24,15 +26,17 @@ const LAYERS: usize = 2;
 /// unless somebody has constructed the text.
 const ROUNDS: usize = 4;
 
-/// The secrets of one request, in the forms in which they were sent. Wiped when dropped.
+/// Secrets, as they are and in the forms in which they were sent so far. Wiped when dropped.
 #[derive(Default)]
-pub(super) struct Scrubber(Vec<Zeroizing<Vec<u8>>>);
+pub(super) struct Scrubber(RwLock<Vec<Zeroizing<Vec<u8>>>>);
 
 impl Scrubber {
-    pub(super) fn look_for(&mut self, secret: &[u8]) {
+    /// From now on this is taken out, too.
+    pub(super) fn look_for(&self, secret: &[u8]) {
         let folded = Zeroizing::new(secret.to_ascii_lowercase());
-        if !folded.is_empty() && !self.0.contains(&folded) {
-            self.0.push(folded);
+        let mut wanted = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !folded.is_empty() && !wanted.contains(&folded) {
+            wanted.push(folded);
         }
     }
 
@@ -51,7 +55,8 @@ impl Scrubber {
     }
 
     fn find(&self, text: &[u8]) -> Vec<Span> {
-        let finders: Vec<Finder<'_>> = self.0.iter().map(|secret| Finder::new(secret.as_slice())).collect();
+        let wanted = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let finders: Vec<Finder<'_>> = wanted.iter().map(|secret| Finder::new(secret.as_slice())).collect();
         let mut found = Vec::new();
         if !finders.is_empty() {
             search(&View::of(text), &finders, LAYERS, &mut found);
@@ -360,7 +365,7 @@ mod tests {
     use super::*;
 
     fn scrubbed(secrets: &[&[u8]], text: &[u8]) -> Vec<u8> {
-        let mut scrubber = Scrubber::default();
+        let scrubber = Scrubber::default();
         for secret in secrets {
             scrubber.look_for(secret);
         }

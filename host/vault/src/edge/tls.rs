@@ -64,24 +64,20 @@ impl Roots {
 #[error("this is not a list of authorities' certificates in PEM")]
 pub struct NotAuthorities;
 
-/// A client's certificate with its key, and all the forms in which they could come back.
+/// A client's certificate with its key.
 pub(super) struct Identity {
     key: Arc<CertifiedKey>,
-    /// The decoded sections.
-    pub(super) sections: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Identity {
     /// Reads PEM: the client's own certificate, then those that lead to its authority, and one unencrypted key (PKCS #8,
     /// PKCS #1 or SEC 1) before, between or after them.
     pub(super) fn parse(slot: &str, secret: &Secret) -> Result<Self, Failure> {
-        let mut sections = Vec::new();
         let mut chain = Vec::new();
         let mut keys = Vec::new();
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(secret.expose()).take(SECTIONS_MOST) {
             // What is wrong would be said with the line that is.
             let (kind, der) = section.map_err(|_| bad_secret(slot, "is damaged PEM"))?;
-            sections.push(Zeroizing::new(der.clone()));
             match kind {
                 SectionKind::Certificate => chain.push(CertificateDer::from(der)),
                 SectionKind::PrivateKey => keys.push(PrivateKeyDer::Pkcs8(der.into())),
@@ -107,8 +103,14 @@ impl Identity {
         if key.keys_match().is_err() {
             return Err(bad_secret(slot, "holds a key that is not that of its first certificate"));
         }
-        Ok(Self { key: Arc::new(key), sections })
+        Ok(Self { key: Arc::new(key) })
     }
+}
+
+/// What the sections of a secret in PEM hold: the forms in which a certificate could come back, and its key.
+pub(super) fn sections(secret: &Secret) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(secret.expose()).take(SECTIONS_MOST);
+    sections.flatten().map(|(_, der)| Zeroizing::new(der))
 }
 
 /// The moment at which certificates have to be valid.

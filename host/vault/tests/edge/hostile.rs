@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 
 use sluice_vault::edge::{Edge, Failure, Limits, Placement, Response, Roots, SystemNetwork};
 
-use crate::outside::{
-    Day, TOKEN, answering, get, grant, is_in, no_secret, place, read_request, secrets, serve,
-};
+use crate::outside::{Day, TOKEN, answering, get, grant, is_in, place, read_request, secrets, serve};
 
 fn ask(server: SocketAddr, total: Duration) -> Result<Response, Failure> {
     let limits = Limits { total, ..Limits::default() };
     let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
     let grant = grant(&[&server.to_string()], &["127.0.0.1"]);
-    let edge = Edge::new(grant, Roots::none(), limits, Arc::new(SystemNetwork), clock);
-    edge.http(&get(&format!("http://{server}/")), &[place("token", Placement::Bearer)], &secrets)
+    let edge = Edge::new(grant, secrets(), Roots::none(), limits, Arc::new(SystemNetwork), clock);
+    edge.http(&get(&format!("http://{server}/")), &[place("token", Placement::Bearer)])
 }
 
 /// Long enough for any machine, and reached only when something is wrong.
@@ -123,6 +121,6 @@ fn nobody_at_all_is_refused() {
     assert_eq!(ask(closing, PATIENT), Err(Failure::Refused));
     let grant = grant(&["10.0.0.1:80"], &[]);
     let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
-    let edge = Edge::new(grant, Roots::none(), Limits::default(), Arc::new(SystemNetwork), clock);
-    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], &no_secret), Err(Failure::PrivateAddress));
+    let edge = Edge::new(grant, secrets(), Roots::none(), Limits::default(), Arc::new(SystemNetwork), clock);
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[]), Err(Failure::PrivateAddress));
 }

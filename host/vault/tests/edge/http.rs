@@ -1,5 +1,6 @@
 //! Requests over plain HTTP: where they go, what they carry, what comes back.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,8 +12,8 @@ use sluice_vault::edge::{
 };
 
 use crate::outside::{
-    ALSO_PUBLIC, CANARY, Day, PUBLIC, TOKEN, Wires, answering, edge, get, grant, is_in, no_secret, place,
-    read_request, reflection, secrets, serve,
+    ALSO_PUBLIC, CANARY, Day, PUBLIC, TOKEN, Wires, answering, edge, edge_with, filed, get, grant, is_in,
+    place, read_request, reflection, serve,
 };
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -27,7 +28,7 @@ fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
         stream.write_all(&reflection(&request)).unwrap();
     });
     let grants = grant(&[&format!("127.0.0.1:{}", server.port())], &["127.0.0.1"]);
-    let edge = edge(grants, Arc::new(SystemNetwork));
+    let edge = edge(grants.clone(), Arc::new(SystemNetwork));
     let url = format!("http://127.0.0.1:{}/path?a=b", server.port());
     for (places, sent) in [
         (vec![place("token", Placement::Header("X-Api-Key".into()))], format!("x-api-key: {TOKEN}\r\n")),
@@ -49,7 +50,7 @@ fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
             "x-key: kanarienvogel".into(),
         ),
     ] {
-        let response = edge.http(&get(&url), &places, &secrets).unwrap_or_else(|e| panic!("{places:?}: {e}"));
+        let response = edge.http(&get(&url), &places).unwrap_or_else(|e| panic!("{places:?}: {e}"));
         let request = seen.lock().unwrap().pop().unwrap();
         assert!(request.contains(&sent), "{request}");
         let pairs = [format!("me:{CANARY}"), format!("you:{TOKEN}")].map(|pair| STANDARD.encode(pair));
@@ -62,12 +63,85 @@ fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
         assert!(body.contains("user-agent: sluice"), "{body}");
     }
     // What it says is found where nothing is taken out, so the test could fail.
-    let mut plain = get(&url);
-    plain.headers.push(Header { name: "x-key".into(), value: TOKEN.into() });
-    assert!(is_in(TOKEN, &edge.http(&plain, &[], &no_secret).unwrap()));
-    plain.method = "POST".into();
-    plain.body = Some(CANARY.into());
-    assert!(is_in(CANARY, &edge.http(&plain, &[], &no_secret).unwrap()));
+    let careless = edge_with(BTreeMap::new(), grants, Arc::new(SystemNetwork));
+    for (edge, is_told) in [(careless, true), (edge, false)] {
+        let mut plain = get(&url);
+        plain.headers.push(Header { name: "x-key".into(), value: TOKEN.into() });
+        assert_eq!(is_in(TOKEN, &edge.http(&plain, &[]).unwrap()), is_told);
+        plain.method = "POST".into();
+        plain.body = Some(CANARY.into());
+        assert_eq!(is_in(CANARY, &edge.http(&plain, &[]).unwrap()), is_told);
+    }
+}
+
+/// What one request carries is in the answer to another: in that to one that carries nothing, or a secret of another slot.
+#[test]
+fn a_server_that_says_what_it_was_sent_before_gives_no_secret_away() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&sent);
+    let server = serve(move |mut stream| {
+        let request = read_request(&mut stream);
+        let mut sent = kept.lock().unwrap();
+        stream.write_all(&reflection(&sent)).unwrap();
+        if !String::from_utf8_lossy(&request).starts_with("GET /again") {
+            *sent = request;
+        }
+    });
+    let grants = grant(&[&server.to_string()], &["127.0.0.1"]);
+    let url = |path: &str| format!("http://{server}/{path}");
+    let token = || place("token", Placement::Bearer);
+    for (carried, secret, pair) in [
+        (place("token", Placement::Bearer), TOKEN, None),
+        (place("password", Placement::Query("key".into())), CANARY, None),
+        (place("password", Placement::BasicPassword("me".into())), CANARY, Some(format!("me:{CANARY}"))),
+    ] {
+        let edge = edge(grants.clone(), Arc::new(SystemNetwork));
+        edge.http(&get(&url("first")), std::slice::from_ref(&carried)).unwrap();
+        for others in [vec![], vec![token()]] {
+            let response = edge.http(&get(&url("again")), &others).unwrap();
+            let body = String::from_utf8_lossy(&response.body);
+            assert!(body.contains("GET /first") && body.contains("•••"), "{carried:?} {others:?}\n{body}");
+            assert!(!is_in(secret, &response), "{carried:?} {others:?}\n{body}");
+            let pair = pair.as_ref().map(|pair| STANDARD.encode(pair));
+            assert!(!pair.is_some_and(|pair| is_in(&pair, &response)), "{carried:?} {others:?}\n{body}");
+        }
+        let careless = edge_with(BTreeMap::new(), grants.clone(), Arc::new(SystemNetwork));
+        assert!(is_in(secret, &careless.http(&get(&url("again")), &[]).unwrap()), "{carried:?}");
+    }
+}
+
+#[test]
+fn what_a_server_knows_by_itself_is_taken_out_word_by_word() {
+    let bearer = format!("Bearer {TOKEN}");
+    let parameters = format!("Signature user=\"me\", token=\"{TOKEN}\"");
+    for (secret, said, is_told) in [
+        (TOKEN, TOKEN, false),
+        (&bearer, &bearer, false),
+        (&bearer, TOKEN, false),
+        (&parameters, TOKEN, false),
+        // So short that a mark would tell which guess is right, and never sent.
+        ("1234567", "1234567", true),
+        ("a 1234567 b", "1234567", true),
+    ] {
+        let server =
+            answering(format!("HTTP/1.1 401 x\r\nx: {said}\r\ncontent-length: {}\r\n\r\n{said}", said.len()));
+        let grant = grant(&[&server.to_string()], &["127.0.0.1"]);
+        let edge = edge_with(filed(&[("key", secret)]), grant, Arc::new(SystemNetwork));
+        let request = get(&format!("http://{server}/"));
+        let at = Placement::Header("authorization".into());
+        for places in [vec![], vec![place("key", at)]] {
+            match edge.http(&request, &places) {
+                Err(Failure::BadSecret(why)) => {
+                    assert!(why.contains("fewer than 8 bytes") && secret.len() < 8 && !places.is_empty());
+                }
+                Err(other) => panic!("{secret}: {other:?}"),
+                Ok(response) => {
+                    let text = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
+                    assert_eq!(text.contains(said), is_told, "{secret} {places:?}: {text}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -86,7 +160,7 @@ fn only_what_is_granted_is_looked_up_and_dialled() {
         "https://api.example.test.evil.test/",
     ] {
         let place = [place("token", Placement::Bearer)];
-        assert_eq!(edge.http(&get(url), &place, &no_secret), Err(Failure::NotGranted), "{url}");
+        assert_eq!(edge.http(&get(url), &place), Err(Failure::NotGranted), "{url}");
     }
     assert_eq!(edge.reach("db.example.test", 443, Tls::Off), Err(Failure::NotGranted));
     assert_eq!(edge.reach("api.example.test", 22, Tls::Off), Err(Failure::NotGranted));
@@ -101,12 +175,12 @@ fn a_name_that_changes_its_address_is_asked_once() {
         Wires::default().name("api.example.test", &[&[PUBLIC], &["127.0.0.1"], &["169.254.169.254"]]);
     let network = Arc::new(network.wire(PUBLIC, 80, Some(server)));
     let edge = edge(grant(&["api.example.test:80"], &[]), network.clone());
-    assert_eq!(edge.http(&get("http://api.example.test/"), &[], &no_secret).unwrap().status, 200);
+    assert_eq!(edge.http(&get("http://api.example.test/"), &[]).unwrap().status, 200);
     assert_eq!(*network.asked.lock().unwrap(), ["api.example.test"]);
     assert_eq!(network.dialled(), [format!("{PUBLIC}:80")]);
     // The next connection asks anew, and judges anew.
     for _ in 0..2 {
-        let answer = edge.http(&get("http://api.example.test/"), &[], &no_secret);
+        let answer = edge.http(&get("http://api.example.test/"), &[]);
         assert_eq!(answer, Err(Failure::PrivateAddress));
     }
     assert_eq!(network.dialled().len(), 1);
@@ -180,12 +254,12 @@ fn over_plain_http_secrets_stay_in_private_ranges() {
         let network = Arc::new(network);
         let edge = edge(grant(&["h.example.test:80"], &["10.0.0.0/8"]), network.clone());
         let request = get("http://h.example.test/");
-        assert_eq!(edge.http(&request, &[], &no_secret).unwrap().status, 200, "{answer:?}");
+        assert_eq!(edge.http(&request, &[]).unwrap().status, 200, "{answer:?}");
         if expected {
-            assert_eq!(edge.http(&request, &bearer, &secrets).unwrap().status, 200, "{answer:?}");
+            assert_eq!(edge.http(&request, &bearer).unwrap().status, 200, "{answer:?}");
             continue;
         }
-        match edge.http(&request, &bearer, &no_secret) {
+        match edge.http(&request, &bearer) {
             Err(Failure::BadRequest(why)) => assert!(why.contains("use `https`"), "{why}"),
             other => panic!("{answer:?}: {other:?}"),
         }
@@ -218,7 +292,7 @@ fn redirects_come_back_and_are_not_followed() {
             &["10.0.0.0/8", "127.0.0.1"],
         );
         let edge = edge(grant, network.clone());
-        let response = edge.http(&get("http://h.example.test/"), &bearer, &secrets).unwrap();
+        let response = edge.http(&get("http://h.example.test/"), &bearer).unwrap();
         assert_eq!(response.status, status);
         let expected = Header { name: "location".into(), value: target.replace(TOKEN, "•••") };
         assert_eq!(response.headers[0], expected);
@@ -234,12 +308,12 @@ fn an_edge_makes_so_many_connections_and_no_more() {
     let limits = Limits { connections: 3, ..Limits::default() };
     let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
     let grant = grant(&["10.0.0.1:80"], &["10.0.0.0/8"]);
-    let edge = Edge::new(grant, Roots::none(), limits, network.clone(), clock);
+    let edge = Edge::new(grant, BTreeMap::new(), Roots::none(), limits, network.clone(), clock);
     assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Ok(()));
     // One that fails counts.
     assert_eq!(edge.reach("10.0.0.2", 80, Tls::Off), Err(Failure::NotGranted));
-    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], &no_secret).unwrap().status, 200);
-    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], &no_secret), Err(Failure::Limit));
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[]).unwrap().status, 200);
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[]), Err(Failure::Limit));
     assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Err(Failure::Limit));
     assert_eq!(network.dialled().len(), 2);
 }

@@ -98,8 +98,14 @@ pub(crate) fn grant(hosts: &[&str], private: &[&str]) -> Grant {
     }
 }
 
+/// An edge with the secrets of `secrets`.
 pub(crate) fn edge(grant: Grant, network: Arc<dyn Network>) -> Edge {
-    Edge::new(grant, Roots::none(), Limits::default(), network, Arc::new(Day::new("2026-07-01T00:00:00Z")))
+    edge_with(secrets(), grant, network)
+}
+
+pub(crate) fn edge_with(secrets: BTreeMap<String, Secret>, grant: Grant, network: Arc<dyn Network>) -> Edge {
+    let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
+    Edge::new(grant, secrets, Roots::none(), Limits::default(), network, clock)
 }
 
 pub(crate) fn get(url: &str) -> Request {
@@ -110,18 +116,14 @@ pub(crate) fn place(slot: &str, at: Placement) -> Placed {
     Placed { slot: slot.into(), at }
 }
 
-/// The slots `password` and `token`.
-pub(crate) fn secrets(slot: &str) -> Option<Secret> {
-    match slot {
-        "password" => Secret::new(CANARY).ok(),
-        "token" => Secret::new(TOKEN).ok(),
-        _ => None,
-    }
+/// Secrets by their slots.
+pub(crate) fn filed(secrets: &[(&str, &str)]) -> BTreeMap<String, Secret> {
+    secrets.iter().map(|(slot, value)| ((*slot).to_owned(), Secret::new(*value).unwrap())).collect()
 }
 
-/// A place where no secret may be asked for.
-pub(crate) fn no_secret(slot: &str) -> Option<Secret> {
-    panic!("the secret of `{slot}` was opened")
+/// The slots `password` and `token`.
+pub(crate) fn secrets() -> BTreeMap<String, Secret> {
+    filed(&[("password", CANARY), ("token", TOKEN)])
 }
 
 /// A server that does the same with every connection, each on a thread of its own.

@@ -1,5 +1,6 @@
 //! Requests over TLS: whose certificate counts, and the client's own.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,8 +18,8 @@ use sluice_vault::Secret;
 use sluice_vault::edge::{Edge, Failure, Limits, NotAuthorities, Placement, Response, Roots, Tls};
 
 use crate::outside::{
-    CANARY, Day, PUBLIC, TOKEN, Wires, get, grant, is_in, no_secret, place, read_request, reflection,
-    secrets, serve,
+    CANARY, Day, PUBLIC, TOKEN, Wires, filed, get, grant, is_in, place, read_request, reflection, secrets,
+    serve,
 };
 
 const TODAY: &str = "2026-07-01T00:00:00Z";
@@ -122,11 +123,16 @@ fn reflecting(leaf: &Leaf, clients: Option<&Authority>) -> (SocketAddr, Learned)
 }
 
 fn edge(server: SocketAddr, roots: Roots, day: &str) -> Edge {
+    edge_with(secrets(), server, roots, day)
+}
+
+fn edge_with(secrets: BTreeMap<String, Secret>, server: SocketAddr, roots: Roots, day: &str) -> Edge {
     let network =
         Wires::default().name("api.example.test", &[&[PUBLIC]]).name("other.example.test", &[&[PUBLIC]]);
     let network = network.wire(PUBLIC, 443, Some(server));
     let hosts = ["*.example.test:443", "93.184.216.34:443"];
-    Edge::new(grant(&hosts, &[]), roots, Limits::default(), Arc::new(network), Arc::new(Day::new(day)))
+    let (grant, clock) = (grant(&hosts, &[]), Arc::new(Day::new(day)));
+    Edge::new(grant, secrets, roots, Limits::default(), Arc::new(network), clock)
 }
 
 fn why(failure: Failure) -> String {
@@ -142,7 +148,7 @@ fn a_server_is_believed_by_its_certificate_for_the_name() {
     let (server, learned) = reflecting(&authority.server("api.example.test"), None);
     let good = edge(server, authority.roots(), TODAY);
     let places = [place("token", Placement::Bearer), place("password", Placement::Query("p".into()))];
-    let response = good.http(&get("https://API.example.test/x"), &places, &secrets).unwrap();
+    let response = good.http(&get("https://API.example.test/x"), &places).unwrap();
     assert!(!is_in(TOKEN, &response) && !is_in(CANARY, &response), "{response:?}");
     let (name, request) = learned.lock().unwrap().pop().unwrap();
     assert_eq!(name, "api.example.test");
@@ -167,7 +173,7 @@ fn a_server_is_believed_by_its_certificate_for_the_name() {
         ("api.example.test", authority.roots(), "1970-01-02T00:00:00Z", "not valid yet"),
     ] {
         let edge = edge(server, roots, day);
-        let got = why(edge.http(&get(&format!("https://{host}/")), &places, &secrets).unwrap_err());
+        let got = why(edge.http(&get(&format!("https://{host}/")), &places).unwrap_err());
         assert!(got.contains(expected), "{host}: {got}");
         assert!(why(edge.reach(host, 443, Tls::Required).unwrap_err()).contains(expected), "{host}");
         assert_eq!(edge.reach(host, 443, Tls::Off), Ok(()));
@@ -188,9 +194,8 @@ fn a_client_shows_its_certificate_and_nothing_of_it_comes_back() {
     let client = authority.client();
     let (server, learned) = reflecting(&authority.server("api.example.test"), Some(&authority));
     let ask = |pem: String| -> Result<Response, Failure> {
-        let edge = edge(server, authority.roots(), TODAY);
-        let places = [place("certificate", Placement::ClientCertificate)];
-        edge.http(&get("https://api.example.test/"), &places, &|_| Secret::new(pem.clone()).ok())
+        let edge = edge_with(filed(&[("certificate", &pem)]), server, authority.roots(), TODAY);
+        edge.http(&get("https://api.example.test/"), &[place("certificate", Placement::ClientCertificate)])
     };
     for pem in [
         client.both(),
@@ -210,8 +215,7 @@ fn a_client_shows_its_certificate_and_nothing_of_it_comes_back() {
     }
     assert_eq!(learned.lock().unwrap().len(), 3);
 
-    let without =
-        edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[], &no_secret);
+    let without = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[]);
     assert_eq!(why(without.unwrap_err()), "the server wants a client's certificate");
     assert!(
         why(ask(Authority::new("another").client().both()).unwrap_err())
@@ -273,7 +277,7 @@ fn an_answer_that_is_cut_off_is_not_taken_for_whole() {
         read_request(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf an ans").unwrap();
     });
-    let got = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[], &no_secret);
+    let got = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[]);
     assert_eq!(got, Err(Failure::BadResponse("it was cut off".into())));
 }
 
