@@ -3,6 +3,8 @@
 //! An act is the predicate of an in-toto statement whose envelope, with a salt, is the body of a
 //! revision. The state of a stream is what its newest act says; nothing else is kept.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_model::{ConstantName, Digest, EnvironmentName, LogicalId, SecretRef, SlotName};
@@ -176,6 +178,12 @@ pub enum What {
         reachable: Option<bool>,
         /// Whether it took the credentials, where the plugin could tell.
         authenticated: Option<bool>,
+        /// Which filing of its secret filled each slot, by number.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        filled: BTreeMap<SlotName, u64>,
+        /// Why the plugin found nothing: it broke, or met a limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
     },
     /// The right to write to an environment was taken.
     LeaseTaken {

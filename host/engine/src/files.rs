@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, available_parallelism};
 
 use sluice_model::Digest;
-use sluice_plugin::{Host, Registry};
+use sluice_plugin::{Host, Limits, Registry};
 use sluice_policy::{Pack, Sandbox};
 
 use crate::config::{ConfigErrors, Document, Place, PluginName};
@@ -68,7 +68,7 @@ pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
     let mut locked = BTreeMap::new();
     for (name, plugin) in &config.plugins {
         let path = workspace.join(&plugin.path);
-        let bytes = fs::read(&path).map_err(Error::file(&path))?;
+        let bytes = component(&path)?;
         let digest = keep(bytes);
         if let Some(pinned) = plugin.digest.filter(|pinned| *pinned != digest) {
             return Err(Error::invalid(
@@ -83,6 +83,29 @@ pub(crate) fn read_files(workspace: &Path) -> Result<(Document, Candidate)> {
         document,
         Candidate { adopted: Adopted { config, policies, plugins, locked }, content: Arc::new(content) },
     ))
+}
+
+/// The bytes of a component, as far as any is read.
+///
+/// # Errors
+/// When it is no file, or too large to be a plugin.
+pub(crate) fn component(path: &Path) -> Result<Vec<u8>> {
+    bounded(path, Limits::default().component_bytes as u64).map_err(Error::file(path))
+}
+
+/// The bytes of a file that has so many at most. What is no plain file is not opened: a pipe would never
+/// end.
+pub(crate) fn bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(std::io::Error::other(format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// Content by its digest, whenever it is asked for.

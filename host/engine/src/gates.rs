@@ -302,6 +302,7 @@ impl Workspace {
     fn plan_facts(&self, work: &mut Work<'_>, plan: &Plan) -> Result<facts::Plan> {
         let mut cuts = self.records().all(&crate::version::stream(&plan.app))?;
         let authors = self.authors(work, &cuts, &plan.bundle)?;
+        let settings = self.settings(work, &plan.to)?;
         cuts.retain(|cut| matches!(&cut.act.what, What::VersionCut(cut) if cut.bundle == plan.bundle));
         // The same bundle can be cut under several names.
         let named =
@@ -343,7 +344,7 @@ impl Workspace {
                         account: source.traits.account.clone(),
                         privileged: source.traits.privileged,
                         public_access: source.traits.public_access,
-                        probe: self.probed(&plan.to, source)?.map(|probed| facts::Probe {
+                        probe: self.probed(work, &settings, &plan.to, source)?.map(|probed| facts::Probe {
                             reachable: probed.reachable,
                             authenticated: probed.authenticated,
                             at: probed.at,

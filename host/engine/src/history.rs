@@ -283,6 +283,10 @@ fn told(entry: u64, recorded: Recorded) -> Happened {
         What::PluginStated { predicate_type, plugin, issuer, .. } => {
             format!("brought {predicate_type} of plugin {} signed by `{issuer}`", plugin.short())
         }
+        What::Probed { environment, source, failed: Some(why), .. } => {
+            happened.environment = Some(environment.to_string());
+            format!("probed data source {source}, which failed: {why}")
+        }
         What::Probed { environment, source, reachable, authenticated, .. } => {
             happened.environment = Some(environment.to_string());
             let told = |what: Option<bool>| what.map_or("unknown", |is| if is { "yes" } else { "no" });

@@ -13,6 +13,7 @@ use sluice_plugin::{Host, KindDescription, Plugin};
 
 use crate::config::{Document, PluginName, PublisherName, put_plugin, take_plugin};
 use crate::error::{Error, Result};
+use crate::files::component;
 use crate::lock::{LOCK_FILE, Lock, Locked, published, signature_path};
 use crate::workspace::{CONFIG_FILE, PLUGINS};
 
@@ -95,18 +96,7 @@ pub fn prepare(
     let source = incoming.source.clone();
     let (locked, signature) = match (signed, &incoming.vouched) {
         (Some((publisher, release, envelope)), _) => {
-            if let Some(manifest) =
-                manifest.as_ref().filter(|manifest| manifest.publisher != publisher.as_str())
-            {
-                return Err(untrusted(
-                    name,
-                    format!(
-                        "`{publisher}` signed it, and its manifest says it is of `{}`",
-                        manifest.publisher
-                    ),
-                    "ask its publisher which of the two is right",
-                ));
-            }
+            check_publisher(name.as_str(), manifest.as_ref(), &publisher)?;
             let locked =
                 Locked { version: Some(release), digest, source, publisher: Some(publisher), vouched: None };
             (locked, Some(envelope.to_vec()))
@@ -133,14 +123,14 @@ pub fn prepare(
         .plugins
         .get(name)
         .map_or_else(|| format!("{PLUGINS}/{name}.wasm"), |configured| configured.path.clone());
-    let differences = match fs::read(folder.join(&path)) {
+    let differences = match component(&folder.join(&path)) {
         Ok(bytes) if Digest::of(&bytes) != digest => {
             host.load(name.as_str(), &bytes).map(|old| differences(&old, &plugin)).unwrap_or_default()
         }
         _ => Vec::new(),
     };
     for (other, configured) in config.plugins.iter().filter(|(other, _)| *other != name) {
-        let Ok(bytes) = fs::read(folder.join(&configured.path)) else { continue };
+        let Ok(bytes) = component(&folder.join(&configured.path)) else { continue };
         let Ok(there) = host.load(other.as_str(), &bytes) else { continue };
         if let Some(kind) = plugin.describe().iter().find(|kind| there.description(&kind.kind).is_some()) {
             return Err(Error::invalid(
@@ -266,6 +256,29 @@ fn configuration(folder: &Path) -> Result<(String, Document)> {
     Ok((text, document))
 }
 
+/// Holds the manifest of a plugin that a workspace has to what the plugin does, and to who signed it.
+///
+/// # Errors
+/// [`Error::Untrusted`] says what is not so.
+pub(crate) fn check_manifest(plugin: &Plugin, component: &[u8], locked: Option<&Locked>) -> Result<()> {
+    let host = semver::Version::parse(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| Error::invalid(error.to_string(), "build Sluice with a version"))?;
+    let manifest = checked_manifest(plugin, component, &host)?;
+    let publisher = locked.and_then(|locked| locked.publisher.as_ref());
+    publisher.map_or(Ok(()), |publisher| check_publisher(plugin.name(), manifest.as_ref(), publisher))
+}
+
+fn check_publisher(name: &str, manifest: Option<&Manifest>, signed: &PublisherName) -> Result<()> {
+    match manifest.filter(|manifest| manifest.publisher != signed.as_str()) {
+        None => Ok(()),
+        Some(manifest) => Err(Error::Untrusted {
+            plugin: name.to_owned(),
+            why: format!("`{signed}` signed it, and its manifest says it is of `{}`", manifest.publisher),
+            help: "ask its publisher which of the two is right".to_owned(),
+        }),
+    }
+}
+
 fn checked_manifest(plugin: &Plugin, component: &[u8], host: &semver::Version) -> Result<Option<Manifest>> {
     let wrong = |what: String| Error::Untrusted {
         plugin: plugin.name().to_owned(),
@@ -301,7 +314,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
     }
-    let fresh = path.with_extension("fresh");
-    fs::write(&fresh, bytes).map_err(Error::file(&fresh))?;
-    fs::rename(&fresh, path).map_err(Error::file(path))
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".fresh");
+    let fresh = Path::new(&fresh);
+    // A folder that others share may hold a link of that name, which leads elsewhere.
+    match fs::remove_file(fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(fresh)(error)),
+        _ => {}
+    }
+    crate::workspace::write_new(fresh, bytes)?;
+    fs::rename(fresh, path).map_err(Error::file(path))
 }

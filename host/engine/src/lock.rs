@@ -17,6 +17,7 @@ use sluice_model::Digest;
 use crate::config::{Config, PluginName, PublisherName};
 use crate::error::{Error, Result};
 use crate::evidence::{PluginPredicate, Release};
+use crate::files::bounded;
 
 /// The file's name, in the workspace's folder.
 pub const LOCK_FILE: &str = "sluice.lock";
@@ -54,6 +55,12 @@ pub struct Locked {
 }
 
 impl Locked {
+    /// Which content it is, in words.
+    fn what(&self) -> String {
+        let digest = self.digest.short();
+        self.version.as_ref().map_or_else(|| digest.clone(), |version| format!("{version} ({digest})"))
+    }
+
     /// Why it is trusted, in words.
     #[must_use]
     pub fn why(&self) -> String {
@@ -197,6 +204,36 @@ impl Lock {
     }
 }
 
+/// What differs between two states of the plugins, in words: whose code, which, and why it counts.
+#[must_use]
+pub fn differences(before: &BTreeMap<String, Locked>, after: &BTreeMap<String, Locked>) -> Vec<String> {
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let mut told: Vec<String> = gone.map(|name| format!("plugin `{name}` removed")).collect();
+    for (name, locked) in after {
+        let Locked { version: _, digest, source, .. } = locked;
+        let why = locked.why();
+        match before.get(name) {
+            None => told.push(format!("plugin `{name}` added: {} from {source}; {why}", locked.what())),
+            Some(old) if old.digest != *digest => told.push(format!(
+                "plugin `{name}` changed: {} -> {} from {source}; {why}",
+                old.what(),
+                locked.what()
+            )),
+            Some(old) if (&old.publisher, &old.vouched) != (&locked.publisher, &locked.vouched) => {
+                told.push(format!("plugin `{name}` is trusted for another reason: {why}"));
+            }
+            Some(old) if old != locked => told.push(format!(
+                "plugin `{name}` is the same content, of another version or source: {} from {} -> {} from {source}",
+                old.what(),
+                old.source,
+                locked.what()
+            )),
+            Some(_) => {}
+        }
+    }
+    told
+}
+
 /// Where the signature of a component lies: beside it.
 #[must_use]
 pub fn signature_path(component: &Path) -> PathBuf {
@@ -224,16 +261,6 @@ pub fn published(
         Ok(_) => Err("its signature does not say that it was published".to_owned()),
         Err(error) => Err(format!("its signature says nothing: {error}")),
     }
-}
-
-fn bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(std::io::Error::other(format!("it has more than {most} bytes")));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -68,6 +68,17 @@ pub struct Probed {
     pub at: Timestamp,
 }
 
+/// Which filing of its secret fills each slot, by number.
+fn filled(work: &Work<'_>, settings: &Settings, rendered: &Rendered) -> Result<BTreeMap<SlotName, u64>> {
+    let mut filled = BTreeMap::new();
+    for (slot, reference) in &rendered.slots {
+        if let Some(filed) = settings.filed(work, reference)? {
+            filled.insert(slot.clone(), filed.version);
+        }
+    }
+    Ok(filled)
+}
+
 fn stream(environment: &EnvironmentName, source: &LogicalId) -> String {
     format!("env/{environment}/probes/{source}")
 }
@@ -125,21 +136,25 @@ impl Workspace {
             },
             slots: rendered.slots.clone(),
             outside: Arc::new(outside),
-        })?;
-        let digest = render::digest(&rendered)?;
+        });
+        // What was tried counts even where it failed: what an earlier probe found is no longer the
+        // newest.
+        let what = What::Probed {
+            environment: environment.clone(),
+            source: rendered.source.clone(),
+            plugin: plugin.digest(),
+            rendered: render::digest(&rendered)?,
+            reachable: probed.as_ref().ok().and_then(|probed| probed.reachable),
+            authenticated: probed.as_ref().ok().and_then(|probed| probed.authenticated),
+            filled: filled(&work, &settings, &rendered)?,
+            failed: probed.as_ref().err().map(ToString::to_string),
+        };
         let name = stream(environment, &rendered.source);
         again(|| {
-            let what = What::Probed {
-                environment: environment.clone(),
-                source: rendered.source.clone(),
-                plugin: plugin.digest(),
-                rendered: digest,
-                reachable: probed.reachable,
-                authenticated: probed.authenticated,
-            };
             let after = self.records().newest(&name)?;
-            self.records().append(actor, &name, after, what, &BTreeMap::new())
+            self.records().append(actor, &name, after, what.clone(), &BTreeMap::new())
         })?;
+        let probed = probed?;
         Ok(Report {
             source: rendered.source,
             name: rendered.name,
@@ -151,9 +166,12 @@ impl Workspace {
         })
     }
 
-    /// The newest probe of a data source, if it was rendered then as it is now.
+    /// The newest probe of a data source, if it was rendered then as it is now, and had the secrets
+    /// that it has now.
     pub(crate) fn probed(
         &self,
+        work: &Work<'_>,
+        settings: &Settings,
         environment: &EnvironmentName,
         rendered: &Rendered,
     ) -> Result<Option<Probed>> {
@@ -162,8 +180,8 @@ impl Workspace {
         };
         let at = newest.act.at;
         match newest.act.what {
-            What::Probed { rendered: then, reachable, authenticated, .. }
-                if then == render::digest(rendered)? =>
+            What::Probed { rendered: then, reachable, authenticated, filled: with, .. }
+                if then == render::digest(rendered)? && with == filled(work, settings, rendered)? =>
             {
                 Ok(Some(Probed { reachable, authenticated, at }))
             }
@@ -190,7 +208,9 @@ impl Workspace {
             ));
         }
         let mut found = None;
-        for from in environments {
+        // As it would come: from the environment before, or from where it is at all.
+        let before = self.config()?.position(environment).unwrap_or_default();
+        for from in environments.iter().take(before).rev() {
             let (_, state) = self.environment(work, &from.name)?;
             if let Some(digest) = state.object_digest(work, unit_of(&object), &object.id)? {
                 found = Some((from.name.clone(), digest));
@@ -245,7 +265,9 @@ impl Workspace {
         let bytes = self.records().store().blob(digest)?.ok_or(Error::ContentMissing(*digest))?;
         let asked = match Manifest::read(&bytes) {
             Ok(Some(manifest)) => manifest.probe_hosts,
-            Ok(None) | Err(_) => vec![ENDPOINTS.to_owned()],
+            Ok(None) => vec![ENDPOINTS.to_owned()],
+            // What cannot be read asks for nothing.
+            Err(_) => Vec::new(),
         };
         Ok(probing.grant(&asked, &rendered.traits.endpoints))
     }

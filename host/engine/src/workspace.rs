@@ -23,8 +23,9 @@ use crate::config::{self, Config, PluginName};
 use crate::error::{Error, Result};
 use crate::files::{Candidate, Content, check_gates, load_plugins, load_policies, read_files};
 use crate::gates::{CutNames, Fingerprints, Importers, Lists, Policies};
+use crate::install;
 use crate::keys::Keys;
-use crate::lock::{LOCK_FILE, Lock, Locked};
+use crate::lock::{self, LOCK_FILE, Lock, Locked};
 use crate::records::{Actor, Records, read, stream};
 use crate::scan::Memory;
 use crate::state::{EnvironmentState, Work};
@@ -361,7 +362,11 @@ impl Workspace {
         let (document, candidate) = read_files(&self.folder)?;
         let content = candidate.content();
         check_gates(&document, &load_policies(self.sandbox(), &candidate.adopted, &content)?)?;
-        load_plugins(&self.host()?, &candidate.adopted, &content)?;
+        let registry = load_plugins(&self.host()?, &candidate.adopted, &content)?;
+        for plugin in registry.plugins() {
+            let component = content(&plugin.digest())?.ok_or(Error::ContentMissing(plugin.digest()))?;
+            install::check_manifest(plugin, &component, candidate.adopted.locked.get(plugin.name()))?;
+        }
         Ok(candidate)
     }
 
@@ -378,12 +383,9 @@ impl Workspace {
             .map(ToString::to_string)
             .collect();
         changes.extend(differences("policy", &adopted.policies, &candidate.adopted.policies));
-        changes.extend(differences("plugin", &adopted.plugins, &candidate.adopted.plugins));
-        for (name, locked) in &candidate.adopted.locked {
-            let Some(before) = adopted.locked.get(name) else { continue };
-            if (&before.publisher, &before.vouched) != (&locked.publisher, &locked.vouched) {
-                changes.push(format!("plugin `{name}` is trusted for another reason: {}", locked.why()));
-            }
+        changes.extend(lock::differences(&adopted.locked, &candidate.adopted.locked));
+        if changes.is_empty() && candidate.adopted != *adopted {
+            changes.push(format!("`{CONFIG_FILE}` says the same in another order"));
         }
         changes
     }
@@ -628,7 +630,7 @@ fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file(path))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::file(path))?;

@@ -232,8 +232,14 @@ fn composed(mut parts: Vec<WirePart>) -> Wire {
 /// Splits a text into literals and `{{…}}`. What is opened and not closed is literal.
 fn split(text: &str, parts: &mut Vec<WirePart>) {
     let mut rest = text;
+    // Looked for to the text's end once and not found, it is looked for no more: each search would go
+    // as far, and a text can open as often as it is long.
+    let mut may_pair = true;
     while let Some((before, after)) = rest.split_once("{{") {
-        let Some(end) = closing(after) else { break };
+        let paired = may_pair.then(|| closing(after)).flatten();
+        may_pair &= paired.is_some();
+        // Braces inside do not pair, as in a text: then the first `}}` is it.
+        let Some(end) = paired.or_else(|| after.find("}}")) else { break };
         let (Some(inner), Some(behind)) = (after.get(..end), after.get(end + 2..)) else { break };
         if !before.is_empty() {
             parts.push(WirePart::Literal(before.to_owned()));
@@ -258,8 +264,7 @@ fn closing(text: &str) -> Option<usize> {
             _ => {}
         }
     }
-    // Braces inside do not pair, as in a text: then the first `}}` is it.
-    text.find("}}")
+    None
 }
 
 fn size(wire: &Wire) -> usize {
@@ -467,6 +472,24 @@ mod tests {
             let mut parts = Vec::new();
             split(text, &mut parts);
             assert_eq!(parts, expected, "{text}");
+        }
+    }
+
+    /// Each of these opens would be looked for to the end of the text, which takes hours.
+    #[test]
+    fn a_text_that_opens_without_end_is_split_in_one_pass() {
+        for (text, count) in [("{{{}}", 300_000), ("{{ { ", 300_000), ("{{{ }} {{a}}", 100_000)] {
+            let text = text.repeat(count);
+            let mut parts = Vec::new();
+            split(&text, &mut parts);
+            let joined: usize = parts
+                .iter()
+                .map(|part| match part {
+                    WirePart::Literal(text) | WirePart::Slot(text) => text.len(),
+                    WirePart::Expression(text) => text.len() + 4,
+                })
+                .sum();
+            assert_eq!(joined, text.len());
         }
     }
 

@@ -1,13 +1,17 @@
 //! Bad input: each is refused with its place, and nothing is changed.
 
 use std::fs;
+use std::path::Path;
 
 use sluice_engine::Error;
 use sluice_engine::attest::About;
 use sluice_engine::audit::audit;
 use sluice_engine::import::ImportRequest;
+use sluice_model::Digest;
 use sluice_model::verdict::Verdict;
 use sluice_platform::InputFile;
+use sluice_plugin::manifest::{Card, Manifest};
+use sluice_plugin::{Host, Limits};
 
 use crate::stage::{MONDAY_ONE, Stage, ada, copy, environment, furnishing, open, repository, sample};
 
@@ -239,4 +243,90 @@ fn keys_that_others_can_read_are_refused() {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     }
     open(folder.path(), 47, MONDAY_ONE).unwrap();
+}
+
+/// A component with this manifest; its kinds and the rest are as the plugin says.
+fn with_manifest(component: &[u8], change: impl FnOnce(&mut Card)) -> Vec<u8> {
+    let plugin = Host::new(Limits::default()).unwrap().load("sql", component).unwrap();
+    let mut card = Card {
+        name: "sql".into(),
+        version: "1.0.0".into(),
+        publisher: "sluice".into(),
+        licence: "Apache-2.0".into(),
+        description: "Relational databases".into(),
+        minimum_host: "0.1.0".into(),
+        probe_hosts: vec!["endpoints".into()],
+    };
+    change(&mut card);
+    Manifest::of(card, &plugin).unwrap().embed(component).unwrap()
+}
+
+#[test]
+fn an_owner_is_told_whose_code_counts_and_why_and_can_always_adopt() {
+    let mut stage = Stage::copied(50);
+    let (toml, lock) = (stage.place().join("sluice.toml"), stage.place().join("sluice.lock"));
+    let file = stage.place().join("plugins/sql.wasm");
+    let old = fs::read(&file).unwrap();
+    let adopt = |stage: &mut Stage| {
+        let candidate = stage.workspace.proposed().map_err(|error| error.to_string())?;
+        let told = stage.workspace.config_diff(&candidate);
+        assert_eq!(stage.workspace.adopt(&stage.ada, candidate).unwrap(), told);
+        stage.workspace.check_adopted().unwrap();
+        Ok::<_, String>(told)
+    };
+    // Other code with the old word for it: who adopts sees both, and that nobody signed it.
+    let put = |component: &[u8]| {
+        let text = fs::read_to_string(&lock).unwrap();
+        let digest = |bytes: &[u8]| Digest::of(bytes).to_string();
+        let there = digest(&fs::read(&file).unwrap());
+        assert!(text.contains(&there));
+        fs::write(&lock, text.replace(&there, &digest(component))).unwrap();
+        fs::write(&file, component).unwrap();
+    };
+    let other = with_manifest(&old, |card| card.version = "1.2.3".into());
+    put(&other);
+    let told = adopt(&mut stage).unwrap();
+    let [line] = told.as_slice() else { panic!("{told:?}") };
+    for part in
+        ["`sql` changed", &Digest::of(&old).short(), &Digest::of(&other).short(), "unsigned, it came with"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
+    // The same from elsewhere, and the same in another order: each can be adopted.
+    let edit = |path: &Path, from: &str, to: &str| {
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    };
+    edit(&lock, "source = \"sluice init\"", "source = \"elsewhere\"");
+    assert!(adopt(&mut stage).unwrap()[0].contains("from sluice init ->"));
+    let text = fs::read_to_string(&toml).unwrap();
+    let pair = |first: &str, second: &str| {
+        format!(
+            "policy = \"{first}\"\nlevel = \"hard\"\n\n[[transition.gate]]\npolicy = \"{second}\"\nlevel = \"hard\""
+        )
+    };
+    let (gates, other_way) = (pair("test-evidence", "data-masking"), pair("data-masking", "test-evidence"));
+    let swapped = text.replacen(&gates, &other_way, 1);
+    assert_ne!(swapped, text);
+    fs::write(&toml, swapped).unwrap();
+    assert_eq!(adopt(&mut stage).unwrap(), ["`sluice.toml` says the same in another order"]);
+    assert!(adopt(&mut stage).unwrap().is_empty());
+    // What the manifest says is looked at here too, not only where a plugin is installed.
+    put(&with_manifest(&old, |card| card.minimum_host = "9.1.0".into()));
+    let refused = adopt(&mut stage).unwrap_err();
+    assert!(refused.contains("9.1.0") && refused.contains("sql"), "{refused}");
+    put(&other);
+    assert!(adopt(&mut stage).unwrap().is_empty());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_plugin_that_is_no_plain_file_is_not_read() {
+    let stage = Stage::copied(51);
+    let file = stage.place().join("plugins/sql.wasm");
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    let Err(error) = stage.workspace.proposed() else { panic!("it is read") };
+    assert!(error.to_string().contains("sql.wasm"), "{error}");
 }

@@ -2,10 +2,16 @@
 //! comes of it.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_engine::Error;
+use sluice_engine::ambient::Ambient as _;
 use sluice_engine::import::ImportRequest;
+use sluice_engine::probe::Through;
 use sluice_engine::settings::Binding;
 use sluice_engine::state::EnvironmentState;
 use sluice_engine::workspace::Furnishing;
@@ -13,6 +19,7 @@ use sluice_model::ObjectKind;
 use sluice_model::verdict::Outcome;
 use sluice_platform::InputFile;
 use sluice_plugin::Limits;
+use sluice_vault::edge::{Network, Roots};
 
 use crate::model::ungated;
 use crate::stage::{NOT_A_SECRET, Stage, environment, repository};
@@ -21,7 +28,11 @@ const KIND: &str = "lowcoder/adversary";
 
 /// The plugin that behaves as its data source's name says, in files of these names.
 fn adversaries(files: &[&str]) -> Furnishing {
-    let file = repository().join("target/plugins/test/adversary.wasm");
+    adversaries_made_of("adversary.wasm", files)
+}
+
+fn adversaries_made_of(component: &str, files: &[&str]) -> Furnishing {
+    let file = repository().join("target/plugins/test").join(component);
     let bytes = std::fs::read(&file)
         .unwrap_or_else(|_| panic!("`{}` is not there: run `cargo xtask build-plugins`", file.display()));
     let plugins = files.iter().map(|name| ((*name).to_owned(), bytes.clone())).collect();
@@ -30,8 +41,13 @@ fn adversaries(files: &[&str]) -> Furnishing {
 
 /// An app with a query to each of these data sources, which are bound in staging.
 fn stage(acts: &[&str]) -> Stage {
+    stage_with("adversary.wasm", acts)
+}
+
+fn stage_with(component: &str, acts: &[&str]) -> Stage {
     let host = json!("db.dev.example");
-    let stage = imported(&acts.iter().map(|act| (*act, host.clone(), NOT_A_SECRET)).collect::<Vec<_>>());
+    let sources: Vec<_> = acts.iter().map(|act| (*act, host.clone(), NOT_A_SECRET)).collect();
+    let stage = imported_with(component, &sources);
     let staging = environment("staging");
     let planned = stage.plan("Orders", "staging").objects;
     let sources: Vec<_> = planned.iter().filter(|o| o.kind == ObjectKind::DataSource).collect();
@@ -47,7 +63,12 @@ fn stage(acts: &[&str]) -> Stage {
 
 /// Version 1.0 of an app with these data sources: what each does, its host and its password.
 fn imported(sources: &[(&str, Value, &str)]) -> Stage {
-    let stage = ungated(&adversaries(&["adversary.wasm"]), &[("adversary", "plugins/adversary.wasm")]);
+    imported_with("adversary.wasm", sources)
+}
+
+fn imported_with(component: &str, sources: &[(&str, Value, &str)]) -> Stage {
+    let furnishing = adversaries_made_of(component, &["adversary.wasm"]);
+    let stage = ungated(&furnishing, &[("adversary", "plugins/adversary.wasm")]);
     let request = ImportRequest {
         environment: environment("development"),
         files: export(sources),
@@ -248,17 +269,63 @@ fn what_a_plugin_used_is_told_and_bounded_by_what_the_workspace_gives_it() {
     let enough = give(&mut stage, 400_000_000, used.fuel);
     assert_eq!((enough.digest, enough.used[&database.source]), (plan.digest, used));
     assert!(enough.problems.is_empty(), "{:?}", enough.problems);
-    for (all, own) in [(400_000_000, used.fuel - 1), (used.fuel - 1, used.fuel)] {
+    // Fuel is looked at where code branches, so that one unit less need not be missed.
+    let half = used.fuel / 2;
+    for (all, own) in [(400_000_000, half), (half, used.fuel)] {
         let short = give(&mut stage, all, own);
         let named: Vec<_> = short.problems.iter().map(|p| (p.code.as_str(), p.message.as_str())).collect();
         let of_database = named.iter().any(|(_, told)| told.contains("orders-db"));
         assert_eq!(of_database, own < used.fuel, "its own limit comes first: {named:?}");
-        let limit = format!("{} units of fuel", used.fuel - 1);
+        let limit = format!("{half} units of fuel");
         assert!(
             !named.is_empty()
                 && named.iter().all(|(code, told)| *code == "plugin.failed" && told.contains(&limit)),
             "{named:?}"
         );
-        assert!(matches!(stage.promote("Orders", "staging").unwrap_err(), Error::Refused(_)));
+        let refused = stage.promote("Orders", "staging").unwrap_err();
+        assert!(matches!(refused, Error::PlanRefused(_)), "{refused}");
     }
+}
+
+/// No network at all.
+struct Nowhere;
+
+impl Network for Nowhere {
+    fn resolve(&self, _: &str, _: Duration) -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::other("there is no network"))
+    }
+
+    fn connect(&self, _: SocketAddr, _: Duration) -> io::Result<TcpStream> {
+        Err(io::Error::other("there is no network"))
+    }
+}
+
+#[test]
+fn a_probe_that_breaks_takes_the_place_of_the_one_before() {
+    let stage = stage_with("adversary-probe.wasm", &["decent", "reach-for-ever"]);
+    let staging = environment("staging");
+    let probe = |stage: &Stage, source: &str| {
+        let through = Through { network: Arc::new(Nowhere), roots: Roots::none() };
+        stage.workspace.probe(&stage.ada, &staging, source, through)
+    };
+    probe(&stage, "decent").unwrap();
+    let broken = probe(&stage, "reach-for-ever").unwrap_err().to_string();
+    assert!(broken.contains("units of fuel"), "{broken}");
+    let facts = |stage: &Stage| {
+        let plan = stage.plan("Orders", "staging");
+        let facts = stage.workspace.facts(&plan, stage.hand.now(), true).unwrap();
+        let probes = facts.plan.sources.into_iter().map(|source| (source.name, source.probe));
+        probes.collect::<BTreeMap<_, _>>()
+    };
+    let told = facts(&stage)["reach-for-ever"].clone().unwrap();
+    assert_eq!((told.reachable, told.authenticated), (None, None));
+    let history = stage.workspace.history(None, None).unwrap();
+    assert!(history.iter().any(|entry| entry.what.contains("which failed")), "{history:?}");
+
+    // Another secret in the same slot is another question.
+    assert!(facts(&stage)["decent"].is_some());
+    stage.set_secret("secret://staging/decent/password", "another that is none either");
+    assert_eq!(facts(&stage)["decent"], None);
+    probe(&stage, "decent").unwrap();
+    assert!(facts(&stage)["decent"].is_some());
 }
