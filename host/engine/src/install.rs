@@ -97,6 +97,16 @@ pub fn prepare(
     let (locked, signature) = match (signed, &incoming.vouched) {
         (Some((publisher, release, envelope)), _) => {
             check_publisher(name.as_str(), manifest.as_ref(), &publisher)?;
+            if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.version != release) {
+                return Err(untrusted(
+                    name,
+                    format!(
+                        "`{publisher}` signed it as version {release}, and its manifest says {}",
+                        manifest.version
+                    ),
+                    "ask its publisher which of the two is right",
+                ));
+            }
             let locked =
                 Locked { version: Some(release), digest, source, publisher: Some(publisher), vouched: None };
             (locked, Some(envelope.to_vec()))
@@ -125,7 +135,10 @@ pub fn prepare(
         .map_or_else(|| format!("{PLUGINS}/{name}.wasm"), |configured| configured.path.clone());
     let differences = match component(&folder.join(&path)) {
         Ok(bytes) if Digest::of(&bytes) != digest => {
-            host.load(name.as_str(), &bytes).map(|old| differences(&old, &plugin)).unwrap_or_default()
+            let mut found = asked_hosts(Manifest::read(&bytes).ok().flatten().as_ref(), manifest.as_ref());
+            let old = host.load(name.as_str(), &bytes);
+            found.extend(old.map(|old| differences(&old, &plugin)).unwrap_or_default());
+            found
         }
         _ => Vec::new(),
     };
@@ -200,8 +213,8 @@ pub fn remove(folder: &Path, name: &PluginName) -> Result<()> {
     Ok(())
 }
 
-/// What a plugin can do that another could not, and the reverse: kinds, options, slots, and whether it has
-/// a probe.
+/// What a plugin can do that another could not, and the reverse: kinds, options with their meaning, slots
+/// with their places, and whether it has a probe.
 #[must_use]
 pub fn differences(before: &Plugin, after: &Plugin) -> Vec<String> {
     let mut found = Vec::new();
@@ -230,11 +243,18 @@ pub fn differences(before: &Plugin, after: &Plugin) -> Vec<String> {
             of.options.iter().map(|option| option.at.to_string()).collect()
         };
         named(&mut found, kind, "option", &options(old), &options(new));
+        for slot in &old.slots {
+            let same = new.slots.iter().find(|other| other.rule.name == slot.rule.name);
+            if same.is_some_and(|other| other.rule != slot.rule) {
+                found.push(format!("{kind}: the slot `{}` is in another place or form", slot.rule.name));
+            }
+        }
         for option in &old.options {
             let same = new.options.iter().find(|other| other.at == option.at);
             if let Some(other) = same.filter(|other| {
                 other.across_environments != option.across_environments
                     || other.ty != option.ty
+                    || other.choices != option.choices
                     || other.required != option.required
             }) {
                 found.push(format!("{kind}: the option `{}` has another meaning", other.at));
@@ -242,6 +262,17 @@ pub fn differences(before: &Plugin, after: &Plugin) -> Vec<String> {
         }
     }
     found
+}
+
+/// Hosts that a manifest asks for in probes and another did not, and the reverse.
+fn asked_hosts(before: Option<&Manifest>, after: Option<&Manifest>) -> Vec<String> {
+    let hosts = |of: Option<&Manifest>| -> BTreeSet<String> {
+        of.into_iter().flat_map(|manifest| manifest.probe_hosts.iter().cloned()).collect()
+    };
+    let (old, new) = (hosts(before), hosts(after));
+    let more = new.difference(&old).map(|host| format!("its probes ask for `{host}` now"));
+    let less = old.difference(&new).map(|host| format!("its probes no longer ask for `{host}`"));
+    more.chain(less).collect()
 }
 
 fn named(found: &mut Vec<String>, kind: &Kind, what: &str, old: &BTreeSet<String>, new: &BTreeSet<String>) {
@@ -264,8 +295,16 @@ pub(crate) fn check_manifest(plugin: &Plugin, component: &[u8], locked: Option<&
     let host = semver::Version::parse(env!("CARGO_PKG_VERSION"))
         .map_err(|error| Error::invalid(error.to_string(), "build Sluice with a version"))?;
     let manifest = checked_manifest(plugin, component, &host)?;
-    let publisher = locked.and_then(|locked| locked.publisher.as_ref());
-    publisher.map_or(Ok(()), |publisher| check_publisher(plugin.name(), manifest.as_ref(), publisher))
+    let Some((manifest, locked)) = manifest.zip(locked) else { return Ok(()) };
+    if let Some(version) = locked.version.as_ref().filter(|version| **version != manifest.version) {
+        return Err(Error::Untrusted {
+            plugin: plugin.name().to_owned(),
+            why: format!("`{LOCK_FILE}` says version {version}, and its manifest says {}", manifest.version),
+            help: "install it again with `sluice plugin install`".to_owned(),
+        });
+    }
+    let publisher = locked.publisher.as_ref();
+    publisher.map_or(Ok(()), |publisher| check_publisher(plugin.name(), Some(&manifest), publisher))
 }
 
 fn check_publisher(name: &str, manifest: Option<&Manifest>, signed: &PublisherName) -> Result<()> {

@@ -201,6 +201,10 @@ impl Workspace {
             plugin.version = locked.version.clone().unwrap_or_default();
             plugin.publisher = locked.publisher.as_ref().map(ToString::to_string);
         }
+        // What the lock says was checked when the configuration was adopted. Where nobody's signature
+        // counted then, people of the configuration say who published it.
+        let is_signed = plugin.publisher.is_some();
+        let mut published = BTreeSet::new();
         let mut revoked = Revoked::default();
         let validate = |plugin: &mut facts::Plugin, validated: &Validated, at: Timestamp| {
             plugin.validated_at = Some(at);
@@ -209,8 +213,14 @@ impl Workspace {
         for (predicate, issuer) in self.said_of(work, &digest)? {
             match predicate {
                 PluginPredicate::Release(release) => {
-                    plugin.version = release.version;
-                    plugin.publisher = Some(issuer);
+                    if plugin.version.is_empty() {
+                        plugin.version = release.version;
+                    }
+                    // Whoever says so later takes nobody's place.
+                    if plugin.publisher.is_none() {
+                        plugin.publisher = Some(issuer.clone());
+                    }
+                    published.insert(issuer);
                 }
                 PluginPredicate::Certification(said) => {
                     if let Some(validated) = &said.validated {
@@ -225,6 +235,11 @@ impl Workspace {
             }
         }
         plugin.is_revoked = !revoked.by.is_empty();
+        // Of several who say that they published it, the one who certified it is named: a gate looks
+        // for who vouches for their own.
+        if let Some(certifier) = plugin.certified_by.as_ref().filter(|_| !is_signed) {
+            plugin.publisher = published.take(certifier).or(plugin.publisher);
+        }
         Ok(plugin)
     }
 

@@ -162,6 +162,31 @@ fn plugin(stage: &Stage, plan: &Plan, name: &str) -> Plugin {
 }
 
 #[test]
+fn nobody_takes_the_place_of_who_published_a_plugin() {
+    let mut stage = Stage::promoted();
+    let ben = stage.with_ben(&["auditor"], "");
+    let plan = stage.plan("Orders", "staging");
+    let until = stage.hand.now() + SignedDuration::from_hours(24 * 30);
+    let say = |actor: &Actor, word: PluginWord| {
+        stage.workspace.add_plugin_word(actor, "sql", word).unwrap();
+        let told = plugin(&stage, &plan, "sql");
+        (told.publisher.unwrap_or_default(), told.certified_by.unwrap_or_default())
+    };
+    let published = || PluginWord::Published { version: "1.2.0".into() };
+    let certified = || PluginWord::Certified { until, reason: None, report: None };
+    for (actor, word, publisher, certifier) in [
+        (&stage.ada, published(), "ada", ""),
+        (&stage.ada, certified(), "ada", "ada"),
+        // Who says so too makes nobody's certificate another's.
+        (&ben, published(), "ada", "ada"),
+        (&ben, certified(), "ben", "ben"),
+        (&stage.ada, published(), "ben", "ben"),
+    ] {
+        assert_eq!(say(actor, word), (publisher.to_owned(), certifier.to_owned()));
+    }
+}
+
+#[test]
 fn plugins_are_what_their_publisher_and_certifiers_say() {
     let mut stage = Stage::promoted();
     let ben = stage.with_ben(&["auditor"], "");
@@ -181,7 +206,8 @@ fn plugins_are_what_their_publisher_and_certifiers_say() {
         .add_plugin_word(&ben, "sql", PluginWord::Certified { until, reason: None, report: None })
         .unwrap();
     let told = plugin(&stage, &plan, "sql");
-    assert_eq!((told.publisher.as_deref(), told.version.as_str()), (Some("ada"), "1.2.0"));
+    // The version is the manifest's, whatever people say.
+    assert_eq!((told.publisher, told.version), (Some("ada".to_owned()), nothing.version));
     assert_eq!((told.certified_by.as_deref(), told.certified_until), (Some("ben"), Some(until)));
     assert_eq!(plugin(&stage, &plan, "http").publisher, None);
 

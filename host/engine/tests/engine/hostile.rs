@@ -276,11 +276,13 @@ fn an_owner_is_told_whose_code_counts_and_why_and_can_always_adopt() {
     };
     // Other code with the old word for it: who adopts sees both, and that nobody signed it.
     let put = |component: &[u8]| {
-        let text = fs::read_to_string(&lock).unwrap();
-        let digest = |bytes: &[u8]| Digest::of(bytes).to_string();
-        let there = digest(&fs::read(&file).unwrap());
-        assert!(text.contains(&there));
-        fs::write(&lock, text.replace(&there, &digest(component))).unwrap();
+        let entry = |component: &[u8]| {
+            let manifest = Manifest::read(component).unwrap().unwrap();
+            format!("version = \"{}\"\ndigest = \"{}\"", manifest.version, Digest::of(component))
+        };
+        let (text, there) = (fs::read_to_string(&lock).unwrap(), entry(&fs::read(&file).unwrap()));
+        assert!(text.contains(&there), "{text}");
+        fs::write(&lock, text.replace(&there, &entry(component))).unwrap();
         fs::write(&file, component).unwrap();
     };
     let other = with_manifest(&old, |card| card.version = "1.2.3".into());

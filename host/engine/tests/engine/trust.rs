@@ -31,6 +31,11 @@ fn sql() -> Vec<u8> {
     furnishing().plugins.remove("sql.wasm").unwrap()
 }
 
+/// The version that its manifest says.
+fn version_of(component: &[u8]) -> String {
+    Manifest::read(component).unwrap().unwrap().version
+}
+
 /// What a publisher says of a component, signed.
 fn signature(by: &KeyPair, component: Digest, version: &str) -> Vec<u8> {
     let said_at = "2026-01-05T12:00:00Z".parse().unwrap();
@@ -83,20 +88,21 @@ fn a_publisher_counts_who_is_allowed_and_signed_this_component() {
     stage.configure(|text| format!("{text}{}", publisher("sluice", &acme)));
     let component = sql();
     let digest = Digest::of(&component);
+    let says = version_of(&component);
     let beside = signature_path(&stage.place().join("plugins/sql.wasm"));
     with_lock(&stage, |lock| {
         let locked = lock.0.get_mut(&name("sql")).unwrap();
         locked.vouched = None;
         locked.publisher = Some("sluice".parse().unwrap());
-        locked.version = Some("1.2.0".into());
+        locked.version = Some(says.clone());
     });
     let cases: [(&str, Option<Vec<u8>>, &str); 6] = [
         ("missing", None, "cannot be read"),
         ("no signature", Some(b"{}".to_vec()), "its signature is none"),
-        ("another's", Some(signature(&other, digest, "1.2.0")), "not its publisher's"),
-        ("another component's", Some(signature(&acme, Digest::of(b"x"), "1.2.0")), "for another component"),
+        ("another's", Some(signature(&other, digest, &says)), "not its publisher's"),
+        ("another component's", Some(signature(&acme, Digest::of(b"x"), &says)), "for another component"),
         ("another version's", Some(signature(&acme, digest, "1.3.0")), "as version 1.3.0"),
-        ("good", Some(signature(&acme, digest, "1.2.0")), ""),
+        ("good", Some(signature(&acme, digest, &says)), ""),
     ];
     for (case, bytes, said) in cases {
         match bytes {
@@ -108,6 +114,12 @@ fn a_publisher_counts_who_is_allowed_and_signed_this_component() {
             Err(error) => assert!(!said.is_empty() && error.to_string().contains(said), "{case}: {error}"),
         }
     }
+    // A version that its manifest does not say is none.
+    fs::write(&beside, signature(&acme, digest, "1.3.0")).unwrap();
+    with_lock(&stage, |lock| lock.0.get_mut(&name("sql")).unwrap().version = Some("1.3.0".into()));
+    assert!(refused(&stage).contains("says version 1.3.0, and its manifest says"));
+    fs::write(&beside, signature(&acme, digest, &says)).unwrap();
+    with_lock(&stage, |lock| lock.0.get_mut(&name("sql")).unwrap().version = Some(says.clone()));
     let candidate = stage.workspace.proposed().unwrap();
     let changes = stage.workspace.config_diff(&candidate);
     assert!(changes.iter().any(|change| change.contains("`sluice` signed it")), "{changes:?}");
@@ -137,9 +149,16 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
         install(&stage.place(), &host, &version, &name("sql"), incoming.clone()).unwrap_err().to_string();
     assert!(error.contains("`acme` signed it, and its manifest says it is of `sluice`"), "{error}");
     rename("acme", "sluice");
+    // And which version: an old one that was signed well is not a new one.
+    let error =
+        install(&stage.place(), &host, &version, &name("sql"), incoming.clone()).unwrap_err().to_string();
+    assert!(error.contains("signed it as version 1.2.0, and its manifest says"), "{error}");
+    let says = version_of(&incoming.component);
+    let signatures = vec![signature(&acme, Digest::of(&incoming.component), &says)];
+    let incoming = Incoming { signatures, ..incoming };
     let installed = install(&stage.place(), &host, &version, &name("sql"), incoming).unwrap();
     assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("sluice"));
-    assert_eq!(installed.locked.version.as_deref(), Some("1.2.0"));
+    assert_eq!(installed.locked.version, Some(says));
     let candidate = stage.workspace.proposed().unwrap();
     stage.workspace.adopt(&stage.ada, candidate).unwrap();
     rename("sluice", "somebody");
