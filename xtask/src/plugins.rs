@@ -109,8 +109,8 @@ impl Finisher {
         let mut command = Command::new(self.command()?);
         command.args(["plugin", "build", "-o", "json"]).arg(self.root.join("plugins").join(name));
         command.arg("--component").arg(made).arg("--into").arg(&fresh);
-        // Nothing of whoever runs this is used or changed.
-        command.env("SLUICE_HOME", self.out.join("home"));
+        // Nothing of whoever runs this is used or changed, and what is compiled on the way is of no more use.
+        command.env("SLUICE_HOME", fresh.join("home"));
         output(&mut command).with_context(|| format!("`{name}` cannot be made into a plugin"))?;
         let file = format!("{name}.wasm");
         let component = fs::read(fresh.join(&file))

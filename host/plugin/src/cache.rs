@@ -43,6 +43,8 @@ pub(crate) const CODE_BYTES: u64 = 256 << 20;
 pub struct CodeCache {
     folder: PathBuf,
     key: [u8; 32],
+    /// Bytes that all entries have together at most.
+    most: Option<u64>,
     counts: [AtomicU64; 6],
 }
 
@@ -108,7 +110,14 @@ impl CodeCache {
         // Only a length beyond 255 hashes fails (RFC 5869 §2.3).
         let derived = Hkdf::<Sha256>::new(None, root_key).expand(PURPOSE, &mut key);
         debug_assert!(derived.is_ok());
-        Self { folder: folder.into(), key, counts: Default::default() }
+        Self { folder: folder.into(), key, most: None, counts: Default::default() }
+    }
+
+    /// This cache with a bound: when something is stored and all entries have more bytes than that,
+    /// those that were stored first are removed.
+    #[must_use]
+    pub fn bounded(self, most: u64) -> Self {
+        Self { most: Some(most), ..self }
     }
 
     /// What became so far of what was asked for.
@@ -264,21 +273,73 @@ impl CodeCache {
         fs::create_dir_all(&self.folder)?;
         let path = self.path(plugin);
         // Under a name of its own first: a reader finds a whole entry or none.
-        let fresh = fresh_name(&path);
-        let mut file = fs::File::create(&fresh)?;
+        let (mut file, fresh) = fresh_file(&path)?;
         for part in [&MAGIC[..], &mac, &signed, &known, code] {
             file.write_all(part)?;
         }
         drop(file);
-        fs::rename(&fresh, path)
+        fs::rename(&fresh, &path)?;
+        self.most.map_or(Ok(()), |most| self.make_room(most, &path))
+    }
+
+    /// Removes the oldest entries, but not this one, until all have no more bytes than that.
+    fn make_room(&self, most: u64, kept: &Path) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            // What another process has removed meanwhile is gone as well.
+            let Ok(data) = fs::metadata(&path) else { continue };
+            if path.extension().is_some_and(|ending| ending == "code") {
+                entries.push((data.modified()?, path, data.len()));
+            }
+        }
+        entries.sort();
+        let mut all: u64 = entries.iter().map(|(_, _, bytes)| bytes).sum();
+        for (_, path, bytes) in entries.into_iter().filter(|(_, path, _)| path != kept) {
+            if all <= most {
+                break;
+            }
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => all = all.saturating_sub(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what is there of one component for another too, whose code is the same.
+    pub(crate) fn carry(&self, engine: &Engine, from: Digest, to: Digest) {
+        let entry = self.open(engine, from).and_then(|(mut file, head)| {
+            let code = self.checked_code(&mut file, &head, from)?;
+            let known =
+                serde_json::from_slice(&head.known).map_err(|error| (Bad::Stale, error.to_string()))?;
+            Ok((known, code))
+        });
+        // Without one, the other is compiled when it is loaded.
+        if let Ok((known, code)) = entry {
+            self.store(engine, to, &known, &code);
+        }
     }
 }
 
-/// A name beside an entry that no other process or thread takes.
-fn fresh_name(path: &Path) -> PathBuf {
+/// Names that are tried for a file that becomes an entry.
+const NAMES_TRIED: usize = 64;
+
+/// A file beside an entry that no other process or thread writes. One that is there already, were it
+/// only a link to somewhere else, is not written into.
+fn fresh_file(path: &Path) -> io::Result<(fs::File, PathBuf)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    path.with_extension(format!("{}-{count}.fresh", std::process::id()))
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..NAMES_TRIED {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = path.with_extension(format!("{}-{count}.fresh", std::process::id()));
+        match fs::OpenOptions::new().write(true).create_new(true).open(&name) {
+            Ok(file) => return Ok((file, name)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
 }
 
 /// Takes bytes off the front, which are there.
@@ -337,5 +398,91 @@ mod tests {
         cache.store(&new, plugin, &known, &new.precompile_component(&component).unwrap());
         assert!(cache.code(&new, plugin).is_some());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn beyond_its_bound_the_oldest_entries_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let known = Known { kinds: Vec::new(), has_probe: true };
+        let digests: Vec<Digest> = (0..5_u8).map(|number| Digest::of(&[number])).collect();
+        let entry = |cache: &CodeCache, number: usize, age: u64| {
+            cache.store(&engine, digests[number], &known, &[0; 1_000]);
+            let file = fs::File::options().write(true).open(cache.path(digests[number])).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000 - age)).unwrap();
+        };
+        let there = |cache: &CodeCache| -> Vec<bool> {
+            digests.iter().map(|digest| cache.path(*digest).exists()).collect()
+        };
+        let unbounded = CodeCache::new(folder.path(), &[1; 32]);
+        for (number, age) in [(0, 1), (1, 4), (2, 3), (3, 2)] {
+            entry(&unbounded, number, age);
+        }
+        fs::write(folder.path().join("other"), [0; 10_000]).unwrap();
+        assert_eq!(there(&unbounded), [true, true, true, true, false]);
+        // Room for three: each has some hundred bytes more than its code.
+        let cache = CodeCache::new(folder.path(), &[1; 32]).bounded(4_000);
+        entry(&cache, 4, 0);
+        assert_eq!(there(&cache), [true, false, false, true, true]);
+        // What was stored last stays, however large.
+        let cache = CodeCache::new(folder.path(), &[1; 32]).bounded(1);
+        entry(&cache, 1, 9);
+        assert_eq!(there(&cache), [false, true, false, false, false]);
+        assert!(folder.path().join("other").exists());
+        assert_eq!(cache.counts().unwritten, 0);
+    }
+
+    #[test]
+    fn an_entry_is_carried_over_as_it_is_and_a_bad_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = CodeCache::new(folder.path(), &[1; 32]);
+        let component = wat::parse_str("(component)").unwrap();
+        let known = Known { kinds: Vec::new(), has_probe: false };
+        let (from, to) = (Digest::of(&component), Digest::of(b"the same code"));
+        cache.carry(&engine, from, to);
+        assert_eq!(cache.known(&engine, to), None);
+        cache.store(&engine, from, &known, &engine.precompile_component(&component).unwrap());
+        cache.carry(&engine, from, to);
+        assert_eq!(cache.known(&engine, to), Some(known));
+        assert!(cache.code(&engine, to).is_some());
+        let path = cache.path(from);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let other = Digest::of(b"another");
+        cache.carry(&engine, from, other);
+        assert!(!cache.path(other).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_links_that_lie_in_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let (entries, victim) = (folder.path().join("plugins"), folder.path().join("victim"));
+        fs::create_dir(&entries).unwrap();
+        fs::write(&victim, "mine").unwrap();
+        let cache = CodeCache::new(&entries, &[1; 32]);
+        let engine = Engine::default();
+        let component = wat::parse_str("(component)").unwrap();
+        let (plugin, code) = (Digest::of(&component), engine.precompile_component(&component).unwrap());
+        let known = Known { kinds: Vec::new(), has_probe: false };
+        // The names of the next files, whatever other tests take of them.
+        let lie_in_wait = |names: std::ops::Range<u64>| {
+            for count in names {
+                let name = format!("{}.{}-{count}.fresh", plugin.hex(), std::process::id());
+                std::os::unix::fs::symlink(&victim, entries.join(name)).unwrap();
+            }
+        };
+        lie_in_wait(0..40);
+        cache.store(&engine, plugin, &known, &code);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!((cache.known(&engine, plugin), cache.counts().unwritten), (Some(known.clone()), 0));
+        // Where each name is taken, it gives up.
+        fs::remove_file(cache.path(plugin)).unwrap();
+        lie_in_wait(40..1_000);
+        cache.store(&engine, plugin, &known, &code);
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert_eq!((cache.known(&engine, plugin), cache.counts().unwritten), (None, 1));
     }
 }

@@ -8,8 +8,10 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use sluice_model::Digest;
 use wasmparser::{Parser, Payload};
 
+use crate::host::Host;
 use crate::plugin::Plugin;
 
 /// The custom section's name.
@@ -193,6 +195,19 @@ impl Manifest {
         embedded.push(0);
         length(&mut embedded, body.len());
         embedded.extend_from_slice(&body);
+        Ok(embedded)
+    }
+
+    /// As [`Self::embed`]; and what the host keeps of the component's code it keeps for the result too,
+    /// since a custom section is none.
+    ///
+    /// # Errors
+    /// When the bytes are no component.
+    pub fn embed_compiled(&self, host: &Host, component: &[u8]) -> Result<Vec<u8>, ManifestError> {
+        let embedded = self.embed(component)?;
+        if let Some(cache) = host.cache() {
+            cache.carry(host.engine(), Digest::of(component), Digest::of(&embedded));
+        }
         Ok(embedded)
     }
 

@@ -228,7 +228,15 @@ fn of_export(context: &Context, arguments: &Arguments, path: &Path) -> Result<As
     let input::Export { files, paths } = input::export(&[path.to_owned()], limit(&folder))?;
     let now = arguments.at.unwrap_or_else(|| context.ambient().now());
     let (app, to) = (arguments.app.as_deref(), transition.to.as_ref());
-    let judged = bare::judge_export(&folder, &super::plugin::host()?, &context.sandbox(), &files, app, to, now)?;
+    let judged = bare::judge_export(
+        &folder,
+        &super::plugin::host(context)?,
+        &context.sandbox(),
+        &files,
+        app,
+        to,
+        now,
+    )?;
     let mut notes = vec![
         "of an export for which there is no plan: secrets that a person dismissed are found again".to_owned(),
     ];

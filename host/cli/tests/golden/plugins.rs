@@ -127,7 +127,11 @@ fn a_component_is_built_tested_measured_and_looked_at() {
 
     let (out, _) = sluice("plugin dev --once", DONE);
     has(&out, &["example orders (lowcoder/postgres)", "host = \"db.staging.example\"", "units of fuel"]);
-    has(&sluice("plugin bench --calls 2", DONE).0, &["instantiate", "orders", "lowcoder/postgres"]);
+    has(
+        &sluice("plugin bench --calls 2", DONE).0,
+        &["loaded from kept code in ", "instantiate", "orders", "lowcoder/postgres"],
+    );
+    has(&sluice("plugin bench --calls 2 --fresh", DONE).0, &["compiled and loaded in "]);
 
     let (out, _) = sluice("plugin inspect .", DONE);
     has(
@@ -149,6 +153,44 @@ fn a_component_is_built_tested_measured_and_looked_at() {
     has(&out, &["check examples: each example comes out as it says ... FAILED", "orders: the options are"]);
     fs::write(&example, "{}").unwrap();
     has(&sluice("plugin test", FAILED).1, &["`orders.json`", "missing field `source`"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_was_compiled_is_kept_under_a_key_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stage = Stage::empty();
+    fs::copy(plugins().join("http.wasm"), stage.workspace().join("http.wasm")).unwrap();
+    let inspect = |code: i32| {
+        let Output { code: is, out, talk } = stage.output(&["plugin", "inspect", "http.wasm"], "", &[]);
+        assert_eq!(is, code, "{out}{talk}");
+        format!("{out}{talk}")
+    };
+    let is_kept = |told: &str| told.contains("compiled   before, and kept");
+    assert!(!is_kept(&inspect(DONE)));
+    assert!(is_kept(&inspect(DONE)));
+    let entries: Vec<_> =
+        fs::read_dir(stage.home().join("compiled")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+
+    // An entry that another key vouches for, or nobody, is made again.
+    let key = stage.home().join("compiled.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::remove_file(&key).unwrap();
+    assert!(!is_kept(&inspect(DONE)));
+    assert!(is_kept(&inspect(DONE)));
+    let mut bytes = fs::read(entry).unwrap();
+    bytes[60] ^= 1;
+    fs::write(entry, bytes).unwrap();
+    assert!(!is_kept(&inspect(DONE)));
+
+    // Whoever knows the key can write code that is run: one that others can read is refused.
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = inspect(FAILED);
+    assert!(told.contains("can be read by others (mode 644)"), "{told}");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&key, "no key").unwrap();
+    assert!(inspect(FAILED).contains("is not an undamaged root key"));
 }
 
 #[test]

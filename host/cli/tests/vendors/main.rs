@@ -88,6 +88,9 @@ fn play(lang: &str, heading: &str) {
         .current_dir(folder.path())
         .env("PATH", format!("{}:{path}", binary.display()))
         .stdin(Stdio::null());
+    // What one run compiled of plugins neither; and nothing of whoever runs this is touched.
+    let home = root.join("target/vendors/home");
+    shell.env("SLUICE_HOME", &home);
     // What cargo says to tests is not meant for the project's cargo.
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO") && name != "CARGO_HOME") {
         shell.env_remove(name);
@@ -107,6 +110,7 @@ fn play(lang: &str, heading: &str) {
         let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
             .args(arguments)
             .current_dir(&project)
+            .env("SLUICE_HOME", &home)
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -117,7 +121,10 @@ fn play(lang: &str, heading: &str) {
     assert!(sluice(&["plugin", "dev", "--once"]).contains("example orders"));
     let inspected = sluice(&["plugin", "inspect", "."]);
     assert!(inspected.contains("imports    sluice:plugin/") && inspected.contains("token"), "{inspected}");
+    // Nor is anything compiled again that the commands before have compiled.
+    assert!(inspected.contains("compiled   before, and kept"), "{inspected}");
     let measured = sluice(&["plugin", "bench", "--calls", "3"]);
+    assert!(measured.contains("loaded from kept code"), "{measured}");
     assert!(measured.contains("instantiate") && measured.contains("orders"), "{measured}");
 }
 

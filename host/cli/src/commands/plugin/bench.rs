@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sluice_plugin::{Plugin, RenderInput, conformance};
 
-use super::host;
 use super::subject::{self, Subject};
+use super::{forgetful_host, host, is_kept};
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// How many calls of each are measured.
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     calls: u32,
+    /// Compile it anew, and measure that too, whether or not compiled code is kept.
+    #[arg(long)]
+    fresh: bool,
 }
 
 /// What was measured.
@@ -42,8 +45,10 @@ struct Measured {
     plugin: String,
     bytes: usize,
     calls: u32,
-    /// Nanoseconds that compiling and describing took, once.
+    /// Nanoseconds that loading took, once.
     load_ns: u64,
+    /// Whether it was compiled then, and did not come from what is kept.
+    compiled: bool,
     instantiate: Times,
     renders: Vec<Render>,
 }
@@ -77,7 +82,7 @@ impl Times {
 
 /// Measures.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let host = host()?;
+    let host = if arguments.fresh { forgetful_host()? } else { host(context)? };
     let Subject { name, bytes, examples } = subject::at(context, &host, &arguments.path)?;
     let working = context.working("measuring");
     let clock = context.stopwatch();
@@ -86,6 +91,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         Failure::failed(error.to_string(), "see what is wrong with it with `sluice plugin test`")
     })?;
     let load_ns = nanos(clock().saturating_sub(began));
+    let compiled = !is_kept(&host);
     let time = |call: &mut dyn FnMut() -> Result<(), Failure>| {
         let mut times = Vec::new();
         // What is done first finds nothing warm.
@@ -120,8 +126,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         });
     }
     drop(working);
-    let measured =
-        Measured { plugin: name, bytes: bytes.len(), calls: arguments.calls, load_ns, instantiate, renders };
+    let (bytes, calls) = (bytes.len(), arguments.calls);
+    let measured = Measured { plugin: name, bytes, calls, load_ns, compiled, instantiate, renders };
     Answer::new(&measured, page(&measured))
 }
 
@@ -146,9 +152,10 @@ fn page(measured: &Measured) -> Page {
     page.styled(
         Style::Plain,
         format!(
-            "{}, {}: loaded in {}, then {} calls of each",
+            "{}, {}: {} in {}, then {} calls of each",
             measured.plugin,
             amount::bytes(measured.bytes as u64),
+            if measured.compiled { "compiled and loaded" } else { "loaded from kept code" },
             shown(measured.load_ns),
             amount::number(u64::from(measured.calls)),
         ),

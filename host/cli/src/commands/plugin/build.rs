@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     if let Some(folder) = &arguments.into {
         project = project.into_folder(folder);
     }
-    let host = host()?;
+    let host = host(context)?;
     let Built { manifest, bytes } = match &arguments.component {
         Some(file) => finish(&host, &project, file)?,
         None => build(context, &host, &project)?,
@@ -124,7 +124,7 @@ fn finish(host: &Host, project: &Project, file: &Path) -> Result<Built, Failure>
         Failure::failed(error.to_string(), "correct it in `sluice-plugin.toml`")
     };
     let manifest = Manifest::of(project.card.clone(), &plugin).map_err(unsound)?;
-    let bytes = manifest.embed(&component).map_err(unsound)?;
+    let bytes = manifest.embed_compiled(host, &component).map_err(unsound)?;
     write(&project.manifest(), &manifest.to_json().map_err(unsound)?)?;
     // Last, since its age says when all was made.
     write(&project.component(), &bytes)?;

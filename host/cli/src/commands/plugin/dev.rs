@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
 
 /// Builds and plays, and again whenever a file changes.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let host = host()?;
+    let host = host(context)?;
     let folder = &arguments.path;
     // A folder that is no project never becomes one by waiting.
     let project = Project::read(folder)?;

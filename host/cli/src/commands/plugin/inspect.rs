@@ -12,7 +12,7 @@ use sluice_plugin::manifest::{Manifest, ManifestError, World};
 use wasmparser::{Parser, Payload};
 
 use super::reference::{self, Found};
-use super::{VERSION, host};
+use super::{VERSION, host, is_kept};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -56,7 +56,7 @@ struct Inspected {
     imports: Vec<String>,
     world: Option<World>,
     kinds: Vec<Kind>,
-    /// Nanoseconds that compiling and describing took.
+    /// Nanoseconds that compiling and describing took; none where it was compiled before.
     compile_ns: Option<u64>,
     /// Why it cannot be loaded.
     problem: Option<String>,
@@ -97,7 +97,7 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
     let Found { name, path, bytes } = found;
     let digest = Digest::of(bytes);
     let clock = context.stopwatch();
-    let host = host()?;
+    let host = host(context)?;
     let began = clock();
     let loaded = host.load(name, bytes);
     let took = clock().saturating_sub(began);
@@ -129,7 +129,8 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
         imports: imports(bytes),
         world,
         kinds,
-        compile_ns: loaded.is_ok().then(|| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+        compile_ns: (loaded.is_ok() && !is_kept(&host))
+            .then(|| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
         problem,
         signature: signature(context, path, digest)?,
     })
@@ -236,8 +237,17 @@ fn page(inspected: &Inspected) -> Page {
     }
     page.line(format!("digest     {}", inspected.digest));
     page.line(format!("size       {}", amount::bytes(inspected.bytes as u64)));
-    if let Some(nanos) = inspected.compile_ns {
-        page.line(format!("compiled   in {}", amount::time(Duration::from_nanos(nanos))));
+    match (inspected.compile_ns, &inspected.problem) {
+        (Some(nanos), _) => {
+            page.line(format!("compiled   in {}", amount::time(Duration::from_nanos(nanos))));
+        }
+        (None, None) => {
+            page.styled(
+                Style::Quiet,
+                "compiled   before, and kept; `sluice plugin bench --fresh` measures it",
+            );
+        }
+        (None, Some(_)) => {}
     }
     signature_line(&mut page, inspected.signature.as_ref());
     if let Some(world) = inspected.world {

@@ -214,7 +214,7 @@ fn prepared(
         vouched,
     };
     let version = VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
-    let prepared = prepare(&folder, &host()?, &version, name, incoming)?;
+    let prepared = prepare(&folder, &host(context)?, &version, name, incoming)?;
     drop(working);
     Ok(prepared)
 }

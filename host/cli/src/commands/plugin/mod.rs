@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod certify;
+mod compiled;
 mod dev;
 mod inspect;
 mod installed;
@@ -14,12 +15,13 @@ mod subject;
 mod test;
 
 use clap::Subcommand;
-use sluice_plugin::{Host, Limits};
 
 use crate::answer::Answer;
-use crate::compiler;
 use crate::context::Context;
 use crate::failure::Failure;
+
+pub(crate) use compiled::host;
+use compiled::{forgetful_host, is_kept};
 
 /// The commands for those who make plugins, and who use them.
 #[derive(Debug, Subcommand)]
@@ -70,12 +72,6 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Answer, Failur
         Command::Certify(arguments) => certify::run_certify(context, arguments),
         Command::Revalidate(arguments) => certify::run_revalidate(context, arguments),
     }
-}
-
-/// A host with the limits that a workspace has where it says nothing else.
-pub(super) fn host() -> Result<Host, Failure> {
-    let host = Host::new(Limits::default()).map_err(|error| Failure::failed(error.to_string(), ""))?;
-    Ok(host.with_compiler(compiler::compiler()))
 }
 
 /// This version of Sluice.

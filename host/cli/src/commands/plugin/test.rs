@@ -45,7 +45,7 @@ pub(super) struct Graded<'r> {
 
 /// Runs the suite.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let host = host()?;
+    let host = host(context)?;
     let subject = subject::at(context, &host, &arguments.path)?;
     let working = context.working("asking the plugin");
     let report = suite(&subject)?.run(&host, &subject.name, &subject.bytes);
