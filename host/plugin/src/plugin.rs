@@ -332,10 +332,11 @@ fn reason(error: wasmtime::Error, limits: &Limits) -> Reason {
         Some(trap) => Reason::Trap(trap.to_string()),
         None => {
             let root = error.root_cause().to_string();
-            // The engine has no types for these two; the adversaries in the tests hold it to them.
+            // The engine has no types for these; the adversaries in the tests hold it to them.
+            let handles = ["store handle limit exceeded", "resource table has no free keys"];
             if root.contains("fuel allocated for hostcalls") {
                 exceeded(Limit::Answer, limits.answer_bytes)
-            } else if root.contains("store handle limit exceeded") {
+            } else if handles.iter().any(|told| root.contains(told)) {
                 exceeded(Limit::Handles, limits.handles)
             } else {
                 Reason::Trap(shown(&root))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_plugin::{Limit, PluginLimits, Reason};
+use sluice_plugin::{Limit, Limits, PluginLimits, Reason};
 
 use crate::raw::{Raw, refused_within};
 use crate::{Adversary, Expected, Refusal, own_limits};
@@ -119,7 +119,10 @@ pub(crate) fn all() -> Vec<Adversary> {
             "waits that are never dropped",
             WAIT,
             "(loop $on (drop (call $wait (i64.const 1))) (br $on))",
-            trap(),
+            Expected::Exactly(Refusal::Plugin(Reason::Exceeded {
+                limit: Limit::Handles,
+                most: Limits::default().handles as u64,
+            })),
         ),
         ("a wait for nothing", WAIT, "(call $poll (i32.const 64) (i32.const 0) (i32.const 72))", trap()),
         ("a wait for a made-up handle", WAIT, "(call $block (i32.const 7))", trap()),
