@@ -92,12 +92,27 @@ pub(crate) const MEMORIES: u32 = 3;
 #[allow(unreachable_pub, reason = "the generated module exports it again")]
 pub struct Credentials(Vec<String>);
 
+/// Bytes of a question to the network, which is kept. 64 KiB: twice what an edge lets out.
+const QUESTION_BYTES: usize = 64 << 10;
+
+/// What an element of a question's lists counts besides its texts.
+const ELEMENT_BYTES: usize = 32;
+
 /// What a probe may ask of the network.
 pub(crate) struct Network {
     /// Where its questions go.
-    pub(crate) outside: Arc<dyn Outside>,
-    /// What it asked and was told.
+    outside: Arc<dyn Outside>,
+    /// What it asked there and was told. What the host answers by itself is not in it: it answers
+    /// that again when the probe is replayed.
     pub(crate) recording: Recording,
+    /// How often it asked at all.
+    asked: usize,
+}
+
+impl Network {
+    pub(crate) fn new(outside: Arc<dyn Outside>) -> Self {
+        Self { outside, recording: Recording::default(), asked: 0 }
+    }
 }
 
 /// What a store holds for one call.
@@ -143,7 +158,7 @@ impl State {
 impl State {
     /// What was used so far, but for the fuel, which the store counts.
     pub(crate) fn used(&self) -> Used {
-        let network = self.network.as_ref().map_or(0, |network| network.recording.0.len());
+        let network = self.network.as_ref().map_or(0, |network| network.asked);
         Used {
             fuel: 0,
             memory_bytes: self.memory as u64,
@@ -202,7 +217,11 @@ impl State {
         let most = self.limits.network_calls;
         let network =
             self.network.as_mut().ok_or_else(|| wasmtime::Error::new(Stop(Reason::NetworkOutsideOfProbe)))?;
-        Ok((network.recording.0.len() < most).then_some((network, &mut self.processor)))
+        if network.asked >= most {
+            return Ok(None);
+        }
+        network.asked += 1;
+        Ok(Some((network, &mut self.processor)))
     }
 }
 
@@ -218,6 +237,9 @@ impl net::Host for State {
             net::Tls::Off => Tls::Off,
             net::Tls::Required => Tls::Required,
         };
+        if let Some(failure) = too_long(host.len()) {
+            return Ok(Err(failure.into()));
+        }
         let answer = processor.without(|| network.outside.reach(&host, port, tls));
         network.recording.0.push(Exchange::Reach { host, port, tls, answer: answer.clone() });
         Ok(answer.map_err(Into::into))
@@ -233,15 +255,40 @@ impl net::Host for State {
         let Some((network, processor)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
         let (request, place) =
             (Request::from(request), place.into_iter().map(Placed::from).collect::<Vec<_>>());
-        let answer = match place.iter().find(|placed| !lent.contains(&placed.slot)) {
-            Some(placed) => {
-                Err(NetFailure::BadSecret(format!("no value fills the slot `{}`", shown(&placed.slot))))
-            }
-            None => processor.without(|| network.outside.http(&request, &place)),
-        };
+        if let Some(failure) = too_long(length(&request, &place)).or_else(|| not_lent(&lent, &place)) {
+            return Ok(Err(failure.into()));
+        }
+        let answer = processor.without(|| network.outside.http(&request, &place));
         network.recording.0.push(Exchange::Http { request, place, answer: answer.clone() });
         Ok(answer.map(Into::into).map_err(Into::into))
     }
+}
+
+/// Bytes of a question, about.
+fn length(request: &Request, place: &[Placed]) -> usize {
+    let of_header = |header: &Header| header.name.len() + header.value.len();
+    let of_place = |placed: &Placed| {
+        placed.slot.len()
+            + match &placed.at {
+                Placement::Header(name) | Placement::Query(name) | Placement::BasicPassword(name) => {
+                    name.len()
+                }
+                Placement::Bearer | Placement::ClientCertificate => 0,
+            }
+    };
+    let elements = request.headers.iter().map(of_header).chain(place.iter().map(of_place));
+    let texts = [request.method.len(), request.url.len(), request.body.as_ref().map_or(0, Vec::len)];
+    elements.map(|bytes| bytes + ELEMENT_BYTES).chain(texts).sum()
+}
+
+fn too_long(bytes: usize) -> Option<NetFailure> {
+    (bytes > QUESTION_BYTES).then(|| NetFailure::BadRequest("it has more than 64 KiB".to_owned()))
+}
+
+/// Why not all that is to be placed can be: the plugin was lent only some slots.
+fn not_lent(lent: &[String], place: &[Placed]) -> Option<NetFailure> {
+    let placed = place.iter().find(|placed| !lent.contains(&placed.slot))?;
+    Some(NetFailure::BadSecret(format!("no value fills the slot `{}`", shown(&placed.slot))))
 }
 
 impl From<NetFailure> for net::Failure {
@@ -366,5 +413,84 @@ impl ResourceLimiter for State {
 impl From<&Kind> for WireKind {
     fn from(kind: &Kind) -> Self {
         Self { platform: kind.platform.clone(), name: kind.name.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Allowance, Host};
+    use crate::outside::Replay;
+
+    /// A network in which every host takes connections and answers.
+    struct Open;
+
+    impl Outside for Open {
+        fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+            Ok(())
+        }
+
+        fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+            Ok(Response { status: 204, headers: Vec::new(), body: Vec::new() })
+        }
+    }
+
+    fn request() -> net::Request {
+        net::Request {
+            method: "GET".to_owned(),
+            url: "https://h.test/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// What some questions are answered, among them some that the host answers by itself.
+    fn asked(outside: Arc<dyn Outside>) -> (Vec<String>, Recording, u64) {
+        let limits = Limits { network_calls: 7, ..Limits::default() };
+        let host = Host::new(limits.clone()).unwrap();
+        let processor = host.processor(&Allowance::new(limits.clone()));
+        let mut state = State::new("x".into(), Arc::new(limits), processor);
+        state.network = Some(Network::new(outside));
+        let credentials = state.table.push(Credentials(vec!["password".to_owned()])).unwrap();
+        let placed = |slot: &str| net::Placed { slot: slot.to_owned(), at: net::Placement::Bearer };
+        let header = net::Header { name: String::new(), value: String::new() };
+        let questions = [
+            (request(), vec![placed("of-somebody-else")]),
+            (request(), vec![placed("password")]),
+            (net::Request { body: Some(vec![0; 64 << 10]), ..request() }, vec![]),
+            (net::Request { headers: vec![header; 4_000], ..request() }, vec![]),
+            (request(), vec![]),
+        ];
+        let mut answers = Vec::new();
+        for (request, place) in questions {
+            let handle = Resource::new_borrow(credentials.rep());
+            answers.push(format!("{:?}", net::Host::http(&mut state, handle, request, place).unwrap()));
+        }
+        for host in ["x".repeat(100_000), "h.test".to_owned(), "one.too.many".to_owned()] {
+            answers.push(format!("{:?}", net::Host::reach(&mut state, host, 443, net::Tls::Off).unwrap()));
+        }
+        let used = state.used().network_calls;
+        (answers, state.network.unwrap().recording, used)
+    }
+
+    #[test]
+    fn what_the_host_answers_by_itself_is_counted_and_not_recorded() {
+        let first = asked(Arc::new(Open));
+        let (answers, recording, used) = &first;
+        for (answer, expected) in answers.iter().zip([
+            "of-somebody-else",
+            "status: 204",
+            "more than 64 KiB",
+            "more than 64 KiB",
+            "status: 204",
+            "more than 64 KiB",
+            "Ok(())",
+            "Failure::Limit",
+        ]) {
+            assert!(answer.contains(expected), "{expected}: {answer}");
+        }
+        assert_eq!((answers.len(), recording.0.len(), *used), (8, 3, 7));
+        // So a recording is answered again to the end.
+        assert_eq!(asked(Arc::new(Replay::new(recording.clone()))), first);
     }
 }

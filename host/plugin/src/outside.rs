@@ -135,8 +135,9 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// What a plugin asked and what it was told, in order: with it a probe can be made again without a
-/// network.
+/// What a plugin asked the network and what it was told, in order: with it a probe can be made again
+/// without a network. What a host refuses by itself, such as a question of more than 64 KiB, is not
+/// in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording(pub Vec<Exchange>);
 

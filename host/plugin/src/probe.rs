@@ -67,7 +67,7 @@ impl Plugin {
         let to = environment(&target);
         let slots: Vec<String> = slots.keys().map(SlotName::to_string).collect();
         let ((answer, recording), used) = self.call_probe(|guest, store| {
-            store.data_mut().network = Some(Network { outside, recording: Recording::default() });
+            store.data_mut().network = Some(Network::new(outside));
             let credentials = contract::give_credentials(store, slots)?;
             let answer = guest.sluice_plugin_probing().call_probe(&mut *store, &wire, &to, credentials)?;
             let recording = store.data().network.as_ref().map(|network| network.recording.clone());

@@ -73,10 +73,6 @@ pub(crate) fn all() -> Vec<Adversary> {
         ("many-places", exceeded(Limit::Answer, limits.answer_bytes)),
         ("unsupported", Refusal::Plugin(Reason::UnsupportedKind("lowcoder/adversary".parse().unwrap()))),
         ("other-host", Refusal::Network(NetFailure::NotGranted)),
-        (
-            "other-slot",
-            Refusal::Network(NetFailure::BadSecret("no value fills the slot `of-somebody-else`".to_owned())),
-        ),
     ]
     .into_iter()
     .map(|(name, expected)| {
@@ -100,6 +96,19 @@ pub(crate) fn all() -> Vec<Adversary> {
             Expected::Like(|refusal| matches!(refusal, Refusal::Plugin(Reason::Trap(_)))),
         ));
     }
+    // What is not lent: that is not even put to the network.
+    let not_lent = plugin.clone();
+    all.push(Adversary::new(
+        "probe: other-slot",
+        move |host| {
+            let probed = probe(&loaded(&not_lent, host), "other-slot").unwrap();
+            assert_eq!((probed.recording.0.len(), probed.used.network_calls), (0, 1));
+            let why = "no value fills the slot `of-somebody-else`";
+            let is_refused = probed.notes.iter().any(|note| note.message.contains(why));
+            is_refused.then(|| Refusal::Network(NetFailure::BadSecret(why.to_owned())))
+        },
+        Expected::Like(|refusal| matches!(refusal, Refusal::Network(NetFailure::BadSecret(_)))),
+    ));
     // More questions than are allowed: the further ones are not even put to the network.
     let often = plugin.clone();
     all.push(Adversary::new(
