@@ -252,12 +252,13 @@ fn engine() -> wasmtime::Result<Engine> {
 /// Limits this process. What it may not have, it dies of.
 #[cfg(unix)]
 fn limit(memory: u64, seconds: u64) -> io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let most = |most| Rlimit { current: Some(most), maximum: Some(most) };
-    setrlimit(Resource::As, most(memory))?;
-    setrlimit(Resource::Cpu, most(seconds))?;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     // What is left of it is of no use to anybody, and has the component in it.
-    setrlimit(Resource::Core, most(0))?;
+    for (what, most) in [(Resource::As, memory), (Resource::Cpu, seconds), (Resource::Core, 0)] {
+        // Where it was started with less, it cannot be given more.
+        let most = getrlimit(what).maximum.map_or(most, |before| before.min(most));
+        setrlimit(what, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
     Ok(())
 }
 

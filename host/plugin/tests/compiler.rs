@@ -24,9 +24,10 @@ fn main() {
     if let Some(way) = std::env::args().nth(1).as_deref().and_then(|word| word.strip_prefix("worker:")) {
         return work(way);
     }
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("a worker's code is the same as one's own", a_workers_code_is_the_same_as_ones_own),
         ("what a worker does wrong is told", what_a_worker_does_wrong_is_told),
+        ("a worker that may have less compiles with that", a_worker_that_may_have_less_compiles_with_that),
         ("what takes too much is stopped", what_takes_too_much_is_stopped),
         ("what is no component is told as ever", what_is_no_component_is_told_as_ever),
         ("what is over bounds is never given to a worker", what_is_over_bounds_is_never_given_to_a_worker),
@@ -149,6 +150,27 @@ fn large_functions(count: usize) -> Vec<u8> {
         "(local.set 0 (i32.add (local.get 0) (i32.const 7)))".repeat(140_000)
     );
     wat::parse_str(format!("(component (core module {}))", body.repeat(count))).unwrap()
+}
+
+#[cfg(not(unix))]
+fn a_worker_that_may_have_less_compiles_with_that() {}
+
+/// Limits below those that a worker is told, which a process cannot raise again.
+#[cfg(unix)]
+fn a_worker_that_may_have_less_compiles_with_that() {
+    let program = std::env::current_exe().unwrap();
+    let below = |limit: &str| {
+        let script = format!("ulimit {limit} && exec \"$0\" worker:right");
+        Worker::new("/bin/sh", ["-c".into(), script.into(), program.clone().into_os_string()])
+    };
+    let component = bytes("test/adversary.wasm");
+    for limit in ["-t 60", "-v 3000000", "-c 0"] {
+        let plugin = load(below(limit), &component).unwrap_or_else(|reason| panic!("{limit}: {reason}"));
+        assert!(plugin.render(&act("decent")).is_ok(), "{limit}");
+    }
+    // And holds it.
+    let died = load(below("-v 200000"), &large_functions(12)).unwrap_err();
+    assert!(matches!(died, Reason::Compiler(CompilerFault::Died(_))), "{died}");
 }
 
 fn what_takes_too_much_is_stopped() {
