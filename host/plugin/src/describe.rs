@@ -256,6 +256,9 @@ fn option(described: contract::OptionDescription) -> Result<OptionDescription, S
         Ty::Url => OptionType::Url,
         Ty::Json => OptionType::Json,
     };
+    if let Some(choice) = choices.iter().find(|choice| choice.contains("{{")) {
+        return Err(format!("the option `{at}` has a choice `{choice}`, which a platform would evaluate"));
+    }
     if (ty == OptionType::Choice) == choices.is_empty() {
         return Err(format!("the option `{at}` must have choices if it is a choice, and only then"));
     }
@@ -355,6 +358,8 @@ mod tests {
         use contract::Sameness::MayDiffer;
         use contract::SecretShape::{JsonMember, KeyValue, Whole};
         let choice = WireOption { ty: contract::OptionType::Choice, ..wire_option("/a", MayDiffer) };
+        let choices = vec!["plain".to_owned(), "a{{secrets.x}}".to_owned()];
+        let evaluated = WireOption { choices, ..choice.clone() };
         for (described, expected) in [
             (vec![], "serves no kind"),
             (vec![wire(vec![], vec![]), wire(vec![], vec![])], "occurs twice"),
@@ -365,6 +370,10 @@ mod tests {
                 "`/a` occurs twice",
             ),
             (vec![wire(vec![], vec![choice])], "must have choices"),
+            (
+                vec![wire(vec![], vec![evaluated])],
+                "a choice `a{{secrets.x}}`, which a platform would evaluate",
+            ),
             (
                 vec![wire(vec![wire_slot("p", "/a", Whole), wire_slot("p", "/b", Whole)], vec![])],
                 "`p` occurs twice",

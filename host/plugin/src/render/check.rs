@@ -179,7 +179,9 @@ impl<'d, 'v> Expected<'d, 'v> {
     }
 
     /// What a plugin set an option to that is the same everywhere, where it may: to a flag, or to
-    /// one of the described choices. Neither can carry anything of an environment.
+    /// one of the described choices. Both are fixed before it sees any environment, so no text of one
+    /// gets out by them; but which of them it takes may depend on all that it was given, and tells
+    /// as much as there are of them.
     fn chosen(&self, at: &str, value: &Wire) -> Option<Value> {
         let option = self.description.option(at).filter(|option| option.at.to_string() == at)?;
         match (option.ty, value) {
