@@ -124,7 +124,11 @@ impl Finisher {
         if let Some(command) = self.command.get() {
             return Ok(command);
         }
-        let status = cargo::command(self.by.arguments())?.status().context("cargo cannot be run")?;
+        let mut build = cargo::command(self.by.arguments())?;
+        if cargo::is_ci() {
+            build.arg("--locked");
+        }
+        let status = build.status().context("cargo cannot be run")?;
         ensure!(status.success(), "the command `sluice`, which finishes plugins, does not compile");
         let folder = if self.by == By::Release { "release" } else { "debug" };
         let file = cargo::target()?.join(folder).join(format!("sluice{}", std::env::consts::EXE_SUFFIX));
