@@ -150,6 +150,12 @@ impl Reference {
         Self { place, digest: Some(digest) }
     }
 
+    /// The same place, with whatever is there now.
+    #[must_use]
+    pub fn unpinned(&self) -> Self {
+        Self { place: self.place.clone(), digest: None }
+    }
+
     /// Another version in the same repository; `None` outside of registries, where there is one only.
     #[must_use]
     pub fn at(&self, tag: Tag) -> Option<Self> {
@@ -371,6 +377,7 @@ mod tests {
             assert_eq!(read.digest().is_some(), is_pinned, "{text}");
             let pinned = read.pinned(Digest::of(b""));
             assert!(pinned.to_string().ends_with(&format!("@{DIGEST}")), "{pinned}");
+            assert_eq!(pinned.unpinned().digest(), None, "{text}");
             assert_eq!(pinned.to_string().parse(), Ok(pinned), "{text}");
             let json = serde_json::to_string(&read).unwrap();
             assert_eq!(serde_json::from_str::<Reference>(&json).unwrap(), read);

@@ -283,7 +283,7 @@ fn an_upgrade_says_what_plans_it_changes() {
     let option = b"ssl_enabled";
     let at = component.windows(option.len()).position(|part| part == option).unwrap();
     component[at..at + option.len()].copy_from_slice(b"ssl_enableD");
-    fs::write(stage.workspace().join("blind.wasm"), component).unwrap();
+    fs::write(stage.workspace().join("blind.wasm"), &component).unwrap();
     let words = ["plugin", "upgrade", "sql", "blind.wasm", "--vouch", "tried", "--dry-run", "-o", "json"];
     let told: serde_json::Value = serde_json::from_str(&stage.output(&words, "", &[]).out).unwrap();
     let changed = &told["impact"]["promotions"][1]["changed"][0];
@@ -301,4 +301,34 @@ fn an_upgrade_says_what_plans_it_changes() {
             ends(DONE, "config diff"),
         ],
     );
+}
+
+#[test]
+fn an_upgrade_without_a_place_takes_what_is_there_now_and_nothing_older() {
+    let mut stage = Stage::empty();
+    for words in ["init --name acme", "key new ada", "config adopt"] {
+        stage.play(&ends(DONE, words));
+    }
+    let component = fs::read(plugins().join("sql.wasm")).unwrap();
+    let version = "\"version\":\"0.1.0\"";
+    let made = |to: &str| {
+        let mut component = component.clone();
+        let at = component.windows(version.len()).position(|part| part == version.as_bytes()).unwrap();
+        component[at..at + version.len()].copy_from_slice(version.replace("0.1.0", to).as_bytes());
+        fs::write(stage.workspace().join("mine.wasm"), component).unwrap();
+    };
+    let upgrade = |more: &[&str], code: i32| {
+        let words = [&["plugin", "upgrade", "sql"], more, &["--vouch", "mine"]].concat();
+        let Output { code: is, out, talk } = stage.output(&words, "", &[]);
+        assert_eq!(is, code, "{words:?}: {out}{talk}");
+        format!("{out}{talk}")
+    };
+    made("0.3.0");
+    upgrade(&["mine.wasm"], DONE);
+    made("0.4.0");
+    assert!(upgrade(&[], DONE).contains("upgraded sql 0.4.0"));
+    made("0.2.0");
+    let refused = upgrade(&[], USAGE);
+    assert!(refused.contains("has version 0.2.0 of `sql`, and here is 0.4.0"), "{refused}");
+    assert!(upgrade(&["mine.wasm"], DONE).contains("upgraded sql 0.2.0"));
 }

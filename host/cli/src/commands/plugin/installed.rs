@@ -7,7 +7,7 @@ use serde_json::json;
 use sluice_distribution::{Access, Artefact, Credentials, Limits as Bounds, Reference, Tag, fetch, tags};
 use sluice_engine::config::PluginName;
 use sluice_engine::install::{Incoming, Installed, Prepared, prepare, remove};
-use sluice_engine::lock::Lock;
+use sluice_engine::lock::{Lock, Locked};
 use sluice_engine::upgrade::{ChangedSource, Impact, Promotion};
 use sluice_model::Digest;
 use sluice_plugin::Limits;
@@ -126,12 +126,28 @@ pub(super) fn run_upgrade(context: &Context, arguments: &Upgrade) -> Result<Answ
     // Why the last one was taken unsigned is no reason for the next.
     let component = artefact.component.clone();
     let prepared = prepared(context, name, artefact, vouch.clone())?;
+    if to.is_none() {
+        refuse_older(name, locked, &prepared.installed.locked)?;
+    }
     // Before anything is written: what cannot be told must not be found out afterwards.
     let impact = impact(context, name, &component)?;
     if *dry_run {
         return told(&prepared.installed, DRY, Some(&impact));
     }
     told(&prepared.put()?, "upgraded", Some(&impact))
+}
+
+/// Refuses a version that is lower than the one that is there, where nobody asked for it: who keeps a
+/// registry could put an old one, with its holes, in place of a new one.
+fn refuse_older(name: &PluginName, before: &Locked, after: &Locked) -> Result<(), Failure> {
+    let version = |locked: &Locked| locked.version.as_deref()?.parse::<semver::Version>().ok();
+    match (version(before), version(after)) {
+        (Some(old), Some(new)) if new < old => Err(Failure::usage(
+            format!("`{}` has version {new} of `{name}`, and here is {old}", after.source),
+            format!("if that is meant, say so: `sluice plugin upgrade {name} {}`", after.source),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What an upgrade would change in plans; or why that cannot be told.
@@ -339,7 +355,17 @@ fn fetched(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
     let working = context.working("fetching the plugin");
     let artefact = fetch(from, &access()?).map_err(failed)?;
     drop(working);
-    Ok(artefact)
+    // `publish` puts a component under its own version: under another's tag is no mistake of its maker.
+    let tagged = from.tag().and_then(|tag| tag.as_str().parse::<semver::Version>().ok());
+    let says = Manifest::read(&artefact.component).ok().flatten();
+    let says = says.and_then(|manifest| manifest.version.parse::<semver::Version>().ok());
+    match (tagged, says) {
+        (Some(tag), Some(version)) if tag != version => Err(Failure::failed(
+            format!("`{from}` is tagged {tag}, and its manifest says {version}"),
+            "ask its publisher which of the two is right, or name it by its digest",
+        )),
+        _ => Ok(artefact),
+    }
 }
 
 /// The newest version where a plugin came from, as Semantic Versioning orders them.
@@ -352,7 +378,7 @@ fn newest(context: &Context, name: &PluginName, source: &str) -> Result<Referenc
     };
     let from: Reference = source.parse().map_err(|_| nowhere())?;
     if from.registry().is_none() {
-        return Ok(from);
+        return Ok(from.unpinned());
     }
     let working = context.working("asking for versions");
     let known = tags(&from, &access()?).map_err(failed)?;
