@@ -312,15 +312,26 @@ struct Granted {
 }
 
 impl Outside for Granted {
-    fn reach(&self, host: &str, port: u16, tls: Tls) -> std::result::Result<(), NetFailure> {
+    fn reach(
+        &self,
+        host: &str,
+        port: u16,
+        tls: Tls,
+        within: Duration,
+    ) -> std::result::Result<(), NetFailure> {
         let tls = match tls {
             Tls::Off => edge::Tls::Off,
             Tls::Required => edge::Tls::Required,
         };
-        self.edge.reach(host, port, tls).map_err(failure)
+        self.edge.reach(host, port, tls, within).map_err(failure)
     }
 
-    fn http(&self, request: &Request, place: &[Placed]) -> std::result::Result<Response, NetFailure> {
+    fn http(
+        &self,
+        request: &Request,
+        place: &[Placed],
+        within: Duration,
+    ) -> std::result::Result<Response, NetFailure> {
         let request = edge::Request {
             method: request.method.clone(),
             url: request.url.clone(),
@@ -335,7 +346,7 @@ impl Outside for Granted {
             .iter()
             .map(|placed| edge::Placed { slot: placed.slot.clone(), at: placement(&placed.at) })
             .collect();
-        let response = self.edge.http(&request, &place).map_err(failure)?;
+        let response = self.edge.http(&request, &place, within).map_err(failure)?;
         let headers =
             response.headers.into_iter().map(|header| Header { name: header.name, value: header.value });
         Ok(Response { status: response.status, headers: headers.collect(), body: response.body })

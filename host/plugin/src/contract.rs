@@ -240,7 +240,7 @@ impl net::Host for State {
         if let Some(failure) = too_long(host.len()) {
             return Ok(Err(failure.into()));
         }
-        let answer = processor.without(|| network.outside.reach(&host, port, tls));
+        let answer = processor.without(|within| network.outside.reach(&host, port, tls, within));
         network.recording.0.push(Exchange::Reach { host, port, tls, answer: answer.clone() });
         Ok(answer.map_err(Into::into))
     }
@@ -258,7 +258,7 @@ impl net::Host for State {
         if let Some(failure) = too_long(length(&request, &place)).or_else(|| not_lent(&lent, &place)) {
             return Ok(Err(failure.into()));
         }
-        let answer = processor.without(|| network.outside.http(&request, &place));
+        let answer = processor.without(|within| network.outside.http(&request, &place, within));
         network.recording.0.push(Exchange::Http { request, place, answer: answer.clone() });
         Ok(answer.map(Into::into).map_err(Into::into))
     }
@@ -418,6 +418,8 @@ impl From<&Kind> for WireKind {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::host::{Allowance, Host};
     use crate::outside::Replay;
@@ -426,11 +428,11 @@ mod tests {
     struct Open;
 
     impl Outside for Open {
-        fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+        fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
             Ok(())
         }
 
-        fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+        fn http(&self, _: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
             Ok(Response { status: 204, headers: Vec::new(), body: Vec::new() })
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sluice_model::Digest;
 use wasmtime::component::Linker;
@@ -65,6 +66,10 @@ impl Allowance {
     }
 }
 
+/// Which part of its time a call keeps when it waits for the network: a tenth. Of the usual ten
+/// seconds that is one, in which it could use up its fuel twice.
+const RESERVED: u32 = 10;
+
 /// What a call computes on, from when it may begin; it is given back while a call only waits.
 pub(crate) struct Processor {
     turn: Option<Turn>,
@@ -73,13 +78,19 @@ pub(crate) struct Processor {
     clock: Clock,
     /// The tick at which the call is over time.
     deadline: u64,
+    /// What a call keeps of its time when it waits.
+    reserve: Duration,
 }
 
 impl Processor {
-    /// Does what only waits.
-    pub(crate) fn without<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+    /// Does what only waits, and should wait no longer than it is told: the call has time left then
+    /// to make something of it.
+    pub(crate) fn without<T>(&mut self, wait: impl FnOnce(Duration) -> T) -> T {
+        // The tick that has begun is partly over.
+        let ticks = self.deadline.saturating_sub(self.clock.now()).saturating_sub(1);
+        let left = Limits::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
         self.turn = None;
-        let waited = wait();
+        let waited = wait(left.saturating_sub(self.reserve));
         self.take();
         waited
     }
@@ -230,7 +241,8 @@ impl Host {
         // One more than the deadline has, since the first is already partly over.
         let ticks = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1);
         let deadline = clock.now().saturating_add(ticks);
-        Processor { turn: Some(turn), turns, share: of.processors.clone(), clock, deadline }
+        let reserve = of.limits.deadline / RESERVED;
+        Processor { turn: Some(turn), turns, share: of.processors.clone(), clock, deadline, reserve }
     }
 
     /// A store for one call, with all limits set.

@@ -7,25 +7,27 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// Where a probe's questions to the network go.
 ///
 /// An implementation connects only where the workspace grants it, resolves names itself, and keeps
-/// within its own bounds of size and time.
+/// within its own bounds of size and time. Each question has the time `within` which the plugin still
+/// gets to make something of the answer: none, where that is over.
 pub trait Outside: Send + Sync {
     /// Opens a connection and closes it again.
     ///
     /// # Errors
     /// Why there was none; the plugin gets it as an answer.
-    fn reach(&self, host: &str, port: u16, tls: Tls) -> Result<(), NetFailure>;
+    fn reach(&self, host: &str, port: u16, tls: Tls, within: Duration) -> Result<(), NetFailure>;
 
     /// Makes one request with the values of these slots placed.
     ///
     /// # Errors
     /// Why there was no answer; the plugin gets it as an answer.
-    fn http(&self, request: &Request, place: &[Placed]) -> Result<Response, NetFailure>;
+    fn http(&self, request: &Request, place: &[Placed], within: Duration) -> Result<Response, NetFailure>;
 }
 
 /// Whether a connection is encrypted.
@@ -186,7 +188,7 @@ impl Replay {
 }
 
 impl Outside for Replay {
-    fn reach(&self, host: &str, port: u16, tls: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, host: &str, port: u16, tls: Tls, _: Duration) -> Result<(), NetFailure> {
         let is_it = |exchange: &Exchange| matches!(exchange, Exchange::Reach { host: h, port: p, tls: t, .. } if h == host && *p == port && *t == tls);
         match self.next(is_it) {
             Some(Exchange::Reach { answer, .. }) => answer,
@@ -194,7 +196,7 @@ impl Outside for Replay {
         }
     }
 
-    fn http(&self, request: &Request, place: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, request: &Request, place: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         let is_it = |exchange: &Exchange| matches!(exchange, Exchange::Http { request: r, place: p, .. } if r == request && p == place);
         match self.next(is_it) {
             Some(Exchange::Http { answer, .. }) => answer,

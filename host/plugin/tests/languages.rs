@@ -12,6 +12,7 @@
 mod built;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use built::{bytes, component, examples, first_party, host_with_cache};
 use sluice_plugin::conformance::{Grade, Suite};
@@ -87,11 +88,11 @@ fn each_kind_is_served_by_one_plugin_whatever_language_it_is_in() {
 struct Nobody(Result<(), NetFailure>);
 
 impl Outside for Nobody {
-    fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
         self.0.clone()
     }
 
-    fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, _: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         Err(NetFailure::BadResponse)
     }
 }

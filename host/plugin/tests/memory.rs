@@ -14,6 +14,7 @@ mod built;
 mod network;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use built::{act, bytes, environment, input};
 use network::{Reflecting, VALUE};
@@ -149,11 +150,11 @@ fn no_value_of_a_secret_is_in_a_guest_that_probes_what_gives_all_back() {
 struct Careless;
 
 impl Outside for Careless {
-    fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
         Ok(())
     }
 
-    fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, _: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         Ok(Response { status: 200, headers: Vec::new(), body: format!("you sent {VALUE}").into_bytes() })
     }
 }

@@ -11,25 +11,27 @@
 mod built;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use built::{bytes, host, registry, slot, tables, tooljet};
 use serde_json::{Value, json};
 use sluice_guest::sign_in::Shows;
 use sluice_plugin::{
-    DataSource, Environment, Exchange, NetFailure, Outside, Placed, Plugin, ProbeInput, Probed, Reason,
-    Replay, Request, Response, Tls,
+    DataSource, Environment, Exchange, NetFailure, Outside, Placed, Plugin, PluginLimits, ProbeInput, Probed,
+    Reason, Replay, Request, Response, Tls,
 };
 
 /// A network where one host answers.
 struct One(&'static str);
 
 impl Outside for One {
-    fn reach(&self, host: &str, _port: u16, _tls: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, host: &str, _port: u16, _tls: Tls, _: Duration) -> Result<(), NetFailure> {
         if host == self.0 { Ok(()) } else { Err(NetFailure::NotGranted) }
     }
 
-    fn http(&self, _: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, _: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         Err(NetFailure::Refused)
     }
 }
@@ -81,6 +83,62 @@ fn a_recorded_probe_is_the_same_again_without_a_network() {
     assert_eq!(other.reachable, Some(false));
 }
 
+/// A network in which nobody answers, ever: each question takes all the time that it is given.
+struct Silent {
+    given: Mutex<Vec<Duration>>,
+    never: Mutex<Receiver<()>>,
+}
+
+impl Silent {
+    fn wait(&self, within: Duration) -> NetFailure {
+        self.given.lock().unwrap().push(within);
+        let waited = self.never.lock().unwrap().recv_timeout(within);
+        assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+        NetFailure::TimedOut
+    }
+}
+
+impl Outside for Silent {
+    fn reach(&self, _: &str, _: u16, _: Tls, within: Duration) -> Result<(), NetFailure> {
+        Err(self.wait(within))
+    }
+
+    fn http(&self, _: &Request, _: &[Placed], within: Duration) -> Result<Response, NetFailure> {
+        Err(self.wait(within))
+    }
+}
+
+#[test]
+fn a_target_that_is_silent_is_told_in_time() {
+    let (_kept, never) = mpsc::channel();
+    let silent = Arc::new(Silent { given: Mutex::default(), never: Mutex::new(never) });
+    let deadline = Duration::from_secs(1);
+    let own = PluginLimits { deadline: Some(deadline), ..PluginLimits::default() };
+    let sql = host().load_within("sql", &bytes("sql.wasm"), &own).unwrap();
+    let probed = probe(&sql, "lowcoder/postgres", "db.staging", silent.clone()).unwrap();
+    assert_eq!((probed.reachable, probed.authenticated), (Some(false), None));
+    assert_eq!(probed.notes[0].code, "target.unreachable");
+    let given = silent.given.lock().unwrap().clone();
+    let [once] = given.try_into().unwrap();
+    assert!(once <= deadline * 9 / 10 && once >= deadline / 2, "{once:?}");
+    // Further questions of the same probe have what the first ones have left.
+    let adversary = host().load_within("adversary", &bytes("test/adversary-probe.wasm"), &own).unwrap();
+    let source = DataSource {
+        logical_id: "source-1".parse().unwrap(),
+        name: "reach-often".to_owned(),
+        kind: "lowcoder/adversary".parse().unwrap(),
+        options: json!({"host": "db.staging.example", "mode": "lax"}),
+    };
+    silent.given.lock().unwrap().clear();
+    let target = Environment { name: "staging".parse().unwrap(), order: 1 };
+    let input = ProbeInput { source, target, slots: Default::default(), outside: silent.clone() };
+    let probed = adversary.probe(input).unwrap();
+    assert!(probed.notes.iter().any(|note| note.message.contains("TimedOut")), "{:?}", probed.notes);
+    let given = silent.given.lock().unwrap().clone();
+    assert_eq!(given.len(), host().limits().network_calls);
+    assert!(given.is_sorted_by(|one, next| one >= next) && given[7] < deadline / 2, "{given:?}");
+}
+
 #[test]
 fn a_pure_plugin_and_a_probing_one_load_in_one_host() {
     let pure = host().load("adversary", &bytes("test/adversary.wasm")).unwrap();
@@ -100,11 +158,11 @@ struct Answers {
 }
 
 impl Outside for Answers {
-    fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
         Ok(())
     }
 
-    fn http(&self, _: &Request, place: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, _: &Request, place: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         let without = Response { status: self.without, headers: Vec::new(), body: Vec::new() };
         Ok(if place.is_empty() { without } else { self.with.clone() })
     }

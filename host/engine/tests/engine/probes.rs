@@ -169,6 +169,33 @@ fn credentials_are_placed_by_the_host_and_what_the_target_makes_of_them_is_told(
     }
 }
 
+/// A server that takes connections and never says anything.
+fn silent() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || drop(listener.incoming().take(20).collect::<Vec<_>>()));
+    port
+}
+
+#[test]
+fn a_target_that_never_answers_is_told_within_the_plugins_deadline() {
+    let mut stage = Stage::promoted();
+    let plan = stage.plan("Orders", "staging");
+    let source = plan.sources.iter().find(|source| source.name == "billing-api").unwrap();
+    let reference = source.slots[&"bearer-token".parse().unwrap()].to_string();
+    stage.set_secret(&reference, "canary-4be1d07a55");
+    grant_to(&mut stage, "http", "[\"billing.staging.example.com:443\"]", "[\"127.0.0.1\"]");
+    stage.configure(|text| {
+        let of_plugin = "path = \"plugins/http.wasm\"\n";
+        text.replace(of_plugin, &format!("{of_plugin}limits = {{ deadline = \"1s\" }}\n"))
+    });
+    let here = Arc::new(Here { port: silent(), asked: Mutex::default() });
+    let report = probe_source(&stage, &here, "billing-api").unwrap();
+    assert_eq!(report.authenticated, None);
+    let told: Vec<_> = report.notes.iter().map(|note| note.message.as_str()).collect();
+    assert!(told.iter().any(|message| message.contains("in time")), "{told:?}");
+}
+
 #[test]
 fn gates_see_the_newest_probe_of_what_is_rendered() {
     let mut stage = Stage::promoted();

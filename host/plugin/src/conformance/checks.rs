@@ -1,6 +1,7 @@
 //! The checks, each a sentence that is true of a good plugin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_model::slot::SecretShape;
@@ -371,11 +372,11 @@ fn limits(subject: &mut Subject<'_>) -> Outcome {
 struct Uniform(Result<(), NetFailure>);
 
 impl Outside for Uniform {
-    fn reach(&self, _: &str, _: u16, _: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
         self.0.clone()
     }
 
-    fn http(&self, request: &Request, _: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, request: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         let body = request.url.clone().into_bytes();
         self.0.clone().map(|()| Response { status: 200, headers: request.headers.clone(), body })
     }

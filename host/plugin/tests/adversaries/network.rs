@@ -1,6 +1,8 @@
 //! A network that stands in for the vault's edge and a server behind it: the server gives back all
 //! that it is sent, and the edge takes the secret's value out of that.
 
+use std::time::Duration;
+
 use sluice_plugin::{Header, NetFailure, Outside, Placed, Placement, Request, Response, Tls};
 
 /// The value of every secret.
@@ -13,11 +15,11 @@ pub(crate) const GRANTED: &str = "db.staging.example";
 pub(crate) struct Reflecting;
 
 impl Outside for Reflecting {
-    fn reach(&self, host: &str, _port: u16, _tls: Tls) -> Result<(), NetFailure> {
+    fn reach(&self, host: &str, _port: u16, _tls: Tls, _: Duration) -> Result<(), NetFailure> {
         if host == GRANTED { Ok(()) } else { Err(NetFailure::NotGranted) }
     }
 
-    fn http(&self, request: &Request, place: &[Placed]) -> Result<Response, NetFailure> {
+    fn http(&self, request: &Request, place: &[Placed], _: Duration) -> Result<Response, NetFailure> {
         if !request.url.starts_with(&format!("https://{GRANTED}/")) {
             return Err(NetFailure::NotGranted);
         }

@@ -76,7 +76,7 @@ pub enum Tls {
 pub struct Limits {
     /// Connections in all, whatever came of them.
     pub connections: u32,
-    /// From a question to its answer, with names, connection and TLS.
+    /// From a question to its answer, with names, connection and TLS, where who asks has that much time.
     pub total: Duration,
     /// To connect to one address.
     pub connect: Duration,
@@ -138,13 +138,13 @@ impl Edge {
         Self { grant, secrets, scrubber, roots, limits, network, clock, connections: AtomicU32::new(0) }
     }
 
-    /// Opens a connection and closes it again; sends nothing but what TLS needs.
+    /// Opens a connection and closes it again, `within` this time; sends nothing but what TLS needs.
     ///
     /// # Errors
     /// [`Failure`] says why there was none.
-    pub fn reach(&self, host: &str, port: u16, tls: Tls) -> Result<(), Failure> {
+    pub fn reach(&self, host: &str, port: u16, tls: Tls, within: Duration) -> Result<(), Failure> {
         self.count()?;
-        let deadline = Deadline::new(&*self.clock, self.limits.total);
+        let deadline = self.deadline(within);
         let quoted = failure::quoted(host);
         let host =
             Host::parse(host).map_err(|why| bad_request(format!("`{quoted}` is not a host: {why}")))?;
@@ -156,13 +156,14 @@ impl Edge {
         Ok(())
     }
 
-    /// Makes one request, with the secrets of these slots placed, and takes all secrets out of what comes back.
+    /// Makes one request `within` this time, with the secrets of these slots placed, and takes all secrets out of what
+    /// comes back.
     ///
     /// # Errors
     /// [`Failure`] says why there was no answer; an answer of any status is one.
-    pub fn http(&self, request: &Request, place: &[Placed]) -> Result<Response, Failure> {
+    pub fn http(&self, request: &Request, place: &[Placed], within: Duration) -> Result<Response, Failure> {
         self.count()?;
-        let deadline = Deadline::new(&*self.clock, self.limits.total);
+        let deadline = self.deadline(within);
         let request = Checked::new(request)?;
         placement::check(&request, place)?;
         let (addresses, network) = self.addresses(&request.host, request.port, deadline)?;
@@ -184,6 +185,10 @@ impl Edge {
         drop(bytes);
         sent.map_err(|error| tls::failure(&error).unwrap_or(Failure::Refused))?;
         response::read(&mut *stream, request.method, self.limits.body, &self.scrubber)
+    }
+
+    fn deadline(&self, within: Duration) -> Deadline<'_> {
+        Deadline::new(&*self.clock, self.limits.total.min(within))
     }
 
     fn count(&self) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use sluice_vault::edge::{
 };
 
 use crate::outside::{
-    ALSO_PUBLIC, CANARY, Day, PUBLIC, TOKEN, Wires, answering, edge, edge_with, filed, get, grant, is_in,
-    place, read_request, reflection, serve,
+    ALSO_PUBLIC, CANARY, Day, PATIENT, PUBLIC, TOKEN, Wires, answering, edge, edge_with, filed, get, grant,
+    is_in, place, read_request, reflection, serve,
 };
 
 const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -50,7 +50,7 @@ fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
             "x-key: kanarienvogel".into(),
         ),
     ] {
-        let response = edge.http(&get(&url), &places).unwrap_or_else(|e| panic!("{places:?}: {e}"));
+        let response = edge.http(&get(&url), &places, PATIENT).unwrap_or_else(|e| panic!("{places:?}: {e}"));
         let request = seen.lock().unwrap().pop().unwrap();
         assert!(request.contains(&sent), "{request}");
         let pairs = [format!("me:{CANARY}"), format!("you:{TOKEN}")].map(|pair| STANDARD.encode(pair));
@@ -67,10 +67,10 @@ fn a_server_that_says_all_it_was_sent_gives_no_secret_away() {
     for (edge, is_told) in [(careless, true), (edge, false)] {
         let mut plain = get(&url);
         plain.headers.push(Header { name: "x-key".into(), value: TOKEN.into() });
-        assert_eq!(is_in(TOKEN, &edge.http(&plain, &[]).unwrap()), is_told);
+        assert_eq!(is_in(TOKEN, &edge.http(&plain, &[], PATIENT).unwrap()), is_told);
         plain.method = "POST".into();
         plain.body = Some(CANARY.into());
-        assert_eq!(is_in(CANARY, &edge.http(&plain, &[]).unwrap()), is_told);
+        assert_eq!(is_in(CANARY, &edge.http(&plain, &[], PATIENT).unwrap()), is_told);
     }
 }
 
@@ -96,9 +96,9 @@ fn a_server_that_says_what_it_was_sent_before_gives_no_secret_away() {
         (place("password", Placement::BasicPassword("me".into())), CANARY, Some(format!("me:{CANARY}"))),
     ] {
         let edge = edge(grants.clone(), Arc::new(SystemNetwork));
-        edge.http(&get(&url("first")), std::slice::from_ref(&carried)).unwrap();
+        edge.http(&get(&url("first")), std::slice::from_ref(&carried), PATIENT).unwrap();
         for others in [vec![], vec![token()]] {
-            let response = edge.http(&get(&url("again")), &others).unwrap();
+            let response = edge.http(&get(&url("again")), &others, PATIENT).unwrap();
             let body = String::from_utf8_lossy(&response.body);
             assert!(body.contains("GET /first") && body.contains("•••"), "{carried:?} {others:?}\n{body}");
             assert!(!is_in(secret, &response), "{carried:?} {others:?}\n{body}");
@@ -106,7 +106,7 @@ fn a_server_that_says_what_it_was_sent_before_gives_no_secret_away() {
             assert!(!pair.is_some_and(|pair| is_in(&pair, &response)), "{carried:?} {others:?}\n{body}");
         }
         let careless = edge_with(BTreeMap::new(), grants.clone(), Arc::new(SystemNetwork));
-        assert!(is_in(secret, &careless.http(&get(&url("again")), &[]).unwrap()), "{carried:?}");
+        assert!(is_in(secret, &careless.http(&get(&url("again")), &[], PATIENT).unwrap()), "{carried:?}");
     }
 }
 
@@ -130,7 +130,7 @@ fn what_a_server_knows_by_itself_is_taken_out_word_by_word() {
         let request = get(&format!("http://{server}/"));
         let at = Placement::Header("authorization".into());
         for places in [vec![], vec![place("key", at)]] {
-            match edge.http(&request, &places) {
+            match edge.http(&request, &places, PATIENT) {
                 Err(Failure::BadSecret(why)) => {
                     assert!(why.contains("fewer than 8 bytes") && secret.len() < 8 && !places.is_empty());
                 }
@@ -160,11 +160,11 @@ fn only_what_is_granted_is_looked_up_and_dialled() {
         "https://api.example.test.evil.test/",
     ] {
         let place = [place("token", Placement::Bearer)];
-        assert_eq!(edge.http(&get(url), &place), Err(Failure::NotGranted), "{url}");
+        assert_eq!(edge.http(&get(url), &place, PATIENT), Err(Failure::NotGranted), "{url}");
     }
-    assert_eq!(edge.reach("db.example.test", 443, Tls::Off), Err(Failure::NotGranted));
-    assert_eq!(edge.reach("api.example.test", 22, Tls::Off), Err(Failure::NotGranted));
-    assert!(matches!(edge.reach("no host", 443, Tls::Off), Err(Failure::BadRequest(_))));
+    assert_eq!(edge.reach("db.example.test", 443, Tls::Off, PATIENT), Err(Failure::NotGranted));
+    assert_eq!(edge.reach("api.example.test", 22, Tls::Off, PATIENT), Err(Failure::NotGranted));
+    assert!(matches!(edge.reach("no host", 443, Tls::Off, PATIENT), Err(Failure::BadRequest(_))));
     assert!(network.asked.lock().unwrap().is_empty() && network.dialled().is_empty());
 }
 
@@ -175,12 +175,12 @@ fn a_name_that_changes_its_address_is_asked_once() {
         Wires::default().name("api.example.test", &[&[PUBLIC], &["127.0.0.1"], &["169.254.169.254"]]);
     let network = Arc::new(network.wire(PUBLIC, 80, Some(server)));
     let edge = edge(grant(&["api.example.test:80"], &[]), network.clone());
-    assert_eq!(edge.http(&get("http://api.example.test/"), &[]).unwrap().status, 200);
+    assert_eq!(edge.http(&get("http://api.example.test/"), &[], PATIENT).unwrap().status, 200);
     assert_eq!(*network.asked.lock().unwrap(), ["api.example.test"]);
     assert_eq!(network.dialled(), [format!("{PUBLIC}:80")]);
     // The next connection asks anew, and judges anew.
     for _ in 0..2 {
-        let answer = edge.http(&get("http://api.example.test/"), &[]);
+        let answer = edge.http(&get("http://api.example.test/"), &[], PATIENT);
         assert_eq!(answer, Err(Failure::PrivateAddress));
     }
     assert_eq!(network.dialled().len(), 1);
@@ -209,11 +209,11 @@ fn private_addresses_are_dialled_only_where_they_are_granted() {
         let network = network.wire(PUBLIC, 5432, Some(server)).wire("10.0.0.1", 5432, Some(server));
         let network = Arc::new(network);
         let edge = edge(grant(&["db.example.test:5432"], ranges), network.clone());
-        assert_eq!(edge.reach("db.example.test", 5432, Tls::Off), expected, "{answer:?} {ranges:?}");
+        assert_eq!(edge.reach("db.example.test", 5432, Tls::Off, PATIENT), expected, "{answer:?} {ranges:?}");
         assert_eq!(network.dialled().is_empty(), expected.is_err(), "{answer:?} {ranges:?}");
     }
     let edge = edge(grant(&["localhost:1"], &[]), Arc::new(SystemNetwork));
-    assert_eq!(edge.reach("localhost", 1, Tls::Off), Err(Failure::PrivateAddress));
+    assert_eq!(edge.reach("localhost", 1, Tls::Off, PATIENT), Err(Failure::PrivateAddress));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn addresses_are_tried_in_order_and_a_few_only() {
         }
         let network = Arc::new(network);
         let edge = edge(grant(&["h.example.test:80"], &["10.0.0.0/8"]), network.clone());
-        assert_eq!(edge.reach("h.example.test", 80, Tls::Off), expected, "{dead} {late}");
+        assert_eq!(edge.reach("h.example.test", 80, Tls::Off, PATIENT), expected, "{dead} {late}");
         assert_eq!(network.dialled().len(), dialled, "{dead} {late}");
     }
 }
@@ -254,12 +254,12 @@ fn over_plain_http_secrets_stay_in_private_ranges() {
         let network = Arc::new(network);
         let edge = edge(grant(&["h.example.test:80"], &["10.0.0.0/8"]), network.clone());
         let request = get("http://h.example.test/");
-        assert_eq!(edge.http(&request, &[]).unwrap().status, 200, "{answer:?}");
+        assert_eq!(edge.http(&request, &[], PATIENT).unwrap().status, 200, "{answer:?}");
         if expected {
-            assert_eq!(edge.http(&request, &bearer).unwrap().status, 200, "{answer:?}");
+            assert_eq!(edge.http(&request, &bearer, PATIENT).unwrap().status, 200, "{answer:?}");
             continue;
         }
-        match edge.http(&request, &bearer) {
+        match edge.http(&request, &bearer, PATIENT) {
             Err(Failure::BadRequest(why)) => assert!(why.contains("use `https`"), "{why}"),
             other => panic!("{answer:?}: {other:?}"),
         }
@@ -292,7 +292,7 @@ fn redirects_come_back_and_are_not_followed() {
             &["10.0.0.0/8", "127.0.0.1"],
         );
         let edge = edge(grant, network.clone());
-        let response = edge.http(&get("http://h.example.test/"), &bearer).unwrap();
+        let response = edge.http(&get("http://h.example.test/"), &bearer, PATIENT).unwrap();
         assert_eq!(response.status, status);
         let expected = Header { name: "location".into(), value: target.replace(TOKEN, "•••") };
         assert_eq!(response.headers[0], expected);
@@ -309,12 +309,12 @@ fn an_edge_makes_so_many_connections_and_no_more() {
     let clock = Arc::new(Day::new("2026-07-01T00:00:00Z"));
     let grant = grant(&["10.0.0.1:80"], &["10.0.0.0/8"]);
     let edge = Edge::new(grant, BTreeMap::new(), Roots::none(), limits, network.clone(), clock);
-    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Ok(()));
+    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off, PATIENT), Ok(()));
     // One that fails counts.
-    assert_eq!(edge.reach("10.0.0.2", 80, Tls::Off), Err(Failure::NotGranted));
-    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[]).unwrap().status, 200);
-    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[]), Err(Failure::Limit));
-    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off), Err(Failure::Limit));
+    assert_eq!(edge.reach("10.0.0.2", 80, Tls::Off, PATIENT), Err(Failure::NotGranted));
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], PATIENT).unwrap().status, 200);
+    assert_eq!(edge.http(&get("http://10.0.0.1/"), &[], PATIENT), Err(Failure::Limit));
+    assert_eq!(edge.reach("10.0.0.1", 80, Tls::Off, PATIENT), Err(Failure::Limit));
     assert_eq!(network.dialled().len(), 2);
 }
 

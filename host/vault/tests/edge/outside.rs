@@ -15,6 +15,9 @@ use sluice_vault::edge::{
     Clock, Edge, Grant, Header, Limits, Network, Placed, Placement, Request, Response, Roots,
 };
 
+/// Long enough for any machine, and reached only when something is wrong.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
+
 /// A password with what each encoding treats in its own way.
 pub(crate) const CANARY: &str = r#"kanari&enV/+8=%41"'<x>\ ?"#;
 

@@ -18,8 +18,8 @@ use sluice_vault::Secret;
 use sluice_vault::edge::{Edge, Failure, Limits, NotAuthorities, Placement, Response, Roots, Tls};
 
 use crate::outside::{
-    CANARY, Day, PUBLIC, TOKEN, Wires, filed, get, grant, is_in, place, read_request, reflection, secrets,
-    serve,
+    CANARY, Day, PATIENT, PUBLIC, TOKEN, Wires, filed, get, grant, is_in, place, read_request, reflection,
+    secrets, serve,
 };
 
 const TODAY: &str = "2026-07-01T00:00:00Z";
@@ -148,7 +148,7 @@ fn a_server_is_believed_by_its_certificate_for_the_name() {
     let (server, learned) = reflecting(&authority.server("api.example.test"), None);
     let good = edge(server, authority.roots(), TODAY);
     let places = [place("token", Placement::Bearer), place("password", Placement::Query("p".into()))];
-    let response = good.http(&get("https://API.example.test/x"), &places).unwrap();
+    let response = good.http(&get("https://API.example.test/x"), &places, PATIENT).unwrap();
     assert!(!is_in(TOKEN, &response) && !is_in(CANARY, &response), "{response:?}");
     let (name, request) = learned.lock().unwrap().pop().unwrap();
     assert_eq!(name, "api.example.test");
@@ -156,8 +156,8 @@ fn a_server_is_believed_by_its_certificate_for_the_name() {
         request.contains(&format!("authorization: Bearer {TOKEN}"))
             && request.contains("host: api.example.test\r\n")
     );
-    assert_eq!(good.reach("api.example.test", 443, Tls::Required), Ok(()));
-    assert_eq!(good.reach("api.example.test", 443, Tls::Off), Ok(()));
+    assert_eq!(good.reach("api.example.test", 443, Tls::Required, PATIENT), Ok(()));
+    assert_eq!(good.reach("api.example.test", 443, Tls::Off, PATIENT), Ok(()));
 
     for (host, roots, day, expected) in [
         (
@@ -173,19 +173,19 @@ fn a_server_is_believed_by_its_certificate_for_the_name() {
         ("api.example.test", authority.roots(), "1970-01-02T00:00:00Z", "not valid yet"),
     ] {
         let edge = edge(server, roots, day);
-        let got = why(edge.http(&get(&format!("https://{host}/")), &places).unwrap_err());
+        let got = why(edge.http(&get(&format!("https://{host}/")), &places, PATIENT).unwrap_err());
         assert!(got.contains(expected), "{host}: {got}");
-        assert!(why(edge.reach(host, 443, Tls::Required).unwrap_err()).contains(expected), "{host}");
-        assert_eq!(edge.reach(host, 443, Tls::Off), Ok(()));
+        assert!(why(edge.reach(host, 443, Tls::Required, PATIENT).unwrap_err()).contains(expected), "{host}");
+        assert_eq!(edge.reach(host, 443, Tls::Off, PATIENT), Ok(()));
     }
     let clients_only = authority.leaf("api.example.test", ExtendedKeyUsagePurpose::ClientAuth);
     let (wrong, _) = reflecting(&clients_only, None);
-    let got = edge(wrong, authority.roots(), TODAY).reach("api.example.test", 443, Tls::Required);
+    let got = edge(wrong, authority.roots(), TODAY).reach("api.example.test", 443, Tls::Required, PATIENT);
     assert!(why(got.unwrap_err()).contains("not for servers"));
     assert!(learned.lock().unwrap().is_empty(), "a secret went to a server that is not believed");
 
     let (by_address, _) = reflecting(&authority.server(PUBLIC), None);
-    assert_eq!(edge(by_address, authority.roots(), TODAY).reach(PUBLIC, 443, Tls::Required), Ok(()));
+    assert_eq!(edge(by_address, authority.roots(), TODAY).reach(PUBLIC, 443, Tls::Required, PATIENT), Ok(()));
 }
 
 #[test]
@@ -195,7 +195,11 @@ fn a_client_shows_its_certificate_and_nothing_of_it_comes_back() {
     let (server, learned) = reflecting(&authority.server("api.example.test"), Some(&authority));
     let ask = |pem: String| -> Result<Response, Failure> {
         let edge = edge_with(filed(&[("certificate", &pem)]), server, authority.roots(), TODAY);
-        edge.http(&get("https://api.example.test/"), &[place("certificate", Placement::ClientCertificate)])
+        edge.http(
+            &get("https://api.example.test/"),
+            &[place("certificate", Placement::ClientCertificate)],
+            PATIENT,
+        )
     };
     for pem in [
         client.both(),
@@ -215,7 +219,8 @@ fn a_client_shows_its_certificate_and_nothing_of_it_comes_back() {
     }
     assert_eq!(learned.lock().unwrap().len(), 3);
 
-    let without = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[]);
+    let without =
+        edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[], PATIENT);
     assert_eq!(why(without.unwrap_err()), "the server wants a client's certificate");
     assert!(
         why(ask(Authority::new("another").client().both()).unwrap_err())
@@ -256,11 +261,11 @@ fn what_does_not_speak_tls_is_told_apart() {
             let _ = stream.write_all(answer.as_bytes());
             let _ = stream.read_to_end(&mut Vec::new());
         });
-        let got = edge(server, roots.clone(), TODAY).reach("api.example.test", 443, Tls::Required);
+        let got = edge(server, roots.clone(), TODAY).reach("api.example.test", 443, Tls::Required, PATIENT);
         assert_eq!(why(got.unwrap_err()), "what answers there does not speak TLS");
     }
     let closing = serve(drop);
-    let got = edge(closing, roots.clone(), TODAY).reach("api.example.test", 443, Tls::Required);
+    let got = edge(closing, roots.clone(), TODAY).reach("api.example.test", 443, Tls::Required, PATIENT);
     assert_eq!(why(got.unwrap_err()), "the connection was closed during the handshake");
 }
 
@@ -277,7 +282,7 @@ fn an_answer_that_is_cut_off_is_not_taken_for_whole() {
         read_request(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf an ans").unwrap();
     });
-    let got = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[]);
+    let got = edge(server, authority.roots(), TODAY).http(&get("https://api.example.test/"), &[], PATIENT);
     assert_eq!(got, Err(Failure::BadResponse("it was cut off".into())));
 }
 
