@@ -10,6 +10,7 @@
     reason = "a test program may fail as tests do, and says what it runs"
 )]
 
+#[path = "plugin/built/mod.rs"]
 mod built;
 
 use std::io::{Read as _, Write as _};

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../tests/spoil/mod.rs"]
+#[path = "../../tests/plugin/spoil/mod.rs"]
 mod spoil;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,19 +1,9 @@
 //! The first-party plugins on the options of real exports, where those are at hand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use built::{input, registry, slot};
+use crate::built::{input, registry, slot};
 use serde_json::{Value, json};
 use sluice_model::slot::SecretShape;
 use sluice_model::{Kind, Pointer};

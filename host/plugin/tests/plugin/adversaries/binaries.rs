@@ -2,8 +2,8 @@
 
 use sluice_plugin::{Host, Part, Reason};
 
+use super::{Adversary, Expected, Refusal, load};
 use crate::built::bytes;
-use crate::{Adversary, Expected, Refusal, load};
 
 fn adversary(name: &str, component: Vec<u8>, expected: Expected) -> Adversary {
     Adversary::new(format!("file: {name}"), move |host: &Host| load(host, &component).err(), expected)

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sluice_plugin::{Host, Limit, Limits, Plugin, Reason};
 
+use super::{Adversary, Expected, Refusal, load, own_limits, render};
 use crate::built::bytes;
-use crate::{Adversary, Expected, Refusal, load, own_limits, render};
 
 /// The adversary, loaded once.
 fn loaded(plugin: &OnceCell<Plugin>, host: &Host) -> Plugin {

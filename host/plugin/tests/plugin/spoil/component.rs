@@ -36,7 +36,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// A real plugin, as it was released.
-const RELEASED: &[u8] = include_bytes!("../released/1.0.wasm");
+const RELEASED: &[u8] = include_bytes!("../../released/1.0.wasm");
 
 fn made(choices: &mut Choices<'_>) -> Vec<u8> {
     if choices.below(4) == 0 {

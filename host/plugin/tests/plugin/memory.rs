@@ -1,23 +1,10 @@
 //! What is in guests' memories when a call is over: all of it is read, from outside.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-#[allow(unused_imports, dead_code, reason = "a part of it is for another test")]
-#[path = "adversaries/network.rs"]
-mod network;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use built::{act, bytes, environment, input};
-use network::{Reflecting, VALUE};
+use crate::adversaries::network::{Reflecting, VALUE};
+use crate::built::{act, bytes, environment, input};
 use serde_json::json;
 use sluice_plugin::{
     DataSource, Host, Limits, Memories, NetFailure, Outside, Placed, Plugin, ProbeInput, Rendered, Request,
@@ -106,7 +93,7 @@ fn no_reference_of_a_secret_is_in_a_guest_that_renders() {
     adversary.render(&act("decent")).unwrap();
     assert!(found(&of_adversary.take(), "api-token") > 0, "labels are told");
     let options = json!({"host": "db.dev.example", "port": "5432", "database": "orders", "username": "app",
-        "password": built::slot("password")});
+        "password": crate::built::slot("password")});
     let binding =
         json!({"host": "db.staging.example", "port": "5432", "database": "orders", "username": "app"});
     let rendered = sql.render(&input("lowcoder/postgres", "orders", options, binding)).unwrap();
@@ -170,7 +157,7 @@ fn a_value_that_came_back_would_be_seen() {
 fn a_watched_host_makes_the_same_as_any() {
     let (plugin, _) = watched("test/adversary.wasm");
     let rendered = plugin.render(&act("decent")).unwrap();
-    let usual = built::adversary().render(&act("decent")).unwrap();
+    let usual = crate::built::adversary().render(&act("decent")).unwrap();
     // Memory that is not mapped from the component costs fuel to fill.
     assert_eq!(Rendered { used: usual.used, ..rendered }, usual);
 }

@@ -1,21 +1,11 @@
 //! Probes: what a plugin asks of the network, and what it is told.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use built::{bytes, host, registry, slot, tables, tooljet};
+use crate::built::{bytes, host, registry, slot, tables, tooljet};
 use serde_json::{Value, json};
 use sluice_guest::sign_in::Shows;
 use sluice_plugin::{

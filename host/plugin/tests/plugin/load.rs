@@ -1,16 +1,6 @@
 //! What is let in, and which plugins fit together. What is refused is in `adversaries`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
-use built::{bytes, host};
+use crate::built::{bytes, host};
 use sluice_plugin::{Reason, Registry};
 
 #[test]

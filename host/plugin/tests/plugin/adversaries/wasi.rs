@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sluice_plugin::{Limit, Limits, PluginLimits, Reason};
 
-use crate::raw::{Raw, refused_within};
-use crate::{Adversary, Expected, Refusal, own_limits};
+use super::raw::{Raw, refused_within};
+use super::{Adversary, Expected, Refusal, own_limits};
 
 /// What of WASI 0.2 the adversaries import.
 const INTERFACES: &str = r#"

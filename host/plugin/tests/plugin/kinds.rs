@@ -1,18 +1,9 @@
 //! The tables of the first-party plugins, kind by kind.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use built::{
+use crate::built::{
     IN_OTHER_LANGUAGES, component, examples, host_with_cache, input, registry, repository, slot, tables,
     tooljet,
 };

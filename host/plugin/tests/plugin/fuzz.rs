@@ -1,14 +1,6 @@
 //! The bodies of the fuzz targets on random bytes: what they make of them is judged.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "what does not hold should stop the test with what shows it"
-)]
-
-mod spoil;
-
+use crate::spoil;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

@@ -1,16 +1,6 @@
 //! The first-party plugins on options as the platforms write them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
-use built::{candidate, input, registry, slot, tooljet};
+use crate::built::{candidate, input, registry, slot, tooljet};
 use serde_json::{Value, json};
 use sluice_model::content::{Part, mark};
 use sluice_plugin::{Plugin, Reason, RenderInput, Rendered, Severity};

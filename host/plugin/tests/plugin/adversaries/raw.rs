@@ -6,8 +6,8 @@ use sluice_plugin::{Host, Limit, Limits, PluginLimits, Reason};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::{Adversary, Expected, Refusal, load, load_within, own_limits};
 use crate::built::input;
-use crate::{Adversary, Expected, Refusal, load, load_within, own_limits};
 
 /// The memory that a raw plugin begins with, up to where it allocates.
 struct Memory(Vec<u8>);

@@ -1,20 +1,9 @@
 //! Plugins in other languages than Rust, where their toolchain was there when plugins were built.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use built::{bytes, component, examples, first_party, host_with_cache};
+use crate::built::{bytes, component, examples, first_party, host_with_cache};
 use sluice_plugin::conformance::{Grade, Suite};
 use sluice_plugin::{NetFailure, Outside, Placed, Plugin, ProbeInput, Registry, Request, Response, Tls};
 use wasmparser::{Parser, Payload};

@@ -1,20 +1,10 @@
 //! The cache of compiled code, and what is known of a plugin without it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use built::{act, bytes};
+use crate::built::{act, bytes};
 use sluice_model::Digest;
 use sluice_plugin::{CacheCounts, CodeCache, Host, Limits, Plugin, PluginLimits, Reason};
 

@@ -3,20 +3,9 @@
 //!
 //! The adversaries are data: what each does, and what must come of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-#[path = "../built/mod.rs"]
-mod built;
-
 mod binaries;
 mod lies;
-mod network;
+pub(crate) mod network;
 mod probes;
 mod raw;
 mod renders;
@@ -25,7 +14,7 @@ mod wasi;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use built::{act, bytes, slot};
+use crate::built::{act, bytes, slot};
 use serde_json::json;
 use sluice_plugin::{Host, Limits, NetFailure, Plugin, PluginLimits, Reason, RegistryError};
 

@@ -1,16 +1,6 @@
 //! The suite: what it says of plugins that conform, and of one that does not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
-use built::{bytes, host};
+use crate::built::{bytes, host};
 use sluice_plugin::conformance::{Grade, Outcome, Suite, Weight};
 
 /// All components that the build made, but those for tests, and those that are large for the

@@ -1,13 +1,5 @@
 //! The contract says of everything in it what it is.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
 use std::path::Path;
 
 use sluice_model::Digest;

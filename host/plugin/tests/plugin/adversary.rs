@@ -1,19 +1,9 @@
 //! Limits are what stops a plugin, and what it says and keeps is held to its call. The adversaries
 //! themselves are in `adversaries`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
-)]
-
-mod built;
-
 use std::time::Duration;
 
-use built::{act, adversary, bytes, slot};
+use crate::built::{act, adversary, bytes, slot};
 use serde_json::json;
 use sluice_plugin::{Host, Limit, Limits, Plugin, Reason, Severity};
 

@@ -9,9 +9,9 @@ use sluice_plugin::{
     DataSource, Exchange, Host, Limit, Limits, NetFailure, Plugin, ProbeInput, Probed, Reason,
 };
 
+use super::network::Reflecting;
+use super::{Adversary, Expected, Refusal, load, own_limits, render};
 use crate::built::{bytes, environment};
-use crate::network::Reflecting;
-use crate::{Adversary, Expected, Refusal, load, own_limits, render};
 
 fn loaded(plugin: &OnceCell<Plugin>, host: &Host) -> Plugin {
     plugin.get_or_init(|| load(host, &bytes("test/adversary-probe.wasm")).unwrap()).clone()

@@ -2,8 +2,8 @@
 
 use sluice_plugin::{Host, Limit, Limits, Plugin, Reason, Registry};
 
+use super::{Adversary, Expected, Refusal, load, own_limits};
 use crate::built::bytes;
-use crate::{Adversary, Expected, Refusal, load, own_limits};
 
 /// The text in the component that chooses what it says.
 const CHOICE: &[u8; 40] = b"describes: as it is                     ";
