@@ -113,16 +113,14 @@ impl Workspace {
         };
         let granted = self.granted(plugin.name(), &plugin.digest(), &rendered)?;
         let order = self.config()?.position(environment).unwrap_or_default();
-        let outside = Granted {
-            edge: Edge::new(
-                granted,
-                self.opened(&work, &settings, &rendered.slots)?,
-                through.roots,
-                edge::Limits::default(),
-                through.network,
-                Arc::new(Time(self.records().shared_ambient())),
-            ),
-        };
+        let outside = Granted::new(Edge::new(
+            granted,
+            self.opened(&work, &settings, &rendered.slots)?,
+            through.roots,
+            edge::Limits::default(),
+            through.network,
+            Arc::new(Time(self.records().shared_ambient())),
+        ));
         let probed = plugin.probe(ProbeInput {
             source: DataSource {
                 logical_id: rendered.source.clone(),
@@ -307,8 +305,17 @@ fn host_of(endpoint: &str) -> Option<HostPattern> {
 }
 
 /// The vault's edge as a plugin sees it.
-struct Granted {
+#[derive(Debug)]
+pub struct Granted {
     edge: Edge,
+}
+
+impl Granted {
+    /// What this edge gives a plugin.
+    #[must_use]
+    pub fn new(edge: Edge) -> Self {
+        Self { edge }
+    }
 }
 
 impl Outside for Granted {

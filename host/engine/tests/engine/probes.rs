@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sluice_engine::ambient::Ambient as _;
-use sluice_engine::probe::{Report, Through};
-use sluice_vault::edge::{Network, Roots};
+use sluice_engine::probe::{Granted, Report, Through};
+use sluice_plugin::{DataSource, Environment, Host, Limits, ProbeInput};
+use sluice_vault::Secret;
+use sluice_vault::edge::{self, Clock, Edge, Grant, Network, Roots};
 
-use crate::stage::{Stage, environment};
+use crate::stage::{Stage, environment, furnishing};
 
 /// Every name is this machine, and every port one listener's; the names that were asked for are kept.
 struct Here {
@@ -234,4 +236,73 @@ fn who_does_not_own_the_environment_probes_nothing() {
     let through = Through { network: here, roots: Roots::none() };
     let first = stage.workspace.probe(&stage.ada, &environment("development"), "orders-db", through);
     assert!(first.unwrap_err().to_string().contains("first environment"));
+}
+
+/// Time stands still: nothing here waits.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> jiff::Timestamp {
+        "2026-06-01T13:00:00Z".parse().unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn no_value_is_in_the_memory_of_a_guest_whose_target_gives_all_back() {
+    const TOKEN: &str = "canary-90c3f7ad12";
+    let stage = Stage::promoted();
+    let plan = stage.plan("Orders", "staging");
+    let source = plan.sources.iter().find(|source| source.name == "billing-api").unwrap();
+    let mut options = source.options.clone();
+    *options.pointer_mut("/url/value").unwrap() = "http://billing.staging.example/api".into();
+    let slot = "bearer-token".parse().unwrap();
+    let secret = Secret::new(TOKEN.as_bytes()).unwrap();
+    let here = Arc::new(Here { port: guarded("200 OK", TOKEN), asked: Mutex::default() });
+    let edge = Edge::new(
+        Grant {
+            hosts: vec!["billing.staging.example:80".parse().unwrap()],
+            private: vec!["127.0.0.1".parse().unwrap()],
+        },
+        [("bearer-token".to_owned(), secret)].into(),
+        Roots::none(),
+        edge::Limits::default(),
+        here.clone(),
+        Arc::new(Still),
+    );
+    let (host, memories) = Host::watched(Limits::default()).unwrap();
+    let plugin = host.load("http", &furnishing().plugins["http.wasm"]).unwrap();
+    drop(memories.take());
+    let probed = plugin
+        .probe(ProbeInput {
+            source: DataSource {
+                logical_id: source.source.clone(),
+                name: source.name.clone(),
+                kind: source.kind.clone(),
+                options,
+            },
+            target: Environment { name: environment("staging"), order: 1 },
+            slots: source
+                .slots
+                .iter()
+                .filter(|(name, _)| **name == slot)
+                .map(|(n, r)| (n.clone(), r.clone()))
+                .collect(),
+            outside: Arc::new(Granted::new(edge)),
+        })
+        .unwrap();
+    assert_eq!((probed.reachable, probed.authenticated), (Some(true), Some(true)), "{:?}", probed.notes);
+    let memories = memories.take();
+    let found = |text: &str| {
+        let holds = |memory: &Vec<u8>| memory.windows(text.len()).any(|part| part == text.as_bytes());
+        memories.iter().filter(|memory| holds(memory)).count()
+    };
+    // What came back has been there, without the token: nothing of it, however it is written.
+    assert!(found("authorization: Bearer") > 0);
+    for hidden in [TOKEN, "secret://", "90c3f7ad12", "Y2FuYXJ5LTkwYzNmN2Fk", "63616e6172792d"] {
+        assert_eq!(found(hidden), 0, "{hidden}");
+    }
 }

@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests may fail as tests do"
+    clippy::print_stderr,
+    reason = "helpers of tests may fail as tests do, and say what they skip"
 )]
 
 mod adversaries;
