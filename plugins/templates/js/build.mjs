@@ -12,7 +12,8 @@ const { component } = await componentize({
   witPath: "wit/1.0",
   world: "data-source",
   jsPath: "src/plugin.js",
-  jsSource: readFileSync("src/plugin.js", "utf8"),
+  // In its first line, so that the lines of a stack are those of the file.
+  jsSource: `import "../sdk/console.js"; ${readFileSync("src/plugin.js", "utf8")}`,
   moduleRoot: ".",
   sync: true,
 });
