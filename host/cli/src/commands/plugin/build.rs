@@ -112,6 +112,14 @@ pub(super) fn build(context: &Context, host: &Host, project: &Project) -> Result
     finish(host, project, &file)
 }
 
+/// The component of a project, made first where a file of it is younger.
+pub(super) fn made(context: &Context, host: &Host, project: &Project) -> Result<Vec<u8>, Failure> {
+    if project.is_built()? {
+        return input::file(&project.component(), Limits::default().component_bytes as u64);
+    }
+    Ok(build(context, host, project)?.bytes)
+}
+
 /// Makes the component of what was compiled, and leaves it and its manifest where they belong.
 fn finish(host: &Host, project: &Project, file: &Path) -> Result<Built, Failure> {
     let limit = Limits::default().component_bytes as u64;

@@ -1,6 +1,6 @@
 //! `sluice plugin publish`: a plugin, signed, to where others install it from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sluice_distribution::{Reference, Release, World, publish};
@@ -8,10 +8,13 @@ use sluice_engine::evidence::{PluginPredicate, Release as Said, plugin_subject};
 use sluice_ledger::keyfile;
 use sluice_ledger::statement::Statement;
 use sluice_model::Digest;
+use sluice_plugin::Host;
 use sluice_plugin::manifest::Manifest;
 
 use super::installed::{access, failed};
-use super::{host, reference};
+use super::project::Project;
+use super::reference::{self, Found};
+use super::{build, host};
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,6 +25,7 @@ Examples:
   sluice plugin publish . oci://registry.example/acme/orders-db:1.2.0 --key ~/keys/acme.key
   sluice plugin publish . ./dist --key ~/keys/acme.key
 
+A project is built first where one of its files is younger than its component.
 The component is signed with the key, which `sluice key new` makes; who installs it needs its
 public part as a `[[publisher]]` of the name that the manifest says.";
 
@@ -42,7 +46,8 @@ pub(crate) struct Arguments {
 
 /// Signs and publishes.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let found = reference::resolve(context, &arguments.plugin)?;
+    let host = host(context)?;
+    let found = found(context, &host, &arguments.plugin)?;
     let manifest = Manifest::read(&found.bytes)
         .map_err(|error| Failure::usage(error.to_string(), "build it again with `sluice plugin build`"))?
         .ok_or_else(|| {
@@ -62,9 +67,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         ));
     }
     // What cannot be loaded, or says of itself what is not so, is not published.
-    let plugin = host(context)?
-        .load(&found.name, &found.bytes)
-        .map_err(|error| Failure::failed(error.to_string(), ""))?;
+    let plugin =
+        host.load(&found.name, &found.bytes).map_err(|error| Failure::failed(error.to_string(), ""))?;
     let version = super::VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
     if let Some(lie) = manifest.lies(&plugin, &version).first() {
         return Err(Failure::failed(
@@ -105,4 +109,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     });
     let answer = Answer::new(&data, page)?;
     Ok(answer.hint(format!("Others install it with:\n  sluice plugin install {pinned}")))
+}
+
+/// The component that is meant. A project's is built first where one of its files is younger: what was
+/// built before is not what its manifest and sources say now.
+fn found(context: &Context, host: &Host, named: &str) -> Result<Found, Failure> {
+    let path = Path::new(named);
+    if !Project::is_at(path) {
+        return reference::resolve(context, named);
+    }
+    let project = Project::read(path)?;
+    let bytes = build::made(context, host, &project)?;
+    Ok(Found { name: project.card.name.clone(), path: project.component(), bytes })
 }

@@ -24,18 +24,13 @@ pub(super) struct Subject {
 /// The plugin of a project, which is built where that is necessary; or of a file, with the examples
 /// of the project that it lies in.
 pub(super) fn at(context: &Context, host: &Host, path: &Path) -> Result<Subject, Failure> {
-    let limit = Limits::default().component_bytes as u64;
     if path.is_dir() {
         let project = Project::read(path)?;
-        let bytes = if project.is_built()? {
-            input::file(&project.component(), limit)?
-        } else {
-            build::build(context, host, &project)?.bytes
-        };
+        let bytes = build::made(context, host, &project)?;
         let examples = project::examples(path)?;
         return Ok(Subject { name: project.card.name, bytes, examples });
     }
-    let bytes = input::file(path, limit)?;
+    let bytes = input::file(path, Limits::default().component_bytes as u64)?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Subject { name, bytes, examples: examples_of(path)? })
 }
