@@ -149,10 +149,58 @@ fn a_component_is_built_tested_measured_and_looked_at() {
     has(&sluice("plugin inspect build/orders.wasm", DONE).0, &["not a signed statement"]);
 
     fs::write(&example, EXAMPLE.replace("\"username\": \"app\",\n", "\"username\": \"other\",\n")).unwrap();
-    let (out, _) = sluice("plugin test", DONE);
+    let (out, _) = sluice("plugin test --junit report.xml", FAILED);
     has(&out, &["check examples: each example comes out as it says ... FAILED", "orders: the options are"]);
+    has(&out, &["grade: fails"]);
+    let junit = fs::read_to_string(stage.workspace().join("report.xml")).unwrap();
+    has(&junit, &["<failure message=\"orders: the options are"]);
+    fs::write(&example, EXAMPLE.replace("\"slot\": \"password\"", "\"slot\": \"pass-word\"")).unwrap();
+    let (out, _) = sluice("plugin test", FAILED);
+    has(&out, &["the example's slot `pass-word` is not described; `password` is, at /password"]);
+    fs::remove_file(&example).unwrap();
+    let (out, _) = sluice("plugin test", DONE);
+    has(&out, &["check examples: each example comes out as it says ... skipped: there is no example"]);
     fs::write(&example, "{}").unwrap();
     has(&sluice("plugin test", FAILED).1, &["`orders.json`", "missing field `source`"]);
+}
+
+/// A project of the publisher `acme`, whose key lies among the keys.
+#[cfg(unix)]
+fn published(stage: &mut Stage) -> impl Fn(&str, i32) -> String {
+    project(stage, &plugins().join("sql.wasm"));
+    stage.play(&ends(DONE, "key new acme"));
+    let stage = &*stage;
+    move |words: &str, code: i32| {
+        let key = stage.home().join("keys/acme.key");
+        let mut words: Vec<&str> = words.split(' ').collect();
+        if words[1] == "publish" {
+            words.extend(["--key", key.to_str().unwrap()]);
+        }
+        let Output { code: is, out, talk } = stage.output(&words, "", &[]);
+        assert_eq!(is, code, "{words:?}: {out}{talk}");
+        format!("{out}{talk}")
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_project_is_published_as_it_stands_and_not_as_it_was_built() {
+    let mut stage = Stage::empty();
+    let file = stage.workspace().join("sluice-plugin.toml");
+    let sluice = published(&mut stage);
+    let told = sluice("plugin publish . build/first.wasm", DONE);
+    assert!(told.contains("running cp ") && told.contains("published orders 1.2.3"), "{told}");
+    let told = sluice("plugin publish . build/again.wasm", DONE);
+    assert!(!told.contains("running") && told.contains("published orders 1.2.3"), "{told}");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("1.2.3", "1.2.4")).unwrap();
+    let told = sluice("plugin publish . build/again.wasm", DONE);
+    assert!(told.contains("running cp ") && told.contains("published orders 1.2.4"), "{told}");
+    // What cannot be built now is not published as it was.
+    fs::write(&file, text.replace("1.2.3", "1.2.5").replace("\"cp\"", "\"false\"")).unwrap();
+    let told = sluice("plugin publish . build/again.wasm", FAILED);
+    assert!(told.contains("the build failed"), "{told}");
+    assert!(sluice("plugin inspect build/again.wasm", DONE).contains("orders 1.2.4"));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sluice_model::{EnvironmentName, Kind, LogicalId, SecretRef, SlotName};
+use sluice_model::{EnvironmentName, Kind, LogicalId, Pointer, SecretRef, SlotName};
 
 use super::sample;
+use crate::describe::SlotDescription;
 use crate::error::{Reason, shown};
 use crate::plugin::Plugin;
 use crate::render::{Candidate, DataSource, Environment, RenderInput, Rendered, Traits};
@@ -165,6 +166,11 @@ impl Example {
 
     /// What differs between what is expected and what comes of it.
     pub(super) fn differs(&self, plugin: &Plugin) -> Option<String> {
+        if let Some(kind) = plugin.describe().iter().find(|described| described.kind == self.source.kind)
+            && let Some(undescribed) = self.undescribed(&kind.slots)
+        {
+            return Some(undescribed);
+        }
         let Some(input) = self.input() else { return Some("nothing can be asked".to_owned()) };
         match (plugin.render(&input).map_err(|error| *error.reason), &self.expected.failure) {
             (Ok(rendered), None) => self.expected.differs(&rendered),
@@ -174,6 +180,27 @@ impl Example {
                 (Failure::of(&reason).as_ref() != Some(expected)).then(|| reason.to_string())
             }
         }
+    }
+}
+
+impl Example {
+    /// A slot that it names and the kind has not. A host makes slots of what is described, so what is
+    /// shown of another never comes.
+    fn undescribed(&self, slots: &[SlotDescription]) -> Option<String> {
+        let Expected { options, slots: filled, missing_slots, .. } = &self.expected;
+        let marked = [Some(&self.source.options), Some(&self.binding), options.as_ref()];
+        let marked = marked.into_iter().flatten().flat_map(sluice_model::content::marks);
+        let mut named: Vec<(SlotName, Option<Pointer>)> =
+            marked.map(|mark| (mark.slot, Some(mark.at))).collect();
+        named.extend(filled.iter().flat_map(BTreeMap::keys).map(|slot| (slot.clone(), None)));
+        named.extend(missing_slots.iter().flatten().map(|slot| (slot.clone(), None)));
+        let (slot, at) = named.into_iter().find(|(slot, _)| slots.iter().all(|is| is.rule.name != *slot))?;
+        let here: Vec<_> = slots.iter().filter(|is| at.as_ref() == Some(&is.rule.at)).collect();
+        let meant = if here.is_empty() { slots.iter().collect() } else { here };
+        let meant: Vec<_> =
+            meant.iter().map(|is| format!("`{}` is, at {}", is.rule.name, is.rule.at)).collect();
+        let meant = if meant.is_empty() { "the kind has none".to_owned() } else { meant.join(", ") };
+        Some(format!("the example's slot `{slot}` is not described; {meant}"))
     }
 }
 
@@ -211,6 +238,7 @@ impl Expected {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sluice_model::slot::{SecretShape, SlotRule};
 
     use super::*;
 
@@ -259,6 +287,40 @@ mod tests {
             let error = parse(&changed).unwrap_err().to_string();
             assert!(error.contains(told) && error.contains("orders.json"), "{told}: {error}");
         }
+    }
+
+    #[test]
+    fn a_slot_that_is_not_described_is_told_with_the_one_that_is() {
+        let slot = |name: &str, at: &str| SlotDescription {
+            rule: SlotRule {
+                name: name.parse().unwrap(),
+                at: at.parse().unwrap(),
+                shape: SecretShape::Whole,
+                required: true,
+            },
+            doc: "A secret.".to_owned(),
+        };
+        let described = [slot("password", "/password"), slot("Api Key", "/apiKey/value")];
+        let good = example();
+        assert_eq!(parse(&good).unwrap().undescribed(&described), None);
+        let both = "`password` is, at /password, `Api Key` is, at /apiKey/value";
+        let mark = json!({"$sluice": [{"text": "Bearer "}, {"slot": "api-key"}]});
+        for (member, value, meant) in [
+            ("/source/options", json!({"apiKey": {"value": mark}}), "`Api Key` is, at /apiKey/value"),
+            ("/source/options", json!({"elsewhere": mark}), both),
+            ("/binding", json!({"password": mark}), "`password` is, at /password"),
+            ("/expected/options", json!({"password": mark}), "`password` is, at /password"),
+            ("/expected", json!({"options": {}, "slots": {"api-key": "secret://s/x"}}), both),
+            ("/expected", json!({"options": {}, "missing-slots": ["api-key"]}), both),
+        ] {
+            let mut changed = good.clone();
+            *changed.pointer_mut(member).unwrap() = value;
+            let told = parse(&changed).unwrap().undescribed(&described);
+            let expected = format!("the example's slot `api-key` is not described; {meant}");
+            assert_eq!(told, Some(expected), "{member}");
+        }
+        let told = parse(&good).unwrap().undescribed(&[]).unwrap();
+        assert_eq!(told, "the example's slot `password` is not described; the kind has none");
     }
 
     #[test]
