@@ -4,7 +4,7 @@
 //! the configuration does not grant, it does not get. What it found is an act, and a fact for gates
 //! while the data source is rendered as it was then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use sluice_model::{Digest, EnvironmentName, LogicalId, SecretRef, SlotName};
 use sluice_plugin::manifest::{ENDPOINTS, Manifest};
 use sluice_plugin::{
-    DataSource, Environment, Header, NetFailure, Note, Outside, Placed, Placement, ProbeInput, Request,
-    Response, Tls, Used,
+    DataSource, Environment, Exchange, Header, NetFailure, Note, Outside, Placed, Placement, Plugin,
+    ProbeInput, Request, Response, Severity, Tls, Used,
 };
 use sluice_vault::Secret;
 use sluice_vault::edge::{self, Clock, Edge, Grant, HostPattern, Network, Roots};
@@ -66,6 +66,44 @@ pub struct Probed {
     pub authenticated: Option<bool>,
     /// When.
     pub at: Timestamp,
+}
+
+/// What the configuration kept a probe from asking, each with what lets it.
+fn not_asked(plugin: &Plugin, probed: &sluice_plugin::Probed) -> Vec<Note> {
+    let note = |code: &str, message: String, fix: String| Note {
+        severity: Severity::Warning,
+        code: code.to_owned(),
+        at: None,
+        message,
+        fix: Some(fix),
+    };
+    let place = format!("the `[[plugin]]` table of `{}` in `sluice.toml`", plugin.name());
+    let mut places = BTreeSet::new();
+    for exchange in probed.recording.ungranted() {
+        places.insert(match exchange {
+            Exchange::Reach { host, port, .. } => format!("{host}:{port}"),
+            Exchange::Http { request, .. } => {
+                host_of(&request.url).map_or_else(|| request.url.clone(), |host| host.to_string())
+            }
+        });
+    }
+    let mut notes: Vec<Note> = places
+        .into_iter()
+        .map(|host| {
+            let message = format!("`{host}` was not asked: the adopted configuration does not grant it");
+            let fix = format!(
+                "in {place}: `probe = {{ hosts = [\"{host}\"] }}`, with `private = [\"ADDRESS\"]` where it lies in a \
+                 private range; then `sluice config adopt`"
+            );
+            note("probe.not-granted", message, fix)
+        })
+        .collect();
+    if probed.is_cut_short {
+        let most = plugin.limits().network_calls;
+        let message = format!("it may ask the network {most} times in a probe, and wanted to ask more");
+        notes.push(note("probe.cut-short", message, format!("raise `network-calls` in `limits` of {place}")));
+    }
+    notes
 }
 
 /// Which filing of its secret fills each slot, by number.
@@ -152,7 +190,8 @@ impl Workspace {
             let after = self.records().newest(&name)?;
             self.records().append(actor, &name, after, what.clone(), &BTreeMap::new())
         })?;
-        let probed = probed?;
+        let mut probed = probed?;
+        probed.notes.extend(not_asked(plugin, &probed));
         Ok(Report {
             source: rendered.source,
             name: rendered.name,

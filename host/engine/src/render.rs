@@ -7,8 +7,8 @@ use serde_json::Value;
 use sluice_model::{Digest, EnvironmentName, Kind, LogicalId, Object, Pointer, SecretRef, SlotName};
 use sluice_platform::OPTIONS;
 use sluice_plugin::{
-    DataSource, Environment, KindDescription, Plugin, PluginError, Reason, RenderInput, Sameness, Severity,
-    Traits, Used,
+    DataSource, Environment, KindDescription, Limits, Plugin, PluginError, Reason, RenderInput, Sameness,
+    Severity, Traits, Used,
 };
 
 use crate::error::{Error, Result};
@@ -226,7 +226,7 @@ impl Workspace {
                     owned_by_target: owned,
                 });
             }
-            Err(error) => rendering.problems.push(problem_of(&error, to, id, name)),
+            Err(error) => rendering.problems.push(problem_of(plugin, &error, to, id, name)),
         }
         Ok(rendering)
     }
@@ -272,7 +272,14 @@ fn owned_by_target(description: &KindDescription) -> Vec<Pointer> {
     owned.map(|option| option.at.clone()).collect()
 }
 
-fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId, name: &str) -> Problem {
+fn problem_of(
+    plugin: &Plugin,
+    error: &PluginError,
+    to: &EnvironmentName,
+    id: &LogicalId,
+    name: &str,
+) -> Problem {
+    let is_lowered = *plugin.limits() != Limits::default();
     let (code, fix, who) = match error.reason.as_ref() {
         Reason::Incomplete { options, .. } => {
             let options: Vec<String> = options.iter().map(|option| format!("{option}=VALUE")).collect();
@@ -286,6 +293,14 @@ fn problem_of(error: &PluginError, to: &EnvironmentName, id: &LogicalId, name: &
             "binding.invalid",
             format!("change the binding with `sluice binding set {to} \"{name}\"`"),
             format!("an owner of `{to}`"),
+        ),
+        Reason::Exceeded { .. } if is_lowered => (
+            "plugin.failed",
+            format!(
+                "raise the limits of plugin `{}` in `sluice.toml`, which gives it less than the host does",
+                error.plugin
+            ),
+            "an owner of the workspace".to_owned(),
         ),
         _ => (
             "plugin.failed",

@@ -107,11 +107,13 @@ pub(crate) struct Network {
     pub(crate) recording: Recording,
     /// How often it asked at all.
     asked: usize,
+    /// Whether it wanted to ask more often than it may.
+    pub(crate) is_cut_short: bool,
 }
 
 impl Network {
     pub(crate) fn new(outside: Arc<dyn Outside>) -> Self {
-        Self { outside, recording: Recording::default(), asked: 0 }
+        Self { outside, recording: Recording::default(), asked: 0, is_cut_short: false }
     }
 }
 
@@ -218,6 +220,7 @@ impl State {
         let network =
             self.network.as_mut().ok_or_else(|| wasmtime::Error::new(Stop(Reason::NetworkOutsideOfProbe)))?;
         if network.asked >= most {
+            network.is_cut_short = true;
             return Ok(None);
         }
         network.asked += 1;

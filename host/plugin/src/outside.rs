@@ -143,6 +143,19 @@ pub struct Response {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording(pub Vec<Exchange>);
 
+impl Recording {
+    /// The questions that nobody was asked: the workspace grants no such host, or no such address.
+    pub fn ungranted(&self) -> impl Iterator<Item = &Exchange> {
+        self.0.iter().filter(|exchange| {
+            let failure = match exchange {
+                Exchange::Reach { answer, .. } => answer.as_ref().err(),
+                Exchange::Http { answer, .. } => answer.as_ref().err(),
+            };
+            matches!(failure, Some(NetFailure::NotGranted | NetFailure::PrivateAddress))
+        })
+    }
+}
+
 /// One question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

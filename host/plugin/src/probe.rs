@@ -38,6 +38,8 @@ pub struct Probed {
     pub notes: Vec<Note>,
     /// What it asked the network, and was told: the values of secrets are not in it.
     pub recording: Recording,
+    /// Whether it wanted to ask the network more often than it may.
+    pub is_cut_short: bool,
     /// What it used of what it may.
     pub used: Used,
 }
@@ -66,16 +68,22 @@ impl Plugin {
         };
         let to = environment(&target);
         let slots: Vec<String> = slots.keys().map(SlotName::to_string).collect();
-        let ((answer, recording), used) = self.call_probe(|guest, store| {
+        let ((answer, asked), used) = self.call_probe(|guest, store| {
             store.data_mut().network = Some(Network::new(outside));
             let credentials = contract::give_credentials(store, slots)?;
             let answer = guest.sluice_plugin_probing().call_probe(&mut *store, &wire, &to, credentials)?;
-            let recording = store.data().network.as_ref().map(|network| network.recording.clone());
-            Ok((answer, recording.unwrap_or_default()))
+            let network = store.data_mut().network.take();
+            let asked = network.map(|network| (network.recording, network.is_cut_short));
+            Ok((answer, asked.unwrap_or_default()))
         })?;
+        let (recording, is_cut_short) = asked;
         let answer = answer.map_err(|failure| self.refusal(&kind, &target.name, failure))?;
         let notes = notes(answer.findings, self.limits().findings)?;
         let contract::Probed { reachable, authenticated, .. } = answer;
-        Ok(Probed { reachable, authenticated, notes, recording, used })
+        // What was not asked is not known, whatever the plugin makes of it.
+        let was_asked = !is_cut_short && recording.ungranted().next().is_none();
+        let known = |told: Option<bool>| told.filter(|is| *is || was_asked);
+        let (reachable, authenticated) = (known(reachable), known(authenticated));
+        Ok(Probed { reachable, authenticated, notes, recording, is_cut_short, used })
     }
 }

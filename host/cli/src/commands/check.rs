@@ -9,7 +9,7 @@ use serde_json::json;
 use sluice_engine::config::Document;
 use sluice_engine::plan::{Plan, Problem};
 use sluice_engine::workspace::CONFIG_FILE;
-use sluice_engine::{Error, bare};
+use sluice_engine::{Error, Workspace, bare};
 use sluice_model::verdict::Outcome;
 use sluice_model::{Digest, EnvironmentName};
 use sluice_platform::DEFAULT_LIMIT;
@@ -184,17 +184,22 @@ fn knows_app(context: &Context, named: &str) -> Result<bool, Failure> {
     Ok(workspace.app(&mut workspace.work(), named).is_ok())
 }
 
+/// What differs between the workspace's files and what was adopted, if anything does.
+pub(super) fn unadopted(workspace: &Workspace) -> Option<String> {
+    match workspace.check_adopted() {
+        Ok(()) => None,
+        Err(Error::NotAdopted { what }) => Some(what),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 /// Of a plan that is made now.
 fn of_plan(context: &Context, arguments: &Arguments) -> Result<Asked, Failure> {
     let workspace = context.open()?;
     let _working = context.working("asking the gates");
     let plan = arguments.plan.plan(&workspace)?;
     let decided = workspace.decide(&plan, arguments.at)?;
-    let unadopted = match workspace.check_adopted() {
-        Ok(()) => None,
-        Err(Error::NotAdopted { what }) => Some(what),
-        Err(error) => Some(error.to_string()),
-    };
+    let unadopted = unadopted(&workspace);
     let notes = arguments.at.map(|at| format!("as if it were {at}")).into_iter().collect();
     Ok(Asked { unadopted, notes, ..Asked::about(&plan, decided) })
 }

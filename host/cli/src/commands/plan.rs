@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sluice_engine::plan::{PlanRequest, TransitionKind, Wanted};
 
+use super::check::unadopted;
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -61,6 +62,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     let mut answer = Answer::new(&plan, show::plan(&plan))?;
     if let Some(path) = &arguments.out {
         answer = answer.hint(format!("\nwrote {}", path.display()));
+    }
+    if let Some(what) = unadopted(&workspace) {
+        answer = answer.hint(format!("\nThis is by what was adopted, from which the files differ: {what}"));
     }
     if !plan.problems.is_empty() {
         let count = show::count_of(&plan.problems);

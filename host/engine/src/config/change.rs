@@ -222,7 +222,10 @@ fn of_plugin(plugin: &Plugin) -> Settings {
     let digest = digest.map_or_else(|| "any".to_owned(), |digest| digest.to_string());
     let mut settings = Settings::from([("path", format!("`{path}`")), ("digest", digest)]);
     if let Some(Probing { hosts, private }) = probe {
-        let listed = |texts: Vec<String>| ticked(texts.iter().map(String::as_str));
+        let listed = |texts: Vec<String>| match texts.as_slice() {
+            [] => "none".to_owned(),
+            texts => ticked(texts.iter().map(String::as_str)),
+        };
         settings.insert("hosts of its probes", listed(hosts.iter().map(ToString::to_string).collect()));
         settings.insert(
             "private ranges of its probes",

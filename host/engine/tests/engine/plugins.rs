@@ -282,6 +282,8 @@ fn what_a_plugin_used_is_told_and_bounded_by_what_the_workspace_gives_it() {
                 && named.iter().all(|(code, told)| *code == "plugin.failed" && told.contains(&limit)),
             "{named:?}"
         );
+        // It is the workspace's limit, not the vendor's mistake.
+        assert!(short.problems.iter().all(|problem| problem.fix.contains("raise the limits of plugin")));
         let refused = stage.promote("Orders", "staging").unwrap_err();
         assert!(matches!(refused, Error::PlanRefused(_)), "{refused}");
     }

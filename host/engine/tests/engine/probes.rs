@@ -85,24 +85,33 @@ fn what_is_granted_is_reached_and_nothing_else() {
         |report: &Report| -> Vec<String> { report.notes.iter().map(|note| note.message.clone()).collect() };
 
     let report = probe(&stage, &here).unwrap();
-    assert_eq!(report.reachable, Some(false));
+    // Nobody was asked, so nothing is known; and it is said what lets it ask.
+    assert_eq!(report.reachable, None);
     assert!(codes(&report)[0].contains("does not grant"), "{:?}", report.notes);
+    let last = report.notes.last().unwrap();
+    assert_eq!(last.code, "probe.not-granted");
+    assert!(last.fix.as_ref().unwrap().contains("table of `sql` in `sluice.toml`: `probe = { hosts = [\""));
     assert!(here.asked.lock().unwrap().is_empty());
 
     let endpoint = stage.plan("Orders", "staging").sources[0].traits.endpoints[0].clone();
     grant(&mut stage, "[\"elsewhere.example:5432\"]", "[]");
-    assert_eq!(probe(&stage, &here).unwrap().reachable, Some(false));
+    assert_eq!(probe(&stage, &here).unwrap().reachable, None);
     assert!(here.asked.lock().unwrap().is_empty(), "a name was resolved that is not granted");
 
     grant(&mut stage, &format!("[\"{endpoint}\"]"), "[]");
     let report = probe(&stage, &here).unwrap();
-    assert_eq!(report.reachable, Some(false));
+    assert_eq!(report.reachable, None);
     assert!(codes(&report)[0].contains("private"), "{:?}", report.notes);
 
     grant(&mut stage, &format!("[\"{endpoint}\"]"), "[\"127.0.0.1\"]");
     let report = probe(&stage, &here).unwrap();
     assert_eq!(report.reachable, Some(true), "{:?}", report.notes);
     assert_eq!(report.used.network_calls, 1);
+    // Where the workspace lets it ask too seldom, that is said too.
+    stage.configure(|text| text + "\n[limits.plugins]\nnetwork-calls = 0\n");
+    let report = probe(&stage, &here).unwrap();
+    let last = report.notes.last().unwrap();
+    assert_eq!((report.reachable, last.code.as_str()), (None, "probe.cut-short"), "{:?}", report.notes);
 }
 
 /// A server that lets in whoever has the token: to whom it answers `status`, giving back all it was

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::json;
 use sluice_distribution::{Access, Artefact, Credentials, Limits as Bounds, Reference, Tag, fetch, tags};
 use sluice_engine::config::PluginName;
@@ -12,6 +13,7 @@ use sluice_engine::upgrade::{ChangedSource, Impact, Promotion};
 use sluice_model::Digest;
 use sluice_plugin::Limits;
 use sluice_plugin::manifest::Manifest;
+use sluice_policy::facts::Plugin;
 
 use super::{VERSION, host, reference};
 use crate::answer::Answer;
@@ -181,7 +183,10 @@ pub(super) fn run_list(context: &Context) -> Result<Answer, Failure> {
         return Err(no_workspace());
     };
     let lock = Lock::read(&folder)?;
-    let mut rows = Rows::new(&["NAME", "VERSION", "DIGEST", "KINDS", "TRUSTED BY", "FROM"]);
+    // What people say of them stands in the store, where there is one.
+    let told = context.open().ok().and_then(|workspace| workspace.told_of_plugins().ok()).unwrap_or_default();
+    let now = context.ambient().now();
+    let mut rows = Rows::new(&["NAME", "VERSION", "DIGEST", "KINDS", "TRUSTED BY", "CERTIFIED", "FROM"]);
     let mut data = Vec::new();
     for (name, configured) in &config.plugins {
         let path = folder.join(&configured.path);
@@ -196,23 +201,40 @@ pub(super) fn run_list(context: &Context) -> Result<Answer, Failure> {
             Some(locked) => locked.why(),
         };
         let version = locked.and_then(|locked| locked.version.clone());
+        let told = told.iter().find(|told| told.digest == digest);
         rows.row([
             name.to_string(),
             version.clone().unwrap_or_else(|| "-".to_owned()),
             digest.short().to_string(),
             kinds.map_or_else(|| "-".to_owned(), |kinds| kinds.to_string()),
             trust.clone(),
+            certified(told, now),
             locked.map_or_else(|| "-".to_owned(), |locked| locked.source.clone()),
         ]);
         data.push(json!({
             "name": name, "version": version, "digest": digest, "path": configured.path,
             "kinds": manifest.map(|manifest| manifest.kinds), "trusted": trust,
             "source": locked.map(|locked| &locked.source),
+            "certified_by": told.and_then(|told| told.certified_by.clone()),
+            "certified_until": told.and_then(|told| told.certified_until),
+            "revoked": told.is_some_and(|told| told.is_revoked),
         }));
     }
     let mut page = Page::new();
     rows.onto(&mut page, "there are no plugins; put one here with `sluice plugin install`");
     Answer::new(&data, page)
+}
+
+/// Until when somebody certifies a plugin, in words.
+fn certified(told: Option<&Plugin>, now: Timestamp) -> String {
+    match told {
+        Some(told) if told.is_revoked => "revoked".to_owned(),
+        Some(Plugin { certified_by: Some(by), certified_until: Some(until), .. }) => {
+            let ended = if *until <= now { " (over)" } else { "" };
+            format!("until {}{ended}, by {by}", until.strftime("%Y-%m-%d"))
+        }
+        _ => "-".to_owned(),
+    }
 }
 
 fn prepared(
