@@ -72,8 +72,8 @@ impl Plugin {
             store.data_mut().network = Some(Network::new(outside));
             let credentials = contract::give_credentials(store, slots)?;
             let answer = guest.sluice_plugin_probing().call_probe(&mut *store, &wire, &to, credentials)?;
-            let network = store.data_mut().network.take();
-            let asked = network.map(|network| (network.recording, network.is_cut_short));
+            let network = store.data().network.as_ref();
+            let asked = network.map(|network| (network.recording.clone(), network.is_cut_short));
             Ok((answer, asked.unwrap_or_default()))
         })?;
         let (recording, is_cut_short) = asked;
