@@ -5,7 +5,7 @@ import { choice, family, finding, fixed, owned, perEnvironment, place, required,
 export const transforming = family({
   kinds: [
     {
-      platform: "example",
+      platform: "lowcoder",
       name: "{{name}}",
       options: [
         required(place("url", "url", "Where the service is")),

@@ -4,7 +4,7 @@ from sluice import Family, Finding, Kind, Traits, choice, fixed, owned, per_envi
 
 KINDS = [
     Kind(
-        platform="example",
+        platform="lowcoder",
         name="{{name}}",
         options=[
             required(place("url", "url", "Where the service is")),
