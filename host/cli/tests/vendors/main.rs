@@ -120,12 +120,53 @@ fn play(lang: &str, heading: &str) {
     // Nothing has changed, so nothing is built again.
     assert!(sluice(&["plugin", "dev", "--once"]).contains("example orders"));
     let inspected = sluice(&["plugin", "inspect", "."]);
-    assert!(inspected.contains("imports    sluice:plugin/") && inspected.contains("token"), "{inspected}");
+    let imports = inspected.lines().find(|line| line.starts_with("imports "));
+    assert!(imports.is_some_and(|line| line.contains("sluice:plugin/types@")), "{inspected}");
+    assert!(inspected.contains("token"), "{inspected}");
     // Nor is anything compiled again that the commands before have compiled.
     assert!(inspected.contains("compiled   before, and kept"), "{inspected}");
     let measured = sluice(&["plugin", "bench", "--calls", "3"]);
     assert!(measured.contains("loaded from kept code"), "{measured}");
     assert!(measured.contains("instantiate") && measured.contains("orders"), "{measured}");
+    tell_a_mistake(lang, &project, &home);
+}
+
+/// Makes a mistake in the project. What the language's runtime says of it, and what the plugin says
+/// itself, must be in the log; Rust's has no runtime.
+fn tell_a_mistake(lang: &str, project: &Path, home: &Path) {
+    let (file, line, mistaken, reasons) = match lang {
+        "js" => (
+            "src/plugin.js",
+            "    const account =",
+            "    console.log(\"seen\", { url });\n    null.length;\n",
+            [
+                "log info: seen {\"url\":\"https://orders.staging.example\"}",
+                "cannot read property 'length' of null",
+            ],
+        ),
+        "python" => (
+            "src/plugin.py",
+            "    return Traits(",
+            "    print(\"seen\", url)\n    None.length\n",
+            ["log warn: seen https://orders.staging.example", "'NoneType' object has no attribute 'length'"],
+        ),
+        _ => return,
+    };
+    let path = project.join(file);
+    let right = fs::read_to_string(&path).unwrap();
+    assert!(right.contains(line), "{right}");
+    fs::write(&path, right.replacen(line, &format!("{mistaken}{line}"), 1)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["plugin", "dev", "--once"])
+        .current_dir(project)
+        .env("SLUICE_HOME", home)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    for reason in reasons {
+        assert!(told.contains(reason), "{reason}: {told}");
+    }
 }
 
 #[test]
