@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         project = project.into_folder(folder);
     }
     let host = host(context)?;
-    let Built { manifest, bytes } = match &arguments.component {
+    let Built { manifest, bytes, wrong } = match &arguments.component {
         Some(file) => finish(&host, &project, file)?,
         None => build(context, &host, &project)?,
     };
@@ -67,6 +67,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     for capability in &manifest.capabilities {
         page.line(format!("  {capability}"));
     }
+    for wrong in &wrong {
+        page.styled(Style::Notice, format!("warning: {wrong}"));
+    }
     let answer = Answer::new(
         &json!({
             "component": component,
@@ -74,6 +77,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
             "digest": digest,
             "bytes": bytes.len(),
             "manifest": manifest,
+            "warnings": wrong,
         }),
         page,
     )?;
@@ -97,6 +101,8 @@ pub(super) struct Built {
     pub(super) manifest: Manifest,
     /// The component with the manifest in it.
     pub(super) bytes: Vec<u8>,
+    /// What is said of it and not so here, such as a smallest version of Sluice above this one.
+    pub(super) wrong: Vec<String>,
 }
 
 /// Makes the component, and leaves it and its manifest in the project.
@@ -136,7 +142,9 @@ fn finish(host: &Host, project: &Project, file: &Path) -> Result<Built, Failure>
     write(&project.manifest(), &manifest.to_json().map_err(unsound)?)?;
     // Last, since its age says when all was made.
     write(&project.component(), &bytes)?;
-    Ok(Built { manifest, bytes })
+    let version = super::VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
+    let wrong = manifest.lies(&plugin, &version);
+    Ok(Built { manifest, bytes, wrong })
 }
 
 /// Writes a file whole or not at all: another process may be reading the old one.

@@ -7,6 +7,7 @@ mod compiled;
 mod dev;
 mod inspect;
 mod installed;
+mod licence;
 mod project;
 mod publish;
 mod reference;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use sluice_engine::config::PluginName;
+use sluice_engine::config::{PluginName, PublisherName};
 use sluice_plugin::conformance::Example;
 use sluice_plugin::manifest::Card;
 
+use super::licence::Licence;
 use crate::failure::Failure;
 use crate::input;
 
@@ -62,8 +63,8 @@ pub(super) struct Build {
 struct File {
     name: PluginName,
     version: String,
-    publisher: String,
-    licence: String,
+    publisher: PublisherName,
+    licence: Licence,
     description: String,
     minimum_host: String,
     #[serde(default)]
@@ -112,8 +113,8 @@ impl Project {
         let card = Card {
             name: name.to_string(),
             version,
-            publisher,
-            licence,
+            publisher: publisher.to_string(),
+            licence: licence.to_string(),
             description,
             minimum_host,
             probe_hosts: probe.hosts,
@@ -271,6 +272,12 @@ mod tests {
             ("[\"cargo\", \"build\"]", "[]", "no command"),
             ("command", "komando", "line 9: unknown field `komando`"),
             ("licence = \"MIT\"", "licence = MIT", "line 4: "),
+            (
+                "publisher = \"example\"",
+                "publisher = \"Acme Inc\"",
+                "line 3: `Acme Inc` is not a publisher's name",
+            ),
+            ("\"MIT\"", "\"MIT License\"", "line 4: `MIT License` is no SPDX expression"),
         ] {
             let (_folder, read) = project(&GOOD.replace(from, to));
             let failure = read.unwrap_err();
