@@ -47,6 +47,45 @@ impl Files {
     }
 }
 
+impl Reference {
+    /// Where a plugin of this name goes that is published here: into a folder, which is there or whose path
+    /// ends as one, under its name. `None` where a path is neither that nor the plugin's own, so that
+    /// it does not say which is meant.
+    ///
+    /// `folder` is the one that relative paths begin at.
+    #[must_use]
+    pub fn for_plugin(&self, name: &str, folder: &Path) -> Option<Self> {
+        let Place::Folder(path) = &self.place else { return Some(self.clone()) };
+        let files = Files::of(folder, path);
+        let is_folder = path.ends_with(std::path::is_separator);
+        // As it is found again: files of that name go before a folder of that name.
+        if !is_folder && files.path(COMPONENT_ENDING).is_file() {
+            return Some(self.clone());
+        }
+        if is_folder || files.stem.is_dir() {
+            return Some(Self { place: Place::Folder(within(path, name)), digest: self.digest });
+        }
+        (Path::new(path).file_name()? == name).then(|| self.clone())
+    }
+
+    /// The files of a plugin at a path, as [`publish`](crate::publish) writes them; none in a registry.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let stem = match &self.place {
+            Place::Registry(..) => return Vec::new(),
+            Place::File(path) => path.strip_suffix(COMPONENT_ENDING).unwrap_or(path),
+            Place::Folder(path) => path,
+        };
+        [COMPONENT_ENDING, SIGNATURE_ENDING, MANIFEST_ENDING].map(|ending| format!("{stem}{ending}")).into()
+    }
+}
+
+/// The path of a plugin in a folder.
+fn within(folder: &str, name: &str) -> String {
+    let separator = if folder.ends_with(std::path::is_separator) { "" } else { "/" };
+    format!("{folder}{separator}{name}")
+}
+
 /// Reads a plugin from files.
 ///
 /// # Errors
@@ -76,7 +115,8 @@ pub(crate) fn fetch(reference: &Reference, path: &str, access: &Access) -> Resul
     })
 }
 
-/// Writes a plugin into files, over what is there, and answers with the pinned reference.
+/// Writes a plugin into files, over what is there, and answers with the pinned reference. A folder that
+/// is not there is made.
 ///
 /// # Errors
 /// When the path is a folder or cannot be written to.
@@ -88,10 +128,15 @@ pub(crate) fn publish(
 ) -> Result<Reference, Error> {
     let written = path.strip_suffix(COMPONENT_ENDING).unwrap_or(path);
     let files = Files::of(&access.folder, written);
-    let is_folder = matches!(reference.place, Place::Folder(_)) && files.stem.is_dir();
-    if is_folder && !files.path(COMPONENT_ENDING).is_file() {
+    let is_folder = matches!(reference.place, Place::Folder(_))
+        && (path.ends_with(std::path::is_separator)
+            || files.stem.is_dir() && !files.path(COMPONENT_ENDING).is_file());
+    if is_folder {
         let found = "no plugin of its own name".to_owned();
         return Err(Error::NotOne { folder: path.into(), found });
+    }
+    if let Some(parent) = files.stem.parent() {
+        fs::create_dir_all(parent).map_err(|source| Error::Io { path: parent.to_owned(), source })?;
     }
     // The component last: until then what is beside it belongs to none, and a signature that
     // belongs to none refuses.
@@ -118,10 +163,7 @@ fn find(reference: &Reference, path: &str, folder: &Path) -> Result<Files, Error
     }
     let mut names = names(&files.stem)?;
     match (names.pop(), names.is_empty()) {
-        (Some(name), true) => {
-            let separator = if path.ends_with(['/', '\\']) { "" } else { "/" };
-            Ok(Files::of(folder, &format!("{path}{separator}{name}")))
-        }
+        (Some(name), true) => Ok(Files::of(folder, &within(path, &name))),
         (None, _) => Err(Error::NotOne { folder: path.into(), found: "no plugin".into() }),
         (Some(name), false) => {
             names.push(name);
@@ -258,6 +300,45 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_goes_into_a_folder_under_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = access(folder.path());
+        fs::create_dir(folder.path().join("there")).unwrap();
+        fs::create_dir(folder.path().join("both")).unwrap();
+        fs::write(folder.path().join("both.wasm"), "").unwrap();
+        for (written, expected) in [
+            ("there", Some("there/sql")),
+            ("./there/", Some("./there/sql")),
+            (".", Some("./sql")),
+            ("new/", Some("new/sql")),
+            ("new/er/", Some("new/er/sql")),
+            ("new/sql", Some("new/sql")),
+            ("sql", Some("sql")),
+            ("both", Some("both")),
+            ("both/", Some("both/sql")),
+            ("new.wasm", Some("new.wasm")),
+            ("new", None),
+            ("there/new", None),
+            ("oci://r.example/acme/new:1.0.0", Some("oci://r.example/acme/new:1.0.0")),
+        ] {
+            let asked: Reference = written.parse().unwrap();
+            let found = asked.for_plugin("sql", folder.path());
+            assert_eq!(found.as_ref().map(ToString::to_string).as_deref(), expected, "{written}");
+        }
+        for written in ["there", "new/er/"] {
+            let asked: Reference = written.parse().unwrap();
+            let at = asked.for_plugin("sql", folder.path()).unwrap();
+            let pinned = crate::publish(&release(b"one"), &at, &access).unwrap();
+            assert_eq!(get(&access, written).unwrap().component, b"one");
+            for file in pinned.files() {
+                assert!(folder.path().join(&file).is_file(), "{file}");
+            }
+            assert_eq!(pinned.files().len(), fs::read_dir(folder.path().join(written)).unwrap().count());
+        }
+        assert!("oci://r.example/acme/new:1".parse::<Reference>().unwrap().files().is_empty());
+    }
+
+    #[test]
     fn nothing_of_a_former_plugin_stays() {
         let folder = tempfile::tempdir().unwrap();
         let access = access(folder.path());
@@ -310,7 +391,8 @@ mod tests {
         }
         for (text, expected) in [
             ("two", "name the plugin, `two/NAME`"),
-            ("missing/sql", "missing/sql.sig.json"),
+            ("missing/", "`missing/` holds no plugin of its own name"),
+            ("full.wasm/sql", "full.wasm"),
             (&format!("sql@{}", Digest::of(b"one")), "names a digest"),
         ] {
             let error = put(&access, &release(b"one"), text).unwrap_err().to_string();

@@ -106,6 +106,15 @@ fn a_component_is_built_tested_measured_and_looked_at() {
     assert_eq!(same("dist/orders.manifest.json"), same("build/orders.manifest.json"));
     sluice("plugin build --component none.wasm", FAILED);
 
+    let file = stage.workspace().join("sluice-plugin.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("minimum-host = \"0.1.0\"", "minimum-host = \"99.0.0\"")).unwrap();
+    has(&sluice("plugin build", DONE).0, &["warning: it needs Sluice 99.0.0 or later, and this is "]);
+    fs::write(&file, text.replace("\"acme\"", "\"Acme Inc\"")).unwrap();
+    has(&sluice("plugin build", FAILED).1, &["line 3: `Acme Inc` is not a publisher's name"]);
+    fs::write(&file, text).unwrap();
+    sluice("plugin build", DONE);
+
     let (out, talk) = sluice("plugin test --junit report.xml", DONE);
     has(
         &out,
@@ -201,6 +210,43 @@ fn a_project_is_published_as_it_stands_and_not_as_it_was_built() {
     let told = sluice("plugin publish . build/again.wasm", FAILED);
     assert!(told.contains("the build failed"), "{told}");
     assert!(sluice("plugin inspect build/again.wasm", DONE).contains("orders 1.2.4"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_plugin_is_published_into_a_folder_and_installed_from_there() {
+    let mut stage = Stage::empty();
+    let folder = stage.workspace();
+    let sluice = published(&mut stage);
+    let told = sluice("plugin publish . dist/", DONE);
+    let files = ["dist/orders.wasm", "dist/orders.sig.json", "dist/orders.manifest.json"];
+    for file in files {
+        assert!(
+            folder.join(file).is_file() && told.contains(&format!("wrote:     {file}\n")),
+            "{file}: {told}"
+        );
+    }
+    let (_, block) = told.split_once("[[publisher]]").unwrap();
+    let block = format!("[[publisher]]{block}");
+    // What is there once more, and a folder that is there and empty.
+    fs::create_dir(folder.join("empty")).unwrap();
+    sluice("plugin publish . dist", DONE);
+    sluice("plugin publish . ./empty", DONE);
+    assert!(folder.join("empty/orders.wasm").is_file());
+    // A path that says neither.
+    let told = sluice("plugin publish . out/none", USAGE);
+    assert!(told.contains("there is no folder `out/none`") && told.contains("`out/none/`"), "{told}");
+    assert!(!folder.join("out").exists());
+    // A customer pastes what was printed, and installs.
+    for words in ["init customer --name customer", "--workspace customer key use acme"] {
+        sluice(words, DONE);
+    }
+    let config = folder.join("customer/sluice.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n{block}")).unwrap();
+    sluice("--workspace customer plugin remove sql", DONE);
+    let told = sluice("--workspace customer plugin install dist", DONE);
+    assert!(told.contains("acme"), "{told}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sluice_distribution::{Reference, Release, World, publish};
+use sluice_engine::config::{BadText, PublisherName};
 use sluice_engine::evidence::{PluginPredicate, Release as Said, plugin_subject};
 use sluice_ledger::keyfile;
 use sluice_ledger::statement::Statement;
@@ -23,11 +24,12 @@ use crate::page::Page;
 const EXAMPLES: &str = "\
 Examples:
   sluice plugin publish . oci://registry.example/acme/orders-db:1.2.0 --key ~/keys/acme.key
-  sluice plugin publish . ./dist --key ~/keys/acme.key
+  sluice plugin publish . dist/ --key ~/keys/acme.key
 
 A project is built first where one of its files is younger than its component.
 The component is signed with the key, which `sluice key new` makes; who installs it needs its
-public part as a `[[publisher]]` of the name that the manifest says.";
+public part as a `[[publisher]]` of the name that the manifest says. A folder, which is there or
+whose path ends with `/`, takes NAME.wasm, NAME.sig.json and NAME.manifest.json of the plugin's name.";
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
@@ -36,7 +38,7 @@ pub(crate) struct Arguments {
     /// A component or a plugin's project.
     #[arg(value_name = "FILE|PATH")]
     plugin: String,
-    /// Where it goes: oci://REGISTRY/NAME:VERSION, a file or a folder.
+    /// Where it goes: oci://REGISTRY/NAME:VERSION, a folder as in dist/, or a file NAME.wasm.
     #[arg(value_name = "REF")]
     to: Reference,
     /// The file of the publisher's key.
@@ -66,6 +68,20 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
             format!("name it `:{}`, or build another version", manifest.version),
         ));
     }
+    let publisher: PublisherName = manifest.publisher.parse().map_err(|error: BadText| {
+        Failure::usage(
+            format!("its manifest's `publisher` is none that others can trust: {error}"),
+            "correct it in `sluice-plugin.toml`, and build it again",
+        )
+    })?;
+    let access = access()?;
+    let to = arguments.to.for_plugin(&manifest.name, &access.folder).ok_or_else(|| {
+        let written = &arguments.to;
+        Failure::usage(
+            format!("there is no folder `{written}`"),
+            format!("write `{written}/` to have it made, or `{written}.wasm` for files of that name"),
+        )
+    })?;
     // What cannot be loaded, or says of itself what is not so, is not published.
     let plugin =
         host.load(&found.name, &found.bytes).map_err(|error| Failure::failed(error.to_string(), ""))?;
@@ -97,18 +113,26 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
         component: found.bytes,
     };
     let working = context.working("publishing");
-    let pinned = publish(&release, &arguments.to, &access()?).map_err(failed)?;
+    let pinned = publish(&release, &to, &access).map_err(failed)?;
     drop(working);
     let mut page = Page::new();
     page.line(format!("published {} {} as {pinned}", manifest.name, manifest.version));
     page.line(format!("digest:    {digest}"));
-    page.line(format!("publisher: {} {}", manifest.publisher, key.public()));
+    page.line(format!("publisher: {publisher} {}", key.public()));
+    let files = pinned.files();
+    for file in &files {
+        page.line(format!("wrote:     {file}"));
+    }
     let data = json!({
         "name": manifest.name, "version": manifest.version, "digest": digest, "reference": pinned.to_string(),
-        "publisher": manifest.publisher, "key": key.public().to_string(),
+        "publisher": publisher, "key": key.public().to_string(), "files": files,
     });
     let answer = Answer::new(&data, page)?;
-    Ok(answer.hint(format!("Others install it with:\n  sluice plugin install {pinned}")))
+    Ok(answer.hint(format!(
+        "\nOthers install it with\n  sluice plugin install {pinned}\nwhere their `sluice.toml` says\n\n[[publisher]]\nname = \
+         \"{publisher}\"\nkey = \"{}\"",
+        key.public()
+    )))
 }
 
 /// The component that is meant. A project's is built first where one of its files is younger: what was
