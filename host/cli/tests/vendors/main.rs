@@ -128,7 +128,38 @@ fn play(lang: &str, heading: &str) {
     let measured = sluice(&["plugin", "bench", "--calls", "3"]);
     assert!(measured.contains("loaded from kept code"), "{measured}");
     assert!(measured.contains("instantiate") && measured.contains("orders"), "{measured}");
+    if lang == "rust" {
+        publish(&page, &project, &path);
+    }
     tell_a_mistake(lang, &project, &home);
+}
+
+/// Plays the section on publishing in a project that is built, as somebody with no key.
+fn publish(page: &str, project: &Path, path: &str) {
+    let lines = lines(page, "Publish");
+    assert!(lines.len() >= 2, "{lines:?}");
+    let home = tempfile::tempdir().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_sluice")).parent().unwrap();
+    let output = Command::new("sh")
+        .args(["-eu", "-c", &lines.join("\n")])
+        .current_dir(project)
+        .env("PATH", format!("{}:{path}", binary.display()))
+        .env("HOME", home.path())
+        .env_remove("SLUICE_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && !told.contains("running "), "{told}");
+    assert!(told.contains("[[publisher]]\nname = \"example\"\nkey = \"ed25519:"), "{told}");
+    let mut files: Vec<_> = fs::read_dir(project.join("dist"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["orders-db.manifest.json", "orders-db.sig.json", "orders-db.wasm"]);
 }
 
 /// Makes a mistake in the project. What the language's runtime says of it, and what the plugin says
