@@ -29,7 +29,8 @@ Examples:
 A project is built first where one of its files is younger than its component.
 The component is signed with the key, which `sluice key new` makes; who installs it needs its
 public part as a `[[publisher]]` of the name that the manifest says. A folder, which is there or
-whose path ends with `/`, takes NAME.wasm, NAME.sig.json and NAME.manifest.json of the plugin's name.";
+whose path ends with `/`, takes NAME.wasm, NAME.sig.json and NAME.manifest.json of the plugin's
+name.";
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
