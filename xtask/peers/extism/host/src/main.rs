@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let (plugin, input) = (words.next().context("no plugin")?, words.next().context("no input")?);
     let input: Value = serde_json::from_slice(&std::fs::read(input)?)?;
-    let builder = PluginBuilder::new(Manifest::new([Wasm::file(plugin)])).with_wasi(false);
+    let builder = PluginBuilder::new(Manifest::new([Wasm::data(std::fs::read(plugin)?)])).with_wasi(false);
     let compiled = CompiledPlugin::new(builder.with_fuel_limit(500_000_000))?;
 
     let answer = call(&mut Plugin::new_from_compiled(&compiled)?, &input)?;
