@@ -60,18 +60,12 @@ pub struct Prepared {
     lock: Lock,
 }
 
-/// Puts a plugin into a workspace's folder. `host_version` is this Sluice's.
+/// Puts a plugin into a workspace's folder.
 ///
 /// # Errors
 /// As [`prepare`], and where a file cannot be written.
-pub fn install(
-    folder: &Path,
-    host: &Host,
-    host_version: &semver::Version,
-    name: &PluginName,
-    incoming: Incoming,
-) -> Result<Installed> {
-    prepare(folder, host, host_version, name, incoming)?.put()
+pub fn install(folder: &Path, host: &Host, name: &PluginName, incoming: Incoming) -> Result<Installed> {
+    prepare(folder, host, name, incoming)?.put()
 }
 
 /// Finds out whether a plugin can be installed, and what that would change. Nothing is written.
@@ -79,17 +73,11 @@ pub fn install(
 /// # Errors
 /// When nobody says why it is trusted, it cannot be loaded here, its manifest says what is not so, or
 /// another plugin serves one of its kinds.
-pub fn prepare(
-    folder: &Path,
-    host: &Host,
-    host_version: &semver::Version,
-    name: &PluginName,
-    incoming: Incoming,
-) -> Result<Prepared> {
+pub fn prepare(folder: &Path, host: &Host, name: &PluginName, incoming: Incoming) -> Result<Prepared> {
     let (text, document) = configuration(folder)?;
     let config = &document.config;
     let plugin = host.load(name.as_str(), &incoming.component)?;
-    let manifest = checked_manifest(&plugin, &incoming.component, host_version)?;
+    let manifest = checked_manifest(&plugin, &incoming.component)?;
     let digest = plugin.digest();
     let signed = signer(&document, &incoming.signatures, digest);
     let version = manifest.as_ref().map(|manifest| manifest.version.clone());
@@ -292,9 +280,7 @@ fn configuration(folder: &Path) -> Result<(String, Document)> {
 /// # Errors
 /// [`Error::Untrusted`] says what is not so.
 pub(crate) fn check_manifest(plugin: &Plugin, component: &[u8], locked: Option<&Locked>) -> Result<()> {
-    let host = semver::Version::parse(env!("CARGO_PKG_VERSION"))
-        .map_err(|error| Error::invalid(error.to_string(), "build Sluice with a version"))?;
-    let manifest = checked_manifest(plugin, component, &host)?;
+    let manifest = checked_manifest(plugin, component)?;
     let Some((manifest, locked)) = manifest.zip(locked) else { return Ok(()) };
     if let Some(version) = locked.version.as_ref().filter(|version| **version != manifest.version) {
         return Err(Error::Untrusted {
@@ -318,14 +304,14 @@ fn check_publisher(name: &str, manifest: Option<&Manifest>, signed: &PublisherNa
     }
 }
 
-fn checked_manifest(plugin: &Plugin, component: &[u8], host: &semver::Version) -> Result<Option<Manifest>> {
+fn checked_manifest(plugin: &Plugin, component: &[u8]) -> Result<Option<Manifest>> {
     let wrong = |what: String| Error::Untrusted {
         plugin: plugin.name().to_owned(),
         why: what,
         help: "report it to its vendor".to_owned(),
     };
     let manifest = Manifest::read(component).map_err(|error| wrong(error.to_string()))?;
-    let lies = manifest.as_ref().map(|manifest| manifest.lies(plugin, host)).unwrap_or_default();
+    let lies = manifest.as_ref().map(|manifest| manifest.lies(plugin)).unwrap_or_default();
     if lies.is_empty() { Ok(manifest) } else { Err(wrong(lies.join("; "))) }
 }
 

@@ -219,9 +219,12 @@ impl Manifest {
         sluice_model::json::canonical_of(self).map_err(|error| ManifestError::Malformed(error.to_string()))
     }
 
-    /// What it says that is not so of the plugin that it lies in, in a host of this version.
+    /// What it says that is not so of the plugin that it lies in, and whether it wants a later Sluice
+    /// than this one.
     #[must_use]
-    pub fn lies(&self, plugin: &Plugin, host: &semver::Version) -> Vec<String> {
+    pub fn lies(&self, plugin: &Plugin) -> Vec<String> {
+        // A version that could not be read would be below all that is asked for.
+        let host = &env!("CARGO_PKG_VERSION").parse().unwrap_or(semver::Version::new(0, 0, 0));
         let mut lies = Vec::new();
         let is = world(plugin);
         if self.world != is {

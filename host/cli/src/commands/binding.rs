@@ -13,7 +13,7 @@ use sluice_model::slot::{SecretShape, SlotRule};
 use sluice_model::{EnvironmentName, Object, Pointer, SecretRef, SlotName};
 use sluice_vault::edge::{Roots, SystemNetwork};
 
-use super::check::unadopted;
+use super::check::by_what_was_adopted;
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -140,10 +140,7 @@ fn probe(context: &Context, environment: &EnvironmentName, source: &str) -> Resu
         "reachable": report.reachable, "authenticated": report.authenticated, "notes": report.notes,
         "used": report.used,
     });
-    let mut answer = Answer::new(&data, page)?;
-    if let Some(what) = unadopted(&workspace) {
-        answer = answer.hint(format!("\nThis is by what was adopted, from which the files differ: {what}"));
-    }
+    let answer = by_what_was_adopted(&workspace, Answer::new(&data, page)?);
     let is_bad = report.reachable == Some(false) || report.authenticated == Some(false);
     Ok(if is_bad { answer.exit(Exit::Failed) } else { answer })
 }

@@ -185,11 +185,21 @@ fn knows_app(context: &Context, named: &str) -> Result<bool, Failure> {
 }
 
 /// What differs between the workspace's files and what was adopted, if anything does.
-pub(super) fn unadopted(workspace: &Workspace) -> Option<String> {
+fn unadopted(workspace: &Workspace) -> Option<String> {
     match workspace.check_adopted() {
         Ok(()) => None,
         Err(Error::NotAdopted { what }) => Some(what),
         Err(error) => Some(error.to_string()),
+    }
+}
+
+/// The answer, with a word where it is by another configuration than the files say.
+pub(super) fn by_what_was_adopted(workspace: &Workspace, answer: Answer) -> Answer {
+    match unadopted(workspace) {
+        None => answer,
+        Some(what) => {
+            answer.hint(format!("\nThis is by what was adopted, from which the files differ: {what}"))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sluice_engine::plan::{PlanRequest, TransitionKind, Wanted};
 
-use super::check::unadopted;
+use super::check::by_what_was_adopted;
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -63,9 +63,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     if let Some(path) = &arguments.out {
         answer = answer.hint(format!("\nwrote {}", path.display()));
     }
-    if let Some(what) = unadopted(&workspace) {
-        answer = answer.hint(format!("\nThis is by what was adopted, from which the files differ: {what}"));
-    }
+    answer = by_what_was_adopted(&workspace, answer);
     if !plan.problems.is_empty() {
         let count = show::count_of(&plan.problems);
         return Ok(answer

@@ -30,8 +30,8 @@ impl Network for Here {
     }
 }
 
-/// A listener that takes connections and sends back what it gets, a bounded number of times.
-fn echo() -> u16 {
+/// A listener that answers what it is sent, a bounded number of times, and nothing with nothing.
+fn serving(answer: impl Fn(&str) -> String + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -39,12 +39,15 @@ fn echo() -> u16 {
             let Ok(mut stream) = stream else { return };
             let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
             let mut buffer = [0; 4096];
-            if let Ok(read) = stream.read(&mut buffer) {
-                let _ = stream.write_all(&buffer[..read]);
-            }
+            let Ok(read @ 1..) = stream.read(&mut buffer) else { continue };
+            let _ = stream.write_all(answer(&String::from_utf8_lossy(&buffer[..read])).as_bytes());
         }
     });
     port
+}
+
+fn echo() -> u16 {
+    serving(str::to_owned)
 }
 
 fn probe(stage: &Stage, here: &Arc<Here>) -> Result<Report, String> {
@@ -117,25 +120,14 @@ fn what_is_granted_is_reached_and_nothing_else() {
 /// A server that lets in whoever has the token: to whom it answers `status`, giving back all it was
 /// sent. All others are refused.
 fn guarded(status: &'static str, token: &'static str) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().take(20) {
-            let Ok(mut stream) = stream else { return };
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-            let mut buffer = [0; 4096];
-            let Ok(read @ 1..) = stream.read(&mut buffer) else { continue };
-            let asked = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            let is_let_in = asked.contains(&format!("authorization: Bearer {token}\r\n"));
-            let status = if is_let_in { status } else { "401 Unauthorized" };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nlocation: http://elsewhere.example/\r\ncontent-length: {}\r\n\r\n{asked}",
-                asked.len()
-            );
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    port
+    serving(move |asked| {
+        let is_let_in = asked.contains(&format!("authorization: Bearer {token}\r\n"));
+        let status = if is_let_in { status } else { "401 Unauthorized" };
+        format!(
+            "HTTP/1.1 {status}\r\nlocation: http://elsewhere.example/\r\ncontent-length: {}\r\n\r\n{asked}",
+            asked.len()
+        )
+    })
 }
 
 #[test]

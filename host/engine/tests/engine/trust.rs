@@ -137,7 +137,6 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
         fs::write(&file, text.replace(&name(from), &name(to))).unwrap();
     };
     let host = Host::new(Limits::default()).unwrap();
-    let version = semver::Version::new(0, 1, 0);
     let component = sql();
     let signatures = vec![
         signature(&key(41), Digest::of(&component), "1.2.0"),
@@ -145,18 +144,16 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
     ];
     let incoming = Incoming { component, signatures, source: "./sql.wasm".into(), vouched: None };
     // Its manifest says whose it is.
-    let error =
-        install(&stage.place(), &host, &version, &name("sql"), incoming.clone()).unwrap_err().to_string();
+    let error = install(&stage.place(), &host, &name("sql"), incoming.clone()).unwrap_err().to_string();
     assert!(error.contains("`acme` signed it, and its manifest says it is of `sluice`"), "{error}");
     rename("acme", "sluice");
     // And which version: an old one that was signed well is not a new one.
-    let error =
-        install(&stage.place(), &host, &version, &name("sql"), incoming.clone()).unwrap_err().to_string();
+    let error = install(&stage.place(), &host, &name("sql"), incoming.clone()).unwrap_err().to_string();
     assert!(error.contains("signed it as version 1.2.0, and its manifest says"), "{error}");
     let says = version_of(&incoming.component);
     let signatures = vec![signature(&acme, Digest::of(&incoming.component), &says)];
     let incoming = Incoming { signatures, ..incoming };
-    let installed = install(&stage.place(), &host, &version, &name("sql"), incoming).unwrap();
+    let installed = install(&stage.place(), &host, &name("sql"), incoming).unwrap();
     assert_eq!(installed.locked.publisher.as_ref().map(ToString::to_string).as_deref(), Some("sluice"));
     assert_eq!(installed.locked.version, Some(says));
     let candidate = stage.workspace.proposed().unwrap();
@@ -169,7 +166,6 @@ fn a_publisher_that_is_no_longer_allowed_refuses() {
 fn nothing_is_changed_by_what_is_not_installed() {
     let stage = Stage::new();
     let host = Host::new(Limits::default()).unwrap();
-    let version = semver::Version::new(0, 1, 0);
     let files = || {
         let read = |file: &str| fs::read(stage.place().join(file)).ok();
         ["sluice.toml", LOCK_FILE, "plugins/sql.wasm", "plugins/other.wasm"].map(read)
@@ -187,7 +183,7 @@ fn nothing_is_changed_by_what_is_not_installed() {
         ("sql", incoming(b"no component".to_vec(), Some("x")), "not a component"),
         ("other", incoming(sql(), Some("x")), "serves the kind"),
     ] {
-        let error = install(&stage.place(), &host, &version, &name(called), incoming).unwrap_err();
+        let error = install(&stage.place(), &host, &name(called), incoming).unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(files(), before, "{said}");
     }
@@ -197,7 +193,7 @@ fn nothing_is_changed_by_what_is_not_installed() {
     assert!(!stage.place().join("plugins/sql.wasm").exists());
     assert!(!Lock::read(&stage.place()).unwrap().0.contains_key(&name("sql")));
     // Put back it is as it was, but for where it came from.
-    install(&stage.place(), &host, &version, &name("sql"), incoming(sql(), Some("ours"))).unwrap();
+    install(&stage.place(), &host, &name("sql"), incoming(sql(), Some("ours"))).unwrap();
     assert!(stage.workspace.proposed().is_ok());
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::built::{act, adversary, bytes, slot};
+use crate::built::{act, adversary, behaves, bytes};
 use serde_json::json;
 use sluice_plugin::{Host, Limit, Limits, Plugin, Reason, Severity};
 
@@ -18,19 +18,6 @@ fn refusal(plugin: &Plugin, name: &str) -> Reason {
 
 fn with(limits: Limits) -> Plugin {
     Host::new(limits).unwrap().load("adversary", &bytes("test/adversary.wasm")).unwrap()
-}
-
-/// The neighbour that goes on working, and works for its own.
-fn behaves(plugin: &Plugin) {
-    let rendered = plugin.render(&act("decent")).unwrap();
-    let expected = json!({
-        "host": "db.staging.example", "tls": false, "mode": "lax", "dialect": "old",
-        "password": slot("password"), "token": slot("token"),
-    });
-    assert_eq!(rendered.options, expected);
-    let filled: Vec<_> = rendered.slots.iter().map(|(s, r)| format!("{s} {r}")).collect();
-    assert_eq!(filled, ["password secret://staging/orders/new"]);
-    assert_eq!(rendered.missing_slots, []);
 }
 
 #[test]

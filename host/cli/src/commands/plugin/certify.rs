@@ -205,7 +205,7 @@ fn suite(
     };
     let subject = Subject { name: name.to_owned(), bytes, examples };
     let working = context.working("asking the plugin");
-    let report = test::suite(&subject)?.run(host, &subject.name, &subject.bytes);
+    let report = test::suite(&subject).run(host, &subject.name, &subject.bytes);
     drop(working);
     Ok(report)
 }

@@ -106,7 +106,7 @@ struct Played {
 /// Builds where that is necessary, plays the examples, and runs the suite.
 fn round(context: &Context, host: &Host, folder: &Path) -> Result<Answer, Failure> {
     let subject = subject::at(context, host, folder)?;
-    let report = test::suite(&subject)?.run(host, &subject.name, &subject.bytes);
+    let report = test::suite(&subject).run(host, &subject.name, &subject.bytes);
     let Subject { name, bytes, examples } = &subject;
     // Where it does not load the report says why.
     let played = match host.load(name, bytes) {

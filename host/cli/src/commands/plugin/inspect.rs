@@ -12,7 +12,7 @@ use sluice_plugin::manifest::{Manifest, ManifestError, World};
 use wasmparser::{Parser, Payload};
 
 use super::reference::{self, Found};
-use super::{VERSION, host, is_kept};
+use super::{host, is_kept};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -109,8 +109,8 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
         }
         None
     });
-    if let (Some(manifest), Ok(plugin), Ok(version)) = (&manifest, &loaded, VERSION.parse()) {
-        manifest_problems.extend(manifest.lies(plugin, &version));
+    if let (Some(manifest), Ok(plugin)) = (&manifest, &loaded) {
+        manifest_problems.extend(manifest.lies(plugin));
     }
     let (world, kinds, problem) = match &loaded {
         Ok(plugin) => (

@@ -15,7 +15,7 @@ use sluice_plugin::Limits;
 use sluice_plugin::manifest::Manifest;
 use sluice_policy::facts::Plugin;
 
-use super::{VERSION, host, reference};
+use super::{host, reference};
 use crate::answer::Answer;
 use crate::context::{Context, variable};
 use crate::failure::Failure;
@@ -251,8 +251,7 @@ fn prepared(
         source: artefact.source.to_string(),
         vouched,
     };
-    let version = VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
-    let prepared = prepare(&folder, &host(context)?, &version, name, incoming)?;
+    let prepared = prepare(&folder, &host(context)?, name, incoming)?;
     drop(working);
     Ok(prepared)
 }
@@ -377,16 +376,22 @@ fn fetched(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
     let working = context.working("fetching the plugin");
     let artefact = fetch(from, &access()?).map_err(failed)?;
     drop(working);
-    // `publish` puts a component under its own version: under another's tag is no mistake of its maker.
-    let tagged = from.tag().and_then(|tag| tag.as_str().parse::<semver::Version>().ok());
-    let says = Manifest::read(&artefact.component).ok().flatten();
-    let says = says.and_then(|manifest| manifest.version.parse::<semver::Version>().ok());
-    match (tagged, says) {
-        (Some(tag), Some(version)) if tag != version => Err(Failure::failed(
-            format!("`{from}` is tagged {tag}, and its manifest says {version}"),
+    let manifest = Manifest::read(&artefact.component).ok().flatten();
+    refuse_mistagged(from, manifest.as_ref().map(|manifest| manifest.version.as_str()))?;
+    Ok(artefact)
+}
+
+/// Refuses a version that its manifest does not say. `publish` puts a component under its own version:
+/// under another's tag is no mistake of its maker.
+fn refuse_mistagged(from: &Reference, says: Option<&str>) -> Result<(), Failure> {
+    let version = |text: &str| text.parse::<semver::Version>().ok();
+    let tagged = from.tag().and_then(|tag| version(tag.as_str()));
+    match tagged.zip(says.and_then(version)) {
+        Some((tag, says)) if tag != says => Err(Failure::failed(
+            format!("`{from}` is tagged {tag}, and its manifest says {says}"),
             "ask its publisher which of the two is right, or name it by its digest",
         )),
-        _ => Ok(artefact),
+        _ => Ok(()),
     }
 }
 
@@ -463,4 +468,46 @@ pub(super) fn access() -> Result<Access, Failure> {
     }
     let limits = Bounds { component_bytes: Limits::default().component_bytes, within: Bounds::WITHIN };
     Ok(Access { folder, credentials, limits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_says_the_version_that_the_manifest_says() {
+        for (from, says, is_refused) in [
+            ("oci://registry.example/acme/orders:1.2.0", Some("1.2.0"), false),
+            ("oci://registry.example/acme/orders:1.3.0", Some("1.2.0"), true),
+            // What is no version, or says none, is compared with nothing.
+            ("oci://registry.example/acme/orders:stable", Some("1.2.0"), false),
+            ("oci://registry.example/acme/orders:1.3.0", None, false),
+            ("orders.wasm", Some("1.2.0"), false),
+        ] {
+            let refused = refuse_mistagged(&from.parse().unwrap(), says);
+            assert_eq!(refused.is_err(), is_refused, "{from} {says:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_lower_version_is_older() {
+        let locked = |version: Option<&str>| Locked {
+            version: version.map(str::to_owned),
+            digest: Digest::of(b""),
+            source: "here".to_owned(),
+            publisher: None,
+            vouched: Some("ours".to_owned()),
+        };
+        for (before, after, is_refused) in [
+            (Some("1.10.0"), Some("1.9.0"), true),
+            (Some("1.9.0"), Some("1.10.0"), false),
+            (Some("1.9.0"), Some("1.9.0"), false),
+            (Some("1.9.0"), Some("1.9.0-rc.1"), true),
+            (None, Some("0.1.0"), false),
+            (Some("1.0.0"), None, false),
+        ] {
+            let refused = refuse_older(&"orders".parse().unwrap(), &locked(before), &locked(after));
+            assert_eq!(refused.is_err(), is_refused, "{before:?} {after:?}");
+        }
+    }
 }

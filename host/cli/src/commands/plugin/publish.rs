@@ -86,8 +86,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     // What cannot be loaded, or says of itself what is not so, is not published.
     let plugin =
         host.load(&found.name, &found.bytes).map_err(|error| Failure::failed(error.to_string(), ""))?;
-    let version = super::VERSION.parse().map_err(|error| Failure::failed(format!("{error}"), ""))?;
-    if let Some(lie) = manifest.lies(&plugin, &version).first() {
+    if let Some(lie) = manifest.lies(&plugin).first() {
         return Err(Failure::failed(
             format!("its manifest is wrong: {lie}"),
             "build it again with `sluice plugin build`",

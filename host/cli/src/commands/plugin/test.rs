@@ -6,8 +6,8 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 use serde::Serialize;
 use sluice_plugin::conformance::{Check, Grade, Outcome, Report, Suite, Weight};
 
+use super::host;
 use super::subject::{self, Subject};
-use super::{VERSION, host};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     let host = host(context)?;
     let subject = subject::at(context, &host, &arguments.path)?;
     let working = context.working("asking the plugin");
-    let report = suite(&subject)?.run(&host, &subject.name, &subject.bytes);
+    let report = suite(&subject).run(&host, &subject.name, &subject.bytes);
     drop(working);
     if let Some(file) = &arguments.junit {
         write_junit(file, &report)?;
@@ -60,9 +60,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
 }
 
 /// The suite with the vendor's own examples.
-pub(super) fn suite(subject: &Subject) -> Result<Suite, Failure> {
-    let version = VERSION.parse().map_err(|error| Failure::failed(format!("`{VERSION}`: {error}"), ""))?;
-    Ok(Suite { examples: subject.examples.clone(), host_version: Some(version), ..Suite::default() })
+pub(super) fn suite(subject: &Subject) -> Suite {
+    Suite { examples: subject.examples.clone(), ..Suite::default() }
 }
 
 /// The report with its grade.

@@ -14,8 +14,7 @@ mod wasi;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::built::{act, bytes, slot};
-use serde_json::json;
+use crate::built::{act, behaves, bytes};
 use sluice_plugin::{Host, Limits, NetFailure, Plugin, PluginLimits, Reason, RegistryError};
 
 /// A plugin that does what it should not.
@@ -82,18 +81,6 @@ fn render(plugin: &Plugin, name: &str) -> Option<Refusal> {
     let begin = format!("plugin `adversary`, data source `{name}` (source-1): ");
     assert!(error.to_string().starts_with(&begin), "{error}");
     Some(Refusal::Plugin(*error.reason))
-}
-
-/// The neighbour that goes on working, and works for its own.
-fn behaves(neighbour: &Plugin) {
-    let rendered = neighbour.render(&act("decent")).unwrap();
-    let expected = json!({
-        "host": "db.staging.example", "tls": false, "mode": "lax", "dialect": "old",
-        "password": slot("password"), "token": slot("token"),
-    });
-    assert_eq!(rendered.options, expected);
-    let filled: Vec<_> = rendered.slots.iter().map(|(s, r)| format!("{s} {r}")).collect();
-    assert_eq!(filled, ["password secret://staging/orders/new"]);
 }
 
 #[test]

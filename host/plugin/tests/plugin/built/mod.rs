@@ -109,6 +109,19 @@ pub fn input(kind: &str, name: &str, options: Value, binding: Value) -> RenderIn
     }
 }
 
+/// The neighbour that goes on working, and works for its own.
+pub fn behaves(plugin: &Plugin) {
+    let rendered = plugin.render(&act("decent")).unwrap();
+    let expected = json!({
+        "host": "db.staging.example", "tls": false, "mode": "lax", "dialect": "old",
+        "password": slot("password"), "token": slot("token"),
+    });
+    assert_eq!(rendered.options, expected);
+    let filled: Vec<_> = rendered.slots.iter().map(|(s, r)| format!("{s} {r}")).collect();
+    assert_eq!(filled, ["password secret://staging/orders/new"]);
+    assert_eq!(rendered.missing_slots, []);
+}
+
 /// An input for the adversary, whose act is the data source's name.
 pub fn act(name: &str) -> RenderInput {
     let options = json!({
