@@ -187,6 +187,7 @@ impl Parameters {
     fn get(&self, name: &str) -> Result<Dynamic, Fault> {
         let (value, bytes) = self
             .0
+            .gate
             .parameters
             .get(name)
             .ok_or_else(|| fault(format!("`policy.toml` declares no parameter `{name}`")))?;
@@ -219,7 +220,7 @@ fn finding(
     code: &str,
     message: String,
 ) -> Result<Finding, Fault> {
-    let manifest = asked.policy.pack.manifest();
+    let manifest = asked.gate.policy.pack.manifest();
     let Some(doc) = manifest.findings.get(code) else {
         return Err(fault(format!("gives the finding `{code}`, which `policy.toml` does not declare")));
     };
@@ -274,7 +275,7 @@ fn keep(asked: &Evaluation, told: &Map) -> Result<(), Fault> {
 
 /// A line of the policy, as findings show it.
 pub(crate) fn source_line(asked: &Evaluation, file: &str, line: usize) -> SourceLine {
-    let text = asked.policy.line(file, line).unwrap_or_default().to_owned();
+    let text = asked.gate.policy.line(file, line).unwrap_or_default().to_owned();
     SourceLine { file: file.to_owned(), line, text }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{AST, Caches};
 
-use crate::names::Modules;
+use crate::compile::Compiled;
 
 /// Which function each call means, by name and types: Rhai looks that up in all its modules, and what
 /// it has found is true for as long as its functions are the same.
@@ -30,11 +30,10 @@ pub(crate) enum Calls {
 
 impl Calls {
     /// Of a policy that was compiled.
-    pub(crate) fn of(ast: &AST, modules: &Modules) -> Self {
+    pub(crate) fn of(compiled: &Compiled) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut seen = BTreeSet::new();
-        let mut functions =
-            modules.values().map(|(_, ast)| ast).chain([ast]).flat_map(AST::iter_functions).peekable();
+        let mut functions = compiled.sources().flat_map(AST::iter_functions).peekable();
         if functions.peek().is_none() {
             Self::Api
         } else if functions.all(|function| seen.insert((function.name, function.params.len()))) {

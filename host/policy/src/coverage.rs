@@ -35,9 +35,8 @@ impl Visits {
     /// What of a policy was evaluated.
     pub(crate) fn of(&self, policy: &Policy) -> Coverage {
         let visits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let modules = policy.modules.values().map(|(_, ast)| ast);
         let mut files = BTreeMap::new();
-        for ast in std::iter::once(&policy.ast).chain(modules) {
+        for ast in policy.compiled.sources() {
             let file = ast.source().unwrap_or(SOURCE_FILE);
             let count = |position: Position, is_statement: bool| {
                 place(position)

@@ -178,6 +178,7 @@ impl Sandbox {
         reliefs: &[Relief],
         ungated: Option<&str>,
     ) -> Decided {
+        let ready = &ready.local();
         let facts = ready.facts();
         let counting = Counting::of(reliefs, facts);
         let (asked, left_out): (Vec<_>, Vec<_>) =

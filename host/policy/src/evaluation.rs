@@ -7,8 +7,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use sluice_model::verdict::Finding;
 
 use crate::facts::ReadyFacts;
-use crate::pack::Policy;
-use crate::parameter::Values;
+use crate::gate::Local;
 
 /// An error that ends an evaluation as a fault.
 pub(crate) type Fault = Box<EvalAltResult>;
@@ -38,8 +37,7 @@ const SMALL_BYTES: u64 = 1 << 10;
 /// One gate being asked once. Handles to facts hold on to it, so that reads are noted.
 pub(crate) struct Evaluation {
     pub(crate) ready: Arc<ReadyFacts>,
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) parameters: Arc<Values>,
+    pub(crate) gate: Arc<Local>,
     pub(crate) reads: Reads,
     pub(crate) said: Mutex<Vec<Finding>>,
     looked_at: AtomicU64,
@@ -49,16 +47,10 @@ pub(crate) struct Evaluation {
 }
 
 impl Evaluation {
-    pub(crate) fn new(
-        ready: Arc<ReadyFacts>,
-        policy: Arc<Policy>,
-        parameters: Arc<Values>,
-        was_long: Arc<AtomicBool>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(ready: Arc<ReadyFacts>, gate: Arc<Local>, was_long: Arc<AtomicBool>) -> Arc<Self> {
         Arc::new(Self {
             ready,
-            policy,
-            parameters,
+            gate,
             reads: Reads::default(),
             said: Mutex::default(),
             looked_at: AtomicU64::new(0),

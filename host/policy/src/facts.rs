@@ -762,7 +762,7 @@ pub struct ReadyFacts {
     digest: Digest,
     /// By the number of a name: where the rows of each text of that field lie, or that they cannot
     /// be told so. Made when a gate first asks; gates that ask at the same time share no lock.
-    indexes: Box<[OnceLock<Option<Index>>]>,
+    indexes: Arc<[OnceLock<Option<Index>>]>,
 }
 
 impl ReadyFacts {
@@ -776,6 +776,13 @@ impl ReadyFacts {
         let digest = facts.digest()?;
         let indexes = std::iter::repeat_with(OnceLock::new).take(MOST_NAMES).collect();
         Ok(Arc::new(Self { facts, digest, indexes }))
+    }
+
+    /// The same facts for one thread: every gate counts itself among the users of what it is lent,
+    /// and to count together is slow.
+    pub(crate) fn local(&self) -> Arc<Self> {
+        let (facts, indexes) = (Arc::clone(&self.facts), Arc::clone(&self.indexes));
+        Arc::new(Self { facts, digest: self.digest, indexes })
     }
 
     /// The facts.

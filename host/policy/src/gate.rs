@@ -8,11 +8,13 @@ use serde_json::Value;
 use sluice_model::verdict::{Finding, Level, Verdict};
 use sluice_model::{Digest, ObjectKind};
 
+use crate::compile::Compiled;
 use crate::evaluation::Evaluation;
 use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
-use crate::parameter::{self, ParameterError, Values};
+use crate::parameter::{self, Parameter, ParameterError, Values};
 use crate::sandbox::{Ended, Sandbox, Used};
+use crate::shelf::PerShelf;
 
 /// Code of the finding where a policy says nothing at all.
 pub const SILENT: &str = "gate.silent";
@@ -139,11 +141,25 @@ impl Selector {
 }
 
 /// A gate that can be asked. Cheap to clone; serves any number of threads.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gate {
     spec: GateSpec,
     policy: Arc<Policy>,
-    parameters: Arc<Values>,
+    parameters: Arc<BTreeMap<String, Parameter>>,
+    copies: Arc<PerShelf<Arc<Local>>>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// A gate as one thread asks it.
+pub(crate) struct Local {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) parameters: Values,
 }
 
 /// A gate's configuration is wrong.
@@ -207,7 +223,12 @@ impl Gate {
         }
         let parameters = parameter::check(&manifest.parameters, &spec.parameters)
             .map_err(|problem| GateError::Parameter { gate: spec.name.clone(), problem })?;
-        Ok(Self { spec, policy: Arc::clone(policy), parameters: Arc::new(Values::of(&parameters)) })
+        Ok(Self {
+            spec,
+            policy: Arc::clone(policy),
+            parameters: Arc::new(parameters),
+            copies: Arc::default(),
+        })
     }
 
     /// The configuration.
@@ -220,6 +241,15 @@ impl Gate {
     #[must_use]
     pub const fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// As this thread asks it.
+    pub(crate) fn local(&self, sandbox: &Sandbox) -> Arc<Local> {
+        self.copies.here(|| {
+            let compiled = self.policy.local(sandbox);
+            let parameters = Values::of(&self.parameters);
+            Arc::new(Local { policy: Arc::clone(&self.policy), compiled, parameters })
+        })
     }
 
     /// Whether nothing lifts a finding of this code.
@@ -280,7 +310,7 @@ impl Sandbox {
 
     /// Asks a gate once, all of whose facts are there.
     pub(crate) fn evaluate_once(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> (Asked, Arc<Evaluation>) {
-        let (evaluation, ended, used) = self.run(&gate.policy, &gate.parameters, ready);
+        let (evaluation, ended, used) = self.run(gate, ready);
         let mut findings = evaluation.take_said();
         let mut transient = false;
         match ended {

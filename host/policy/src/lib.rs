@@ -36,12 +36,14 @@ pub mod what_if;
 
 mod api;
 mod calls;
+mod compile;
 mod evaluation;
 mod index;
 mod names;
 mod parameter;
 mod quorum;
 mod rows;
+mod shelf;
 mod steps;
 mod strict;
 mod value;

@@ -152,9 +152,9 @@ const MOST_READINGS: usize = 8;
 /// Reads all sources of a policy, until what its functions are called with is known.
 fn read(policy: &Policy) -> Found {
     let members = Members::new();
-    let modules = policy.modules.values().map(|(_, ast)| ast);
-    let parts: Vec<(String, Vec<Part>)> = std::iter::once(&policy.ast)
-        .chain(modules)
+    let parts: Vec<(String, Vec<Part>)> = policy
+        .compiled
+        .sources()
         .map(|ast| {
             let file = ast.source().unwrap_or(SOURCE_FILE);
             (file.to_owned(), Part::all(ast, file))

@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rhai::{AST, Module};
 use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, json};
 
-use crate::api::parameter_getters;
 use crate::calls::Calls;
-use crate::names::Modules;
+use crate::compile::Compiled;
 use crate::parameter::{self, Schema};
-use crate::sandbox::FACTS;
+use crate::sandbox::{FACTS, Sandbox};
+use crate::shelf::PerShelf;
 use crate::vocabulary::API;
 
 /// Bytes of one file, and of all files of a pack: a policy is read by people.
@@ -129,11 +128,9 @@ pub struct Pack {
 /// A pack whose source is compiled. Shared by all gates that use it.
 pub struct Policy {
     pub(crate) pack: Pack,
-    pub(crate) ast: AST,
-    /// The pack's own modules with their sources, by name.
-    pub(crate) modules: Modules,
-    /// Getters of the parameters.
-    pub(crate) parameters: Arc<Module>,
+    /// As the thread runs it that compiled it.
+    pub(crate) compiled: Arc<Compiled>,
+    copies: PerShelf<Arc<Compiled>>,
     /// What decides which function a call means.
     pub(crate) calls: Calls,
     /// The names of facts that a `pass` may cite.
@@ -155,12 +152,22 @@ impl Policy {
         &self.pack
     }
 
-    pub(crate) fn new(pack: Pack, ast: AST, modules: Modules, citable: Arc<[String]>) -> Self {
+    pub(crate) fn new(pack: Pack, compiled: Compiled, citable: Arc<[String]>) -> Self {
         let sources = pack.files.iter().filter(|(file, _)| file.ends_with(".rhai"));
         let shown = sources.map(|(file, text)| (file.clone(), text.lines().map(shown).collect())).collect();
-        let calls = Calls::of(&ast, &modules);
-        let parameters = Arc::new(parameter_getters(pack.manifest().parameters.keys()));
-        Self { pack, ast, modules, parameters, calls, citable, shown }
+        let calls = Calls::of(&compiled);
+        let (compiled, copies) = (Arc::new(compiled), PerShelf::default());
+        copies.here(|| Arc::clone(&compiled));
+        Self { pack, compiled, copies, calls, citable, shown }
+    }
+
+    /// What this thread runs of it.
+    pub(crate) fn local(&self, sandbox: &Sandbox) -> Arc<Compiled> {
+        self.copies.here(|| match sandbox.compiled(&self.pack) {
+            Ok(copy) => Arc::new(copy),
+            // It compiled once. To share that is slower, and as right.
+            Err(_) => Arc::clone(&self.compiled),
+        })
     }
 
     /// A line of a source as findings show it, from 1.

@@ -78,8 +78,7 @@ pub fn page(policy: &Policy) -> String {
 /// The verdicts that the sources give with each code.
 pub(crate) fn verdicts(policy: &Policy) -> BTreeMap<String, BTreeSet<Verdict>> {
     let mut found: BTreeMap<String, BTreeSet<Verdict>> = BTreeMap::new();
-    let modules = policy.modules.values().map(|(_, ast)| ast);
-    for ast in std::iter::once(&policy.ast).chain(modules) {
+    for ast in policy.compiled.sources() {
         ast.walk(&mut |path| {
             if let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) =
                 path.last()

@@ -3,24 +3,21 @@
 //! Each engine option here has a test that fails without it; what each is for stands beside it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, ImmutableString, Module, OptimizationLevel, Position, Scope,
-};
+use rhai::{Caches, Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position, Scope};
 
 use crate::calls::Known;
 use crate::coverage::{Coverage, Visits};
 use crate::evaluation::{Evaluation, Fault, MOST_NAMES};
 use crate::facts::ReadyFacts;
-use crate::names::{self, Modules};
-use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
-use crate::parameter::Values;
+use crate::gate::Gate;
+use crate::pack::{Policy, SOURCE_FILE};
 use crate::rows::{self, Record, Rows};
+use crate::shelf::Idle;
 use crate::trace::Notes;
 use crate::value::heap_bytes;
 use crate::vocabulary as v;
@@ -96,7 +93,7 @@ pub struct Sandbox {
     limits: Limits,
     stopwatch: Stopwatch,
     names: Arc<[String]>,
-    idle: Idle,
+    idle: Idle<Runner>,
     extend: Option<fn(&mut Engine)>,
     watcher: Option<Watcher>,
 }
@@ -113,43 +110,6 @@ enum Watcher {
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-/// Engines that wait for the next evaluation. Threads that ask at the same time take from shelves
-/// of their own, so that no engine wanders from one processor's cache to another's.
-#[derive(Default)]
-struct Idle([Shelf; SHELVES]);
-
-/// A lock that lies in no cache line with another.
-#[derive(Default)]
-#[repr(align(64))]
-struct Shelf(Mutex<Vec<Runner>>);
-
-/// As many threads have a shelf alone; more share.
-const SHELVES: usize = 8;
-
-thread_local! {
-    static SHELF: usize = {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    };
-}
-
-impl Idle {
-    fn shelf(&self) -> Option<MutexGuard<'_, Vec<Runner>>> {
-        let shelf = self.0.get(SHELF.with(|shelf| shelf % SHELVES))?;
-        Some(shelf.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn take(&self) -> Option<Runner> {
-        self.shelf()?.pop()
-    }
-
-    fn give_back(&self, runner: Runner) {
-        if let Some(mut shelf) = self.shelf() {
-            shelf.push(runner);
-        }
     }
 }
 
@@ -239,67 +199,18 @@ impl Sandbox {
 
     /// The names of facts that a `pass` may cite.
     #[must_use]
-    pub fn citable(&self) -> &[String] {
+    pub fn citable(&self) -> &Arc<[String]> {
         &self.names
     }
 
-    /// Compiles a pack's source and refuses what could only fail later.
-    ///
-    /// # Errors
-    /// [`PackError`] with file, line and column.
-    pub fn compile(&self, pack: Pack) -> Result<Arc<Policy>, PackError> {
-        let mut scope = Scope::new();
-        for name in pack.manifest().reads().map(String::as_str).chain(ALWAYS) {
-            // Only so that strict variables know the name; the value comes from `on_var`.
-            scope.push_dynamic(name.to_owned(), Dynamic::UNIT);
-        }
-        let modules = self.modules(&pack)?;
-        let runner = self.parser(&modules);
-        let ast = parse(&runner.engine, &scope, &pack, SOURCE_FILE, pack.source())?;
-        names::check(&pack, SOURCE_FILE, &ast, &modules)?;
-        if modules.is_empty() {
-            self.idle.give_back(runner);
-        }
-        Ok(Arc::new(Policy::new(pack, ast, modules, Arc::clone(&self.names))))
-    }
-
-    /// Compiles the modules of a pack: functions, and nothing else.
-    fn modules(&self, pack: &Pack) -> Result<Modules, PackError> {
-        let mut modules = BTreeMap::new();
-        for (name, file, source) in pack.modules() {
-            if let Some(problem) = names::module_problem(name) {
-                return Err(pack.error(file, None, problem));
-            }
-            let runner = self.take();
-            let ast = parse(&runner.engine, &Scope::new(), pack, file, source)?;
-            if let Some(statement) = ast.statements().first() {
-                let place = line_column(statement.position());
-                return Err(pack.error(file, place, "a module holds functions, and nothing else"));
-            }
-            names::check(pack, file, &ast, &BTreeMap::new())?;
-            let mut module = Module::eval_ast_as_new(Scope::new(), &ast, &runner.engine)
-                .map_err(|error| pack.error(file, line_column(error.position()), error.to_string()))?;
-            module.set_id(file);
-            module.build_index();
-            self.idle.give_back(runner);
-            modules.insert(name.to_owned(), (Arc::new(module), ast));
-        }
-        Ok(modules)
-    }
-
-    /// Asks a policy once.
-    pub(crate) fn run(
-        &self,
-        policy: &Arc<Policy>,
-        parameters: &Arc<Values>,
-        ready: &Arc<ReadyFacts>,
-    ) -> (Arc<Evaluation>, Ended, Used) {
+    /// Asks a gate once.
+    pub(crate) fn run(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> (Arc<Evaluation>, Ended, Used) {
         let mut runner = self.take();
         let was_long = Arc::clone(&runner.cell.was_long);
-        let asked = Evaluation::new(Arc::clone(ready), Arc::clone(policy), Arc::clone(parameters), was_long);
+        let asked = Evaluation::new(Arc::clone(ready), gate.local(self), was_long);
         let begun = (self.stopwatch)();
         runner.cell.begin(begun.saturating_add(self.limits.time));
-        let ended = catch_unwind(AssertUnwindSafe(|| runner.run(policy, &asked)));
+        let ended = catch_unwind(AssertUnwindSafe(|| runner.run(&asked)));
         let overrun = runner.cell.overrun.load(Ordering::Relaxed);
         let operations = runner.cell.operations.load(Ordering::Relaxed);
         let took = (self.stopwatch)().saturating_sub(begun);
@@ -343,23 +254,16 @@ impl Sandbox {
         value
     }
 
-    fn take(&self) -> Runner {
+    pub(crate) fn take(&self) -> Runner {
         self.idle.take().unwrap_or_else(|| self.runner().0)
     }
 
-    /// An engine that parses calls of these modules: any idle one where there are none.
-    fn parser(&self, modules: &Modules) -> Runner {
-        if modules.is_empty() {
-            return self.take();
-        }
-        let mut runner = self.runner().0;
-        for (name, (module, _)) in modules {
-            runner.engine.register_static_module(name.as_str(), Arc::clone(module));
-        }
-        runner
+    pub(crate) fn give_back(&self, runner: Runner) {
+        self.idle.give_back(runner);
     }
 
-    fn runner(&self) -> (Runner, Vec<String>) {
+    /// A new engine, with the names of facts that it knows.
+    pub(crate) fn runner(&self) -> (Runner, Vec<String>) {
         let cell = Arc::new(Cell::default());
         let (mut engine, names) = engine(&self.limits, &cell, &self.stopwatch);
         if let Some(extend) = self.extend {
@@ -376,27 +280,9 @@ impl Sandbox {
     }
 }
 
-/// Parses a source of a pack. An engine on which the parser broke is not used again.
-fn parse(
-    engine: &Engine,
-    scope: &Scope<'_>,
-    pack: &Pack,
-    file: &str,
-    source: &str,
-) -> Result<AST, PackError> {
-    let compiled = catch_unwind(AssertUnwindSafe(|| engine.compile_with_scope(scope, source)));
-    let Ok(compiled) = compiled else {
-        return Err(pack.error(file, None, "cannot be parsed: the parser broke on it; simplify the policy"));
-    };
-    let mut ast =
-        compiled.map_err(|error| pack.error(file, line_column(error.position()), parse_problem(&error)))?;
-    ast.set_source(file);
-    Ok(ast)
-}
-
 /// An engine, what it works on, and what it has found out.
 pub(crate) struct Runner {
-    engine: Engine,
+    pub(crate) engine: Engine,
     cell: Arc<Cell>,
     /// What Rhai calls a policy's own source; one for each engine, since threads count its users.
     source: ImmutableString,
@@ -409,19 +295,20 @@ impl Runner {
         deprecated,
         reason = "the only way to keep what was found out about calls from one evaluation to the next"
     )]
-    fn run(&mut self, policy: &Policy, asked: &Arc<Evaluation>) -> Result<(), Fault> {
+    fn run(&mut self, asked: &Arc<Evaluation>) -> Result<(), Fault> {
         let mut global = self.engine.new_global_runtime_state();
         global.source = Some(self.source.clone());
-        global.lib.push(Arc::clone(&policy.parameters));
-        global.lib.push(Arc::clone(policy.ast.shared_lib()));
-        for (name, (module, _)) in &policy.modules {
+        let compiled = &asked.gate.compiled;
+        global.lib.push(Arc::clone(&compiled.parameters));
+        global.lib.push(Arc::clone(compiled.ast.shared_lib()));
+        for (name, (module, _)) in &compiled.modules {
             global.push_import(name.as_str(), Arc::clone(module));
         }
         // Facts reach functions by it.
         global.tag = Dynamic::from(Lent(Arc::clone(asked)));
         let mut fresh = Caches::new();
-        let caches = self.known.of(&policy.calls).unwrap_or(&mut fresh);
-        let statements = policy.ast.statements();
+        let caches = self.known.of(&asked.gate.policy.calls).unwrap_or(&mut fresh);
+        let statements = compiled.ast.statements();
         self.engine.eval_statements_raw(&mut global, caches, &mut Scope::new(), statements).map(drop)
     }
 }
@@ -616,23 +503,6 @@ fn fact(name: &str, tag: &Dynamic) -> Result<Option<Dynamic>, Fault> {
 
 pub(crate) fn line_column(position: Position) -> Option<(usize, usize)> {
     Some((position.line()?, position.position().unwrap_or(1)))
-}
-
-/// A parse error in the house's words.
-fn parse_problem(error: &rhai::ParseError) -> String {
-    match error.err_type() {
-        rhai::ParseErrorType::VariableUndefined(name) if FACTS.contains(&name.as_str()) => {
-            format!("reads the fact `{name}`, which `policy.toml` does not declare: add it to `facts`")
-        }
-        rhai::ParseErrorType::ModuleUndefined(name) => {
-            format!("the pack has no such module as `{name}`: its modules are files `modules/NAME.rhai`")
-        }
-        other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-        }
-    }
 }
 
 /// Why a script broke, in the house's words, in which file, and where.

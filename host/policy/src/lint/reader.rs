@@ -492,7 +492,7 @@ impl<'p> Reader<'p> {
         }
         let module = call.namespace.path.first().map(rhai::Ident::as_str);
         let file = match module {
-            Some(module) => self.policy.modules.get(module).and_then(|(_, ast)| ast.source()),
+            Some(module) => self.policy.compiled.modules.get(module).and_then(|(_, ast)| ast.source()),
             None => Some(self.found.file.as_str()),
         };
         let Some(file) = file else { return };

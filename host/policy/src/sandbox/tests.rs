@@ -3,6 +3,7 @@ use sluice_model::verdict::Verdict;
 use super::*;
 use crate::calls::Calls;
 use crate::gate::{Gate, GateReport, OWN_FINDINGS};
+use crate::pack::{Pack, PackError};
 use crate::samples::{facts, gate, ready, refusal, report, still};
 
 const OK: &str = "pass(\"t.ok\", #{fact: \"plan.version\", actual: plan.version});";
