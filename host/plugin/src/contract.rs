@@ -7,7 +7,7 @@ use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{ResourceLimiter, Store};
 
 use crate::error::{Limit, Reason, shown};
-use crate::host::Processor;
+use crate::host::Running;
 use crate::limits::{Limits, Used};
 use crate::outside::{
     Exchange, Header, NetFailure, Outside, Placed, Placement, Recording, Request, Response, Tls,
@@ -122,7 +122,7 @@ pub(crate) struct State {
     plugin: Arc<str>,
     pub(crate) table: ResourceTable,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) processor: Processor,
+    pub(crate) running: Running,
     memory: usize,
     table_elements: usize,
     log_bytes: usize,
@@ -139,14 +139,14 @@ pub(crate) struct State {
 pub(crate) struct Stop(pub(crate) Reason);
 
 impl State {
-    pub(crate) fn new(plugin: Arc<str>, limits: Arc<Limits>, processor: Processor) -> Self {
+    pub(crate) fn new(plugin: Arc<str>, limits: Arc<Limits>, running: Running) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
             plugin,
             table,
             limits,
-            processor,
+            running,
             memory: 0,
             table_elements: 0,
             log_bytes: 0,
@@ -215,7 +215,7 @@ impl secrets::HostCredentials for State {
 impl State {
     /// The network for one more question. Outside of a probe there is none, and asking ends the
     /// call: what a plugin makes of a data source must not depend on anything but its input.
-    fn network(&mut self) -> wasmtime::Result<Option<(&mut Network, &mut Processor)>> {
+    fn network(&mut self) -> wasmtime::Result<Option<(&mut Network, &mut Running)>> {
         let most = self.limits.network_calls;
         let network =
             self.network.as_mut().ok_or_else(|| wasmtime::Error::new(Stop(Reason::NetworkOutsideOfProbe)))?;
@@ -224,7 +224,7 @@ impl State {
             return Ok(None);
         }
         network.asked += 1;
-        Ok(Some((network, &mut self.processor)))
+        Ok(Some((network, &mut self.running)))
     }
 }
 
@@ -235,7 +235,7 @@ impl net::Host for State {
         port: u16,
         tls: net::Tls,
     ) -> wasmtime::Result<Result<(), net::Failure>> {
-        let Some((network, processor)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let Some((network, running)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
         let tls = match tls {
             net::Tls::Off => Tls::Off,
             net::Tls::Required => Tls::Required,
@@ -243,7 +243,7 @@ impl net::Host for State {
         if let Some(failure) = too_long(host.len()) {
             return Ok(Err(failure.into()));
         }
-        let answer = processor.without(|within| network.outside.reach(&host, port, tls, within));
+        let answer = running.aside(|within| network.outside.reach(&host, port, tls, within));
         network.recording.0.push(Exchange::Reach { host, port, tls, answer: answer.clone() });
         Ok(answer.map_err(Into::into))
     }
@@ -255,13 +255,13 @@ impl net::Host for State {
         place: Vec<net::Placed>,
     ) -> wasmtime::Result<Result<net::Response, net::Failure>> {
         let lent = self.table.get(&credentials)?.0.clone();
-        let Some((network, processor)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
+        let Some((network, running)) = self.network()? else { return Ok(Err(net::Failure::Limit)) };
         let (request, place) =
             (Request::from(request), place.into_iter().map(Placed::from).collect::<Vec<_>>());
         if let Some(failure) = too_long(length(&request, &place)).or_else(|| not_lent(&lent, &place)) {
             return Ok(Err(failure.into()));
         }
-        let answer = processor.without(|within| network.outside.http(&request, &place, within));
+        let answer = running.aside(|within| network.outside.http(&request, &place, within));
         network.recording.0.push(Exchange::Http { request, place, answer: answer.clone() });
         Ok(answer.map(Into::into).map_err(Into::into))
     }
@@ -453,8 +453,8 @@ mod tests {
     fn asked(outside: Arc<dyn Outside>) -> (Vec<String>, Recording, u64) {
         let limits = Limits { network_calls: 7, ..Limits::default() };
         let host = Host::new(limits.clone()).unwrap();
-        let processor = host.processor(&Allowance::new(limits.clone()));
-        let mut state = State::new("x".into(), Arc::new(limits), processor);
+        let running = host.begin(&Allowance::new(limits.clone()));
+        let mut state = State::new("x".into(), Arc::new(limits), running);
         state.network = Some(Network::new(outside));
         let credentials = state.table.push(Credentials(vec!["password".to_owned()])).unwrap();
         let placed = |slot: &str| net::Placed { slot: slot.to_owned(), at: net::Placement::Bearer };

@@ -15,7 +15,7 @@ use crate::contract::{self, State};
 use crate::error::PluginError;
 use crate::limits::{Limits, PluginLimits};
 use crate::plugin::{Bytes, Plugin};
-use crate::turns::{Share, Turn, Turns};
+use crate::turns::{Count, Share, Turn, Turns};
 use crate::worker::Compiler;
 
 /// What runs plugins: one engine with its pool of instances, and the limits of every call.
@@ -32,10 +32,8 @@ struct Shared {
     engine: Engine,
     linker: Linker<State>,
     limits: Arc<Limits>,
-    /// Places in the pool, so that a call too many waits instead of failing.
-    places: Arc<Turns>,
-    /// Calls that compute.
-    processors: Arc<Turns>,
+    /// Places in the pool, so that a call too many waits instead of failing, and processors.
+    turns: Arc<Turns>,
     clock: Clock,
 }
 
@@ -52,17 +50,13 @@ impl Clock {
 /// What one plugin has of a host.
 pub(crate) struct Allowance {
     pub(crate) limits: Arc<Limits>,
-    places: Arc<Share>,
-    processors: Arc<Share>,
+    share: Arc<Share>,
 }
 
 impl Allowance {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            places: Share::new(limits.plugin_calls),
-            processors: Share::new(limits.processors / 2),
-            limits: Arc::new(limits),
-        }
+        let share = Share::new(Count { places: limits.plugin_calls, processors: limits.processors / 2 });
+        Self { share, limits: Arc::new(limits) }
     }
 }
 
@@ -70,11 +64,10 @@ impl Allowance {
 /// seconds that is one, in which it could use up its fuel twice.
 const RESERVED: u32 = 10;
 
-/// What a call computes on, from when it may begin; it is given back while a call only waits.
-pub(crate) struct Processor {
-    turn: Option<Turn>,
-    turns: Arc<Turns>,
-    share: Arc<Share>,
+/// A call that has begun: its place in the pool, the processor that it computes on while it does not
+/// wait, and its time.
+pub(crate) struct Running {
+    turn: Turn,
     clock: Clock,
     /// The tick at which the call is over time.
     deadline: u64,
@@ -82,23 +75,23 @@ pub(crate) struct Processor {
     reserve: Duration,
 }
 
-impl Processor {
+impl Running {
     /// Does what only waits, and should wait no longer than it is told: the call has time left then
     /// to make something of it.
-    pub(crate) fn without<T>(&mut self, wait: impl FnOnce(Duration) -> T) -> T {
+    pub(crate) fn aside<T>(&mut self, wait: impl FnOnce(Duration) -> T) -> T {
         // The tick that has begun is partly over.
         let ticks = self.deadline.saturating_sub(self.clock.now()).saturating_sub(1);
         let left = Limits::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
-        self.turn = None;
+        self.turn.pause();
         let waited = wait(left.saturating_sub(self.reserve));
-        self.take();
+        self.go_on();
         waited
     }
 
     /// Waits for its turn. That time is not the call's.
-    fn take(&mut self) {
+    fn go_on(&mut self) {
         let before = self.clock.now();
-        self.turn = Some(self.turns.take(&self.share));
+        self.turn.go_on();
         self.deadline += self.clock.now().saturating_sub(before);
     }
 
@@ -108,9 +101,9 @@ impl Processor {
         if self.clock.now() >= self.deadline {
             return Err(Trap::Interrupt.into());
         }
-        if self.turn.as_ref().is_some_and(Turn::is_wanted) {
-            self.turn = None;
-            self.take();
+        if self.turn.is_wanted() {
+            self.turn.pause();
+            self.go_on();
         }
         Ok(UpdateDeadline::Continue(1))
     }
@@ -145,10 +138,10 @@ impl Host {
         tick(&engine, clock.clone())?;
         let mut linker = Linker::new(&engine);
         contract::link(&mut linker)?;
-        let (places, processors) = (Turns::new(limits.concurrent_calls), Turns::new(limits.processors));
+        let turns = Turns::new(Count { places: limits.concurrent_calls, processors: limits.processors });
         let limits = Arc::new(limits);
         Ok(Self {
-            shared: Arc::new(Shared { engine, linker, limits, places, processors, clock }),
+            shared: Arc::new(Shared { engine, linker, limits, turns, clock }),
             cache: None,
             compiler: Arc::new(Compiler::Here),
         })
@@ -228,21 +221,15 @@ impl Host {
         self.cache.as_deref()
     }
 
-    /// Waits until a plugin may use one more of the pool's places.
-    pub(crate) fn place(&self, of: &Allowance) -> Turn {
-        self.shared.places.take(&of.places)
-    }
-
-    /// Waits until a plugin may compute, for as long as its deadline says.
-    pub(crate) fn processor(&self, of: &Allowance) -> Processor {
-        let (turns, clock) = (self.shared.processors.clone(), self.shared.clock.clone());
-        let turn = turns.take(&of.processors);
+    /// Waits until a call of a plugin may begin, for as long as its deadline says.
+    pub(crate) fn begin(&self, of: &Allowance) -> Running {
+        let clock = self.shared.clock.clone();
+        let turn = self.shared.turns.begin(&of.share);
         let ticks = of.limits.deadline.as_millis() / Limits::TICK.as_millis();
         // One more than the deadline has, since the first is already partly over.
         let ticks = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1);
         let deadline = clock.now().saturating_add(ticks);
-        let reserve = of.limits.deadline / RESERVED;
-        Processor { turn: Some(turn), turns, share: of.processors.clone(), clock, deadline, reserve }
+        Running { turn, clock, deadline, reserve: of.limits.deadline / RESERVED }
     }
 
     /// A store for one call, with all limits set.
@@ -254,7 +241,7 @@ impl Host {
         store.set_hostcall_fuel(limits.answer_bytes);
         store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut store| store.data_mut().processor.tick());
+        store.epoch_deadline_callback(|mut store| store.data_mut().running.tick());
         Ok(store)
     }
 }
@@ -288,6 +275,11 @@ pub(crate) fn code(config: &mut Config, limits: &Limits) {
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let calls = limits.concurrent_calls;
     let instances = u32::try_from(limits.instances).unwrap_or(u32::MAX);
+    // What a call wrote is cleared up to so many bytes, and given back to the system beyond, which
+    // stops the other processors each time: a neighbour's calls took three times as long beside a
+    // plugin that traps. Where the system cannot tell what was written, all of it is cleared, and more
+    // than this costs two thirds of the throughput. Both measured.
+    let kept = if PoolingAllocationConfig::is_pagemap_scan_available() { 1 << 20 } else { 128 << 10 };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
         .total_core_instances(calls.saturating_mul(instances))
@@ -302,9 +294,7 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         // The engine's default of 1 MiB is for guests with many imports and exports.
         .max_core_instance_size(1 << 20)
         .max_component_instance_size(1 << 20)
-        // Measured: what a call touches fits, and clearing more than that costs two thirds of the
-        // throughput.
-        .linear_memory_keep_resident(128 << 10)
+        .linear_memory_keep_resident(kept)
         .table_keep_resident(16 << 10)
         .pagemap_scan(Enabled::Auto);
     pool

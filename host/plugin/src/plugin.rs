@@ -277,13 +277,11 @@ impl Guests {
         work: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(T, Used), Reason> {
         let limits = &self.allowance.limits;
-        // Given back last: only then is the instance gone.
-        let _place = self.host.place(&self.allowance);
-        let state = State::new(self.name.clone(), limits.clone(), self.host.processor(&self.allowance));
+        let state = State::new(self.name.clone(), limits.clone(), self.host.begin(&self.allowance));
         let mut store = self.host.store(state).map_err(|error| reason(error, limits))?;
         let worked = work(&mut store).and_then(|answer| Ok((answer, store.get_fuel()?)));
         let left = worked.map_err(|error| reason(error, limits));
-        // Clearing up takes time too, and is done before another may compute.
+        // The instance is gone before another has its place, and clearing up is done before another computes.
         let state = store.into_data();
         state.log_written();
         let (answer, fuel) = left?;

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use sluice_model::content::{Part, mark};
 use sluice_plugin::{Candidate, DataSource, Environment, RenderInput};
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A built plugin; `file` is its path below the folder of built plugins.
 pub fn component(file: &str) -> Vec<u8> {
     let folder = std::env::var_os("SLUICE_PLUGINS").map_or_else(

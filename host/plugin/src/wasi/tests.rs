@@ -36,7 +36,7 @@ fn run(wat: &str) -> wasmtime::Result<(u64, String)> {
     let refusing = refusing(host.linker(), &component)?;
     let linker = refusing.as_ref().unwrap_or(host.linker());
     let allowance = Allowance::new(Limits { log_bytes: 64, ..Limits::default() });
-    let state = State::new("vendor".into(), allowance.limits.clone(), host.processor(&allowance));
+    let state = State::new("vendor".into(), allowance.limits.clone(), host.begin(&allowance));
     let mut store = host.store(state)?;
     let instance = linker.instantiate(&mut store, &component)?;
     let run = instance.get_typed_func::<(), (u64,)>(&mut store, "run")?;
