@@ -276,9 +276,9 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let calls = limits.concurrent_calls;
     let instances = u32::try_from(limits.instances).unwrap_or(u32::MAX);
     // What a call wrote is cleared up to so many bytes, and given back to the system beyond, which
-    // stops the other processors each time: a neighbour's calls took three times as long beside a
-    // plugin that traps. Where the system cannot tell what was written, all of it is cleared, and more
-    // than this costs two thirds of the throughput. Both measured.
+    // stops the other processors each time: the slowest hundredth of a neighbour's calls took almost
+    // three times as long beside a plugin that traps. Where the system cannot tell what was written,
+    // all of it is cleared, and more than this costs two thirds of the throughput. Both measured.
     let kept = if PoolingAllocationConfig::is_pagemap_scan_available() { 1 << 20 } else { 128 << 10 };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)

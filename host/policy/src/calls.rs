@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{AST, Caches};
 
-use crate::compile::Compiled;
+use crate::sandbox::Compiled;
 
 /// Which function each call means, by name and types: Rhai looks that up in all its modules, and what
 /// it has found is true for as long as its functions are the same.

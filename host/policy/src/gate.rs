@@ -8,12 +8,11 @@ use serde_json::Value;
 use sluice_model::verdict::{Finding, Level, Verdict};
 use sluice_model::{Digest, ObjectKind};
 
-use crate::compile::Compiled;
 use crate::evaluation::Evaluation;
 use crate::facts::{Action, Facts, ReadyFacts};
 use crate::pack::Policy;
 use crate::parameter::{self, Parameter, ParameterError, Values};
-use crate::sandbox::{Ended, Sandbox, Used};
+use crate::sandbox::{Compiled, Ended, Sandbox, Used};
 use crate::shelf::PerShelf;
 
 /// Code of the finding where a policy says nothing at all.
@@ -155,7 +154,7 @@ impl std::fmt::Debug for Gate {
     }
 }
 
-/// A gate as one thread asks it.
+/// A gate as the threads of one shelf ask it.
 pub(crate) struct Local {
     pub(crate) policy: Arc<Policy>,
     pub(crate) compiled: Arc<Compiled>,

@@ -36,7 +36,6 @@ pub mod what_if;
 
 mod api;
 mod calls;
-mod compile;
 mod evaluation;
 mod index;
 mod names;

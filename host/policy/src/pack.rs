@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use sluice_model::{Digest, json};
 
 use crate::calls::Calls;
-use crate::compile::Compiled;
 use crate::parameter::{self, Schema};
-use crate::sandbox::{FACTS, Sandbox};
+use crate::sandbox::{Compiled, FACTS, Sandbox};
 use crate::shelf::PerShelf;
 use crate::vocabulary::API;
 

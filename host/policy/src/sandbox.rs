@@ -2,12 +2,15 @@
 //!
 //! Each engine option here has a test that fails without it; what each is for stands beside it.
 
+mod compile;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+pub(crate) use compile::Compiled;
 use rhai::{Caches, Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position, Scope};
 
 use crate::calls::Known;
@@ -199,15 +202,17 @@ impl Sandbox {
 
     /// The names of facts that a `pass` may cite.
     #[must_use]
-    pub fn citable(&self) -> &Arc<[String]> {
+    pub fn citable(&self) -> &[String] {
         &self.names
     }
 
     /// Asks a gate once.
     pub(crate) fn run(&self, gate: &Gate, ready: &Arc<ReadyFacts>) -> (Arc<Evaluation>, Ended, Used) {
+        // A thread that asks a gate for the first time compiles it, on an engine that waits.
+        let gate = gate.local(self);
         let mut runner = self.take();
         let was_long = Arc::clone(&runner.cell.was_long);
-        let asked = Evaluation::new(Arc::clone(ready), gate.local(self), was_long);
+        let asked = Evaluation::new(Arc::clone(ready), gate, was_long);
         let begun = (self.stopwatch)();
         runner.cell.begin(begun.saturating_add(self.limits.time));
         let ended = catch_unwind(AssertUnwindSafe(|| runner.run(&asked)));
@@ -254,16 +259,12 @@ impl Sandbox {
         value
     }
 
-    pub(crate) fn take(&self) -> Runner {
+    fn take(&self) -> Runner {
         self.idle.take().unwrap_or_else(|| self.runner().0)
     }
 
-    pub(crate) fn give_back(&self, runner: Runner) {
-        self.idle.give_back(runner);
-    }
-
     /// A new engine, with the names of facts that it knows.
-    pub(crate) fn runner(&self) -> (Runner, Vec<String>) {
+    fn runner(&self) -> (Runner, Vec<String>) {
         let cell = Arc::new(Cell::default());
         let (mut engine, names) = engine(&self.limits, &cell, &self.stopwatch);
         if let Some(extend) = self.extend {
@@ -282,7 +283,7 @@ impl Sandbox {
 
 /// An engine, what it works on, and what it has found out.
 pub(crate) struct Runner {
-    pub(crate) engine: Engine,
+    engine: Engine,
     cell: Arc<Cell>,
     /// What Rhai calls a policy's own source; one for each engine, since threads count its users.
     source: ImmutableString,

@@ -1,6 +1,6 @@
 //! What threads that ask at the same time have each for themselves, so that nothing wanders from one
-//! processor's cache to another's: engines, and what engines run. To count the users of a shared
-//! text costs two processors more than to evaluate the expression that reads it.
+//! processor's cache to another's: engines, and what engines run. Rhai counts the users of each text:
+//! two threads that counted together decided 1.1 times as much as one (`benches/load.rs`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -72,18 +72,28 @@ mod tests {
 
     use super::*;
 
+    /// What a thread of another shelf sees. Tests beside this one take shelves too, so the next thread
+    /// may have any.
+    fn elsewhere<T: Send>(look: impl Fn() -> T + Sync) -> T {
+        let mine = SHELF.with(|shelf| *shelf);
+        let look = || (SHELF.with(|shelf| *shelf) != mine).then(&look);
+        let looked = |_| std::thread::scope(|scope| scope.spawn(look).join().unwrap());
+        (0..1_000).find_map(looked).expect("a thread of another shelf")
+    }
+
     #[test]
     fn threads_have_copies_of_their_own_and_each_is_made_once() {
         let (copies, made) = (PerShelf::default(), AtomicUsize::new(0));
         let here = || copies.here(|| Arc::new(made.fetch_add(1, Ordering::Relaxed)));
         let mine = here();
         assert!(Arc::ptr_eq(&mine, &here()), "the same again");
+        assert!(!Arc::ptr_eq(&mine, &elsewhere(here)));
         std::thread::scope(|scope| {
-            for _ in 0..3 * SHELVES {
+            for _ in 0..10 * SHELVES {
                 scope.spawn(|| assert!(Arc::ptr_eq(&here(), &here())));
             }
         });
-        assert_eq!(made.load(Ordering::Relaxed), SHELVES, "threads beyond share");
+        assert!(made.load(Ordering::Relaxed) <= SHELVES, "threads beyond share");
         assert!(Arc::ptr_eq(&mine, &here()));
     }
 
@@ -91,9 +101,7 @@ mod tests {
     fn what_one_thread_puts_away_no_other_finds() {
         let idle = Idle::default();
         idle.give_back(1);
-        std::thread::scope(|scope| {
-            scope.spawn(|| assert_eq!(idle.take(), None));
-        });
+        assert_eq!(elsewhere(|| idle.take()), None);
         assert_eq!(idle.take(), Some(1));
         assert_eq!(idle.take(), None);
     }

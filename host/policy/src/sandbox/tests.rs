@@ -460,6 +460,11 @@ fn one_sandbox_serves_many_threads() {
     let sandbox = Sandbox::new(still());
     let good = gate(&sandbox, "good", OK).unwrap();
     let bad = gate(&sandbox, "bad", "deny(\"t.no\", plan.version, #{});").unwrap();
+    let own = "fn told(count) { words::of(count) }\ndeny(\"t.no\", told(params.limit), #{});";
+    let module = ("modules/words.rhai", "fn of(count) { `at most ${count}` }");
+    let own = crate::samples::pack_with(own, &[module]).unwrap();
+    let own = crate::samples::gate_of(&sandbox, "own", own).unwrap();
+    let here = own.local(&sandbox);
     let other = {
         let mut facts = facts();
         facts["plan"]["version"] = "8".into();
@@ -467,15 +472,19 @@ fn one_sandbox_serves_many_threads() {
     };
     let ready = ready(facts());
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        // Also more than have compiled policies of their own.
+        for _ in 0..12 {
             scope.spawn(|| {
-                for _ in 0..200 {
+                for _ in 0..70 {
+                    assert_eq!(sandbox.evaluate(&own, &ready).report.findings[0].message, "at most 5");
                     assert_eq!(sandbox.evaluate(&good, &ready).report.verdict, Verdict::Pass);
                     assert_eq!(sandbox.evaluate(&bad, &ready).report.findings[0].message, "7");
                     assert_eq!(sandbox.evaluate(&bad, &other).report.findings[0].message, "8");
                 }
             });
         }
+        let is_apart = || !Arc::ptr_eq(&here.compiled, &own.local(&sandbox).compiled);
+        assert!((0..100).any(|_| scope.spawn(is_apart).join().unwrap()), "all run one copy");
     });
 }
 

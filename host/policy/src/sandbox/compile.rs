@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rhai::{AST, Dynamic, Engine, Module, Scope};
 
+use super::{ALWAYS, FACTS, Runner, Sandbox, line_column};
 use crate::api::parameter_getters;
 use crate::names::{self, Modules};
 use crate::pack::{Pack, PackError, Policy, SOURCE_FILE};
-use crate::sandbox::{ALWAYS, FACTS, Runner, Sandbox, line_column};
 
 /// What an engine runs of a policy. Evaluation counts the users of each constant in it, so that
 /// threads have copies of their own.
@@ -35,7 +35,7 @@ impl Sandbox {
     /// [`PackError`] with file, line and column.
     pub fn compile(&self, pack: Pack) -> Result<Arc<Policy>, PackError> {
         let compiled = self.compiled(&pack)?;
-        Ok(Arc::new(Policy::new(pack, compiled, Arc::clone(self.citable()))))
+        Ok(Arc::new(Policy::new(pack, compiled, Arc::clone(&self.names))))
     }
 
     /// What this thread's engines run of a pack.
@@ -50,7 +50,7 @@ impl Sandbox {
         let ast = parse(&runner.engine, &scope, pack, SOURCE_FILE, pack.source())?;
         names::check(pack, SOURCE_FILE, &ast, &modules)?;
         if modules.is_empty() {
-            self.give_back(runner);
+            self.idle.give_back(runner);
         }
         let parameters = Arc::new(parameter_getters(pack.manifest().parameters.keys()));
         Ok(Compiled { ast, modules, parameters })
@@ -74,7 +74,7 @@ impl Sandbox {
                 .map_err(|error| pack.error(file, line_column(error.position()), error.to_string()))?;
             module.set_id(file);
             module.build_index();
-            self.give_back(runner);
+            self.idle.give_back(runner);
             modules.insert(name.to_owned(), (Arc::new(module), ast));
         }
         Ok(modules)
