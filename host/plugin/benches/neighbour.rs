@@ -47,6 +47,8 @@ fn act(name: &str) -> RenderInput {
 fn beside(adversary: &Plugin, name: &str, work: impl FnOnce()) -> u64 {
     let (is_over, calls) = (AtomicBool::new(name.is_empty()), AtomicU64::new(0));
     std::thread::scope(|scope| {
+        // Also where the work panics.
+        let _over = Over(&is_over);
         for _ in 0..THREADS {
             scope.spawn(|| {
                 let input = act(name);
@@ -61,9 +63,17 @@ fn beside(adversary: &Plugin, name: &str, work: impl FnOnce()) -> u64 {
             std::thread::yield_now();
         }
         work();
-        is_over.store(true, Ordering::Relaxed);
     });
     calls.into_inner()
+}
+
+/// Ends what the adversary does when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn neighbour(criterion: &mut Criterion) {

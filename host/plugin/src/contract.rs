@@ -124,6 +124,8 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     pub(crate) running: Running,
     memory: usize,
+    /// Whether a memory was made empty, so that its first growth looks as if it were made.
+    is_made_empty: bool,
     table_elements: usize,
     log_bytes: usize,
     log_messages: usize,
@@ -148,6 +150,7 @@ impl State {
             limits,
             running,
             memory: 0,
+            is_made_empty: false,
             table_elements: 0,
             log_bytes: 0,
             log_messages: 0,
@@ -384,6 +387,11 @@ impl ResourceLimiter for State {
         if self.memory > self.limits.memory_bytes {
             return Err(stop(Limit::Memory, self.limits.memory_bytes));
         }
+        let is_made = current == 0 && !self.is_made_empty;
+        self.is_made_empty |= desired == 0;
+        if !is_made {
+            self.running.grow();
+        }
         Ok(true)
     }
 
@@ -421,7 +429,7 @@ impl From<&Kind> for WireKind {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::host::{Allowance, Host};
@@ -476,6 +484,28 @@ mod tests {
         }
         let used = state.used().network_calls;
         (answers, state.network.unwrap().recording, used)
+    }
+
+    #[test]
+    fn growing_waits_when_it_comes_too_often_and_making_a_memory_never_does() {
+        let limits = Limits { memory_bytes: usize::MAX, ..Limits::default() };
+        let host = Host::new(Limits::default()).unwrap();
+        let allowance = Allowance::new(limits.clone());
+        let grow = |state: &mut State, sizes: &[(usize, usize)]| {
+            for (current, desired) in sizes {
+                assert!(state.memory_growing(*current, *desired, None).unwrap());
+            }
+        };
+        let state = || State::new("x".into(), Arc::new(limits.clone()), host.begin(&allowance));
+        for _ in 0..10 * Limits::GROWTHS {
+            grow(&mut state(), &[(0, 1 << 16), (0, 1 << 16)]);
+        }
+        let begun = Instant::now();
+        // All calls of a plugin together, and also what grows from nothing.
+        for _ in 0..Limits::GROWTHS {
+            grow(&mut state(), &[(0, 0), (0, 1 << 16), (0, 1 << 16), (1 << 16, 2 << 16)]);
+        }
+        assert!(begun.elapsed() >= 2 * Limits::GROWTHS * Limits::GROWTH);
     }
 
     #[test]

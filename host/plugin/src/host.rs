@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sluice_model::Digest;
 use wasmtime::component::Linker;
@@ -14,6 +15,7 @@ use crate::cache::{CacheCounts, CodeCache};
 use crate::contract::{self, State};
 use crate::error::PluginError;
 use crate::limits::{Limits, PluginLimits};
+use crate::pace::Pace;
 use crate::plugin::{Bytes, Plugin};
 use crate::turns::{Count, Share, Turn, Turns};
 use crate::worker::Compiler;
@@ -51,12 +53,14 @@ impl Clock {
 pub(crate) struct Allowance {
     pub(crate) limits: Arc<Limits>,
     share: Arc<Share>,
+    growths: Arc<Pace>,
 }
 
 impl Allowance {
     pub(crate) fn new(limits: Limits) -> Self {
         let share = Share::new(Count { places: limits.plugin_calls, processors: limits.processors / 2 });
-        Self { share, limits: Arc::new(limits) }
+        let growths = Arc::new(Pace::new(Limits::GROWTHS, Limits::GROWTH, Instant::now()));
+        Self { share, growths, limits: Arc::new(limits) }
     }
 }
 
@@ -68,6 +72,7 @@ const RESERVED: u32 = 10;
 /// wait, and its time.
 pub(crate) struct Running {
     turn: Turn,
+    growths: Arc<Pace>,
     clock: Clock,
     /// The tick at which the call is over time.
     deadline: u64,
@@ -86,6 +91,14 @@ impl Running {
         let waited = wait(left.saturating_sub(self.reserve));
         self.go_on();
         waited
+    }
+
+    /// Lets memory grow, as often as the plugin may: its calls together, and the rest waits.
+    pub(crate) fn grow(&mut self) {
+        let wait = self.growths.one_more(Instant::now());
+        if !wait.is_zero() {
+            self.aside(|left| thread::sleep(wait.min(left)));
+        }
     }
 
     /// Waits for its turn. That time is not the call's.
@@ -229,7 +242,7 @@ impl Host {
         // One more than the deadline has, since the first is already partly over.
         let ticks = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1);
         let deadline = clock.now().saturating_add(ticks);
-        Running { turn, clock, deadline, reserve: of.limits.deadline / RESERVED }
+        Running { turn, growths: of.growths.clone(), clock, deadline, reserve: of.limits.deadline / RESERVED }
     }
 
     /// A store for one call, with all limits set.
@@ -308,10 +321,10 @@ fn tick(engine: &Engine, clock: Clock) -> Result<(), HostError> {
             clock.0.fetch_add(1, Ordering::Relaxed);
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(Limits::TICK);
+            thread::sleep(Limits::TICK);
         }
     };
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name("plugin-ticker".to_owned())
         .spawn(ticker)
         .map(drop)

@@ -55,6 +55,7 @@ mod leaf;
 mod limits;
 pub mod manifest;
 mod outside;
+mod pace;
 mod plugin;
 mod probe;
 mod registry;

@@ -159,6 +159,16 @@ impl Limits {
     /// How often the wall clock is looked at. 10 ms: the cost is not measurable, and a deadline is
     /// in seconds.
     pub const TICK: Duration = Duration::from_millis(10);
+
+    /// How often the memory of one plugin may grow, all its calls together: once in 0.25 ms, beyond
+    /// [`Limits::GROWTHS`]. What comes sooner waits. To grow is to change the address space of the
+    /// process, which all processors share: the slowest hundredth of a neighbour's calls took 2.6
+    /// times as long beside a plugin that did nothing else. First-party plugins never grow: they find
+    /// room in the memory that they begin with.
+    pub const GROWTH: Duration = Duration::from_micros(250);
+
+    /// How often it may grow at once: more than large inputs take.
+    pub const GROWTHS: u32 = 64;
 }
 
 impl Default for Limits {
