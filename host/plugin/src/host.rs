@@ -54,13 +54,21 @@ pub(crate) struct Allowance {
     pub(crate) limits: Arc<Limits>,
     share: Arc<Share>,
     growths: Arc<Pace>,
+    failures: Pace,
 }
 
 impl Allowance {
     pub(crate) fn new(limits: Limits) -> Self {
         let share = Share::new(Count { places: limits.plugin_calls, processors: limits.processors / 2 });
-        let growths = Arc::new(Pace::new(Limits::GROWTHS, Limits::GROWTH, Instant::now()));
-        Self { share, growths, limits: Arc::new(limits) }
+        let now = Instant::now();
+        let growths = Arc::new(Pace::new(Limits::GROWTHS, Limits::GROWTH, now));
+        let failures = Pace::new(Limits::FAILURES, Limits::FAILURE, now);
+        Self { share, growths, failures, limits: Arc::new(limits) }
+    }
+
+    /// Told of a call that failed; waits where they do so too often.
+    pub(crate) fn failed(&self) {
+        thread::sleep(self.failures.one_more(Instant::now()));
     }
 }
 

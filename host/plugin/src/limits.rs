@@ -169,6 +169,16 @@ impl Limits {
 
     /// How often it may grow at once: more than large inputs take.
     pub const GROWTHS: u32 = 64;
+
+    /// How often the calls of one plugin may break off or break a limit: once in 2.5 ms, beyond
+    /// [`Limits::FAILURES`]. What fails sooner is told later, when its place and its processor are
+    /// another's. Beside a plugin that did nothing else, the slowest hundredth of a neighbour's calls
+    /// took up to 5 times as long: woken in its stead again and again, its threads crossed over to
+    /// the neighbour's processor.
+    pub const FAILURE: Duration = Duration::from_micros(2_500);
+
+    /// How many may fail at once: as many as the sources of a large promotion, by an honest mistake.
+    pub const FAILURES: u32 = 64;
 }
 
 impl Default for Limits {

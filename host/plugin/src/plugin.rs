@@ -284,8 +284,10 @@ impl Guests {
         // The instance is gone before another has its place, and clearing up is done before another computes.
         let state = store.into_data();
         state.log_written();
-        let (answer, fuel) = left?;
-        let used = Used { fuel: limits.fuel.saturating_sub(fuel), ..state.used() };
+        let used = state.used();
+        drop(state);
+        let (answer, fuel) = left.inspect_err(|_| self.allowance.failed())?;
+        let used = Used { fuel: limits.fuel.saturating_sub(fuel), ..used };
         tracing::debug!(
             plugin = &*self.name,
             fuel = used.fuel,

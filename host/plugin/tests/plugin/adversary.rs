@@ -1,7 +1,7 @@
 //! Limits are what stops a plugin, and what it says and keeps is held to its call. The adversaries
 //! themselves are in `adversaries`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::built::{act, adversary, behaves, bytes};
 use serde_json::json;
@@ -56,6 +56,18 @@ fn each_limit_is_what_stops_the_act() {
     ] {
         assert_eq!(refusal(&small, name), expected, "{name}");
     }
+}
+
+#[test]
+fn what_fails_without_end_is_slowed_down() {
+    let plugin = with(Limits::default());
+    let begun = Instant::now();
+    let more = 40;
+    for _ in 0..Limits::FAILURES + more {
+        assert!(matches!(refusal(&plugin, "trap"), Reason::Trap(_)));
+    }
+    assert!(begun.elapsed() >= more * Limits::FAILURE);
+    behaves(&plugin);
 }
 
 #[test]
