@@ -12,9 +12,10 @@ use sluice_model::{Object, Pointer, content};
 use crate::facts::PersonalDatum;
 
 /// Version of the patterns. Finds are cached by (object digest, this); it changes with any of them.
-pub const SCANNER_VERSION: &str = "1";
+pub const SCANNER_VERSION: &str = "2";
 
-/// Finds that are told of one object: a person reads them, and one is enough to deny.
+/// Finds that are told of one object one by one: a person reads them. Where there are more, one at the
+/// object's root says so, since a gate may allow the places of all that are told.
 const MOST_FINDS: usize = 1_000;
 
 /// Bytes before a candidate in which a telling name counts.
@@ -37,9 +38,17 @@ pub fn personal_data(object: &Object) -> Vec<PersonalDatum> {
             }
             _ => {}
         }
-        found.len() < MOST_FINDS
+        found.len() <= MOST_FINDS
     });
-    found.truncate(MOST_FINDS);
+    if found.len() > MOST_FINDS {
+        found.truncate(MOST_FINDS);
+        found.push(PersonalDatum {
+            object: object.id.clone(),
+            at: Pointer::root(),
+            pattern: format!("more than {MOST_FINDS} finds"),
+            sample: "…".to_owned(),
+        });
+    }
     found
 }
 
@@ -493,10 +502,30 @@ mod tests {
     #[test]
     fn is_bounded_in_what_it_tells_and_in_time() {
         let many = "4111111111111111 ".repeat(20_000);
-        assert_eq!(personal_data(&object(json!([many]))).len(), MOST_FINDS);
+        assert_eq!(personal_data(&object(json!([many]))).len(), MOST_FINDS + 1);
         // Candidates without end: quadratic work over this would take minutes.
         for piece in ["4-", "a@", "DE89", "@", "+", "1 "] {
             let _ = personal_data(&object(json!(piece.repeat(50_000))));
+        }
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_told_where_only_the_whole_object_can_be_allowed() {
+        for (count, is_cut) in [(MOST_FINDS - 1, false), (MOST_FINDS, false), (MOST_FINDS + 1, true)] {
+            let samples = "4111111111111111 ".repeat(count - 1);
+            let finds = personal_data(&object(json!({"sample": [samples], "then": "ann@acme.de"})));
+            let outside = |place: &str| {
+                let place: Pointer = place.parse().unwrap();
+                finds
+                    .iter()
+                    .filter(|find| !find.at.is_within(&place))
+                    .map(|find| &*find.pattern)
+                    .collect::<Vec<_>>()
+            };
+            let expected = if is_cut { "more than 1000 finds" } else { "e-mail" };
+            assert_eq!(outside("/sample"), [expected], "{count}");
+            assert!(outside("").is_empty(), "{count}");
+            assert_eq!(finds.len(), count, "{count}");
         }
     }
 
