@@ -206,7 +206,7 @@ fn gates_and_decisions_are_what_a_plain_reference_says() {
                 }
                 "encrypted" | "usual" | "certified" | "clean" => verdict == Verdict::Fault,
                 "four-eyes" => verdict == Verdict::Deny,
-                "pack change-control" | "pack supply-chain" => verdict == Verdict::Fault,
+                "pack change-control" => verdict == Verdict::Fault,
                 _ => false,
             };
             assert_eq!(seen.contains_key(&(name.as_str(), verdict)), !never, "{name} is {verdict}");

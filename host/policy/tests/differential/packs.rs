@@ -145,12 +145,15 @@ pub(crate) fn supply_chain_parameters() -> Value {
     json!({
         "signers": ["ann", "ben"], "signer_roles": ["builder"], "publishers": ["ben"],
         "certifiers": ["cleo", "ben"], "certifier_roles": ["ops"], "allowed": ["sql", digest("f")],
-        "allow_carried": false,
+        "allow_carried": false, "validated": true, "validation_age": "60d",
     })
 }
 
 pub(crate) fn supply_chain(facts: &Facts) -> Verdict {
     let Some(plugins) = &facts.plugins else { return NOT_GATHERED };
+    if plugins.iter().any(|plugin| plugin.validated_at.is_some_and(|at| at > now())) {
+        return Verdict::Fault;
+    }
     let plan = &facts.plan;
     let has = |person: &str, role: &str| {
         facts.people.iter().any(|one| one.name == person && one.roles.iter().any(|own| own == role))
@@ -174,6 +177,8 @@ pub(crate) fn supply_chain(facts: &Facts) -> Verdict {
         let is_own = certifier.is_some() && certifier == plugin.publisher.as_deref();
         plugin.publisher.as_deref() == Some("ben")
             && !plugin.is_revoked
+            && plugin.conforms != Some(false)
+            && plugin.validated_at.is_some_and(|at| is_older(at, 60) == Some(false))
             && holds
             && by_whom
             && (alone || !is_own)

@@ -39,7 +39,7 @@ impl Random {
     /// A moment some hours before now, rarely after it.
     fn moment(&mut self, most_hours: u64) -> String {
         let hours = i64::try_from(self.below(most_hours)).unwrap();
-        let hours = if self.once_in(60) { -1 } else { hours };
+        let hours = if self.once_in(40) { -1 } else { hours };
         (now() - SignedDuration::from_hours(hours)).to_string()
     }
 
@@ -173,9 +173,12 @@ pub(crate) fn random_facts(r: &mut Random) -> Facts {
         let certifier =
             r.of(&[json!("cleo"), json!("cleo"), json!("ben"), json!("dora"), json!(null)]).clone();
         let (code, name) = (*r.of(&["e", "e", "f"]), *r.of(&["sql", "sql", "http"]));
+        let validated_at = r.moment(24 * 80);
+        let validated_at = r.maybe(validated_at);
         json!({
             "digest": digest(code), "name": name, "version": "1", "publisher": publisher, "certified_by": certifier,
-            "certified_until": r.maybe(until), "is_revoked": r.once_in(8),
+            "certified_until": r.maybe(until), "is_revoked": r.once_in(8), "conforms": r.truth(),
+            "validated_at": validated_at,
         })
     });
     let frozen = json!({"when": {"from": "2026-06-03T09:00:00Z", "until": "2026-06-03T11:00:00Z"}});
