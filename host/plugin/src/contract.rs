@@ -192,12 +192,16 @@ pub(crate) fn give_credentials(
     Ok(store.data_mut().table.push(Credentials(slots))?)
 }
 
+/// The target of the traces that are a plugin's own messages, by which they are told from what the host
+/// says of the plugin.
+pub const LOG: &str = "sluice_plugin::log";
+
 impl State {
     /// Passes on what the guest has written to standard output and error.
     pub(crate) fn log_written(&self) {
         let Some(wasi) = &self.wasi else { return };
         for line in wasi.written().lines().take(self.limits.log_messages) {
-            tracing::warn!(plugin = &*self.plugin, "{}", shown(line));
+            tracing::warn!(target: LOG, plugin = &*self.plugin, "{}", shown(line));
         }
     }
 }
@@ -358,9 +362,9 @@ impl log::Host for State {
         }
         let (plugin, message) = (&*self.plugin, shown(&message));
         match level {
-            log::Level::Debug => tracing::debug!(plugin, "{message}"),
-            log::Level::Info => tracing::info!(plugin, "{message}"),
-            log::Level::Warn => tracing::warn!(plugin, "{message}"),
+            log::Level::Debug => tracing::debug!(target: LOG, plugin, "{message}"),
+            log::Level::Info => tracing::info!(target: LOG, plugin, "{message}"),
+            log::Level::Warn => tracing::warn!(target: LOG, plugin, "{message}"),
         }
         Ok(())
     }

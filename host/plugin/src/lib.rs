@@ -68,6 +68,7 @@ mod worker;
 
 pub use bounds::examine;
 pub use cache::{CacheCounts, CodeCache};
+pub use contract::LOG;
 pub use describe::{KindDescription, OptionDescription, OptionType, Sameness, SlotDescription};
 pub use error::{CompilerFault, Limit, Part, PluginError, Reason, SourceName};
 pub use host::{Host, HostError};

@@ -136,6 +136,10 @@ fn a_component_is_built_tested_measured_and_looked_at() {
 
     let (out, _) = sluice("plugin dev --once", DONE);
     has(&out, &["example orders (lowcoder/postgres)", "host = \"db.staging.example\"", "units of fuel"]);
+    // It writes nothing, and what the host says of its call is not its own.
+    assert!(!out.contains("log debug") && out.contains(", 0 log messages"), "{out}");
+    let played: serde_json::Value = serde_json::from_str(&sluice("plugin dev --once -o json", DONE).0).unwrap();
+    assert_eq!(played["examples"][0]["log"], serde_json::json!([]));
     has(
         &sluice("plugin bench --calls 2", DONE).0,
         &["loaded from kept code in ", "instantiate", "orders", "lowcoder/postgres"],

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_plugin::conformance::{Example, Grade, Report};
-use sluice_plugin::{Host, Note, Plugin, Used};
+use sluice_plugin::{Host, LOG, Note, Plugin, Used};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context as Within, SubscriberExt as _};
@@ -202,30 +202,27 @@ struct Listening(Arc<Mutex<Vec<Said>>>);
 
 impl<S: tracing::Subscriber> Layer<S> for Listening {
     fn on_event(&self, event: &tracing::Event<'_>, _: Within<'_, S>) {
+        // What the host says of the plugin is not the plugin's.
+        if event.metadata().target() != LOG {
+            return;
+        }
         let mut words = Words::default();
         event.record(&mut words);
-        if words.of_plugin {
-            let level = event.metadata().level().as_str().to_lowercase();
-            let said = Said { level, message: words.message };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(said);
-        }
+        let level = event.metadata().level().as_str().to_lowercase();
+        let said = Said { level, message: words.0 };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(said);
     }
 }
 
-/// The message of an event, and whether it is a plugin's.
+/// The message of an event.
 #[derive(Default)]
-struct Words {
-    of_plugin: bool,
-    message: String,
-}
+struct Words(String);
 
 impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "plugin" => self.of_plugin = true,
+        if field.name() == "message" {
             // Writing to a string does not fail.
-            "message" => drop(write!(self.message, "{value:?}")),
-            _ => {}
+            let _ = write!(self.0, "{value:?}");
         }
     }
 }
@@ -238,8 +235,9 @@ mod tests {
     fn what_a_plugin_writes_is_heard_and_nothing_else() {
         let (answer, said) = heard(|| {
             tracing::warn!("the host's own");
-            tracing::debug!(plugin = "orders", "{}", "12 options");
-            tracing::warn!(plugin = "orders", "no \"host\"");
+            tracing::debug!(plugin = "orders", "a plugin was called");
+            tracing::debug!(target: LOG, plugin = "orders", "{}", "12 options");
+            tracing::warn!(target: LOG, plugin = "orders", "no \"host\"");
             7
         });
         assert_eq!(answer, 7);
