@@ -14,8 +14,9 @@ use crate::promote::{ends_stream, promotions_stream, refusals_stream};
 use crate::records::Records;
 use crate::workspace::Workspace;
 
-/// Earlier transitions that gates are told of, the newest: as many as tell what is usual for an app.
-const MOST_PAST: usize = 500;
+/// Earlier transitions that gates are told of, the newest of each environment: as many as tell what is
+/// usual for an app. Refused ones are counted apart, so that being refused makes nobody's past short.
+const MOST_PAST: usize = 200;
 
 /// Acts of a list that are read at once on the way back to an app's older ones.
 const PAGE: u64 = 500;
@@ -201,7 +202,6 @@ impl Workspace {
             found.extend(refused.iter().map(|run| run.past(environment, PastOutcome::Refused)));
         }
         found.sort_by(|a, b| (a.at, &a.environment).cmp(&(b.at, &b.environment)));
-        let older = found.len().saturating_sub(MOST_PAST);
-        Ok(found.split_off(older))
+        Ok(found)
     }
 }

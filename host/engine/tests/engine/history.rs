@@ -53,3 +53,32 @@ fn what_others_do_takes_nothing_out_of_an_apps_past_and_is_read_once() {
     other.workspace.records().append(&other.ada, ends, number - 1, ended, &none).unwrap();
     assert_eq!(history(&other, &plan).last(), Some(&("1.5".to_owned(), PastOutcome::Done)));
 }
+
+#[test]
+fn being_refused_takes_nothing_out_of_an_apps_past() {
+    let stage = Stage::copied(180);
+    let plan = stage.plan("Orders", "staging");
+    let known = history(&stage, &plan);
+    assert_eq!(known, [("1.0".to_owned(), PastOutcome::Done)]);
+    let records = stage.workspace.records();
+    let none = std::collections::BTreeMap::new();
+    for place in ["staging", "production"] {
+        for number in 0..OTHERS {
+            let refused = What::PromotionRefused {
+                transition: "promotion".to_owned(),
+                app: plan.app.clone(),
+                version: "9.9".to_owned(),
+                bundle: plan.bundle,
+                size: plan.size(),
+                plan: plan.digest,
+                decision: plan.digest,
+                outcome: "denied".to_owned(),
+            };
+            records.append(&stage.ada, &format!("env/{place}/refusals"), number, refused, &none).unwrap();
+        }
+    }
+    let past = history(&stage, &plan);
+    assert_eq!(past.first(), known.first());
+    // And they are not told without end.
+    assert!(past.len() < 500, "{}", past.len());
+}
