@@ -12,9 +12,9 @@ use std::thread::{self, available_parallelism};
 
 use sluice_model::Digest;
 use sluice_plugin::{Host, Limits, Registry};
-use sluice_policy::{Pack, Sandbox};
+use sluice_policy::{Format, Pack, Sandbox};
 
-use crate::config::{ConfigErrors, Document, Place, PluginName};
+use crate::config::{self, ConfigError, ConfigErrors, Document, Place, PluginName, Transition, did_you_mean};
 use crate::error::{Error, Result};
 use crate::gates::Policies;
 use crate::lock::Lock;
@@ -174,11 +174,48 @@ pub(crate) fn load_policies(sandbox: &Sandbox, adopted: &Adopted, content: &Cont
     Ok(policies)
 }
 
+/// What the parameters of a gate name, calendars, people and such, and the configuration does not have.
+fn unknown_names(
+    document: &Document,
+    transition: &Transition,
+    index: usize,
+    configured: &config::Gate,
+    policies: &Policies,
+) -> Vec<ConfigError> {
+    let config = &document.config;
+    let known = |format: Format| -> Vec<&str> {
+        let people = config.people.keys().map(|name| name.as_str());
+        match format {
+            Format::Calendar => config.calendars.keys().map(|name| name.as_str()).collect(),
+            Format::Role => config.roles.iter().map(|name| name.as_str()).collect(),
+            Format::Person => people.collect(),
+            Format::Publisher => config.publishers.keys().map(|name| name.as_str()).chain(people).collect(),
+            Format::Duration | Format::DateTime => Vec::new(),
+        }
+    };
+    let Some(policy) = policies.get(configured.policy.as_str()) else { return Vec::new() };
+    let declared = &policy.pack().manifest().parameters;
+    let mut errors = Vec::new();
+    for (name, value) in &configured.parameters {
+        let named = declared.get(name).map(|schema| schema.named(value)).unwrap_or_default();
+        for (format, text) in named {
+            let (known, what) = (known(format), format.named().unwrap_or_default());
+            if !known.contains(&text) {
+                let place = Place::Parameter(transition.clone(), index, name.clone());
+                let message = format!("there is no {what} `{text}`");
+                errors.push(document.error(&place, message, did_you_mean(text, known)));
+            }
+        }
+    }
+    errors
+}
+
 /// The gates of a configuration against their policies, each mistake with its place.
 pub(crate) fn check_gates(document: &Document, policies: &Policies) -> Result<()> {
     let mut errors = Vec::new();
     for (transition, rules) in &document.config.transitions {
         for (index, configured) in rules.gates.iter().enumerate() {
+            errors.extend(unknown_names(document, transition, index, configured, policies));
             let Err(error) = crate::gates::gate(configured, policies, None) else { continue };
             let message = error.to_string();
             let named = |parameter: &&String| message.contains(&format!("`{parameter}`"));

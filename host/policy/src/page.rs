@@ -108,11 +108,19 @@ fn kind(schema: &Schema) -> String {
         (Type::String, None) => "text".to_owned(),
         (Type::String, Some(Format::Duration)) => "duration".to_owned(),
         (Type::String, Some(Format::DateTime)) => "moment".to_owned(),
+        (Type::String, Some(Format::Calendar)) => "calendar's name".to_owned(),
+        (Type::String, Some(Format::Role)) => "role's name".to_owned(),
+        (Type::String, Some(Format::Person)) => "person's name".to_owned(),
+        (Type::String, Some(Format::Publisher)) => "publisher's name".to_owned(),
         (Type::Integer, _) => "whole number".to_owned(),
         (Type::Number, _) => "number".to_owned(),
         (Type::Boolean, _) => "truth".to_owned(),
         (Type::Array, _) => format!("list, each a {}", of(&schema.items)),
-        (Type::Object, _) => format!("table of names, each with a {}", of(&schema.additional_properties)),
+        (Type::Object, _) => {
+            let names = schema.property_names.as_deref().and_then(|names| names.format?.named());
+            let names = names.map_or_else(|| "names".to_owned(), |named| format!("{named}s"));
+            format!("table of {names}, each with a {}", of(&schema.additional_properties))
+        }
     };
     match (schema.minimum, schema.maximum) {
         (Some(least), Some(most)) => format!("{what} from {least} to {most}"),

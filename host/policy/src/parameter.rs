@@ -41,6 +41,28 @@ pub enum Format {
     Duration,
     /// A moment (RFC 3339).
     DateTime,
+    /// The name of a calendar of the configuration.
+    Calendar,
+    /// The name of a role of the configuration.
+    Role,
+    /// The name of a person of the configuration.
+    Person,
+    /// The name of who publishes plugins: one of the configuration's publishers, or a person.
+    Publisher,
+}
+
+impl Format {
+    /// What of a configuration the text names, in a word, if it names something of it.
+    #[must_use]
+    pub const fn named(self) -> Option<&'static str> {
+        match self {
+            Self::Duration | Self::DateTime => None,
+            Self::Calendar => Some("calendar"),
+            Self::Role => Some("role"),
+            Self::Person => Some("person"),
+            Self::Publisher => Some("publisher"),
+        }
+    }
 }
 
 /// A parameter as a policy declares it, or what the values of a list or table are.
@@ -74,6 +96,9 @@ pub struct Schema {
     /// What the values of a table are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub additional_properties: Option<Box<Schema>>,
+    /// What the names in a table are: texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property_names: Option<Box<Schema>>,
 }
 
 /// A parameter's value, checked.
@@ -132,6 +157,10 @@ impl Schema {
             (Type::String, None) => "a text",
             (Type::String, Some(Format::Duration)) => "a duration such as `\"7d\"` or `\"8h\"`",
             (Type::String, Some(Format::DateTime)) => "a moment such as `\"2026-01-05T09:00:00Z\"`",
+            (Type::String, Some(Format::Calendar)) => "the name of a calendar",
+            (Type::String, Some(Format::Role)) => "the name of a role",
+            (Type::String, Some(Format::Person)) => "the name of a person",
+            (Type::String, Some(Format::Publisher)) => "the name of a publisher",
             (Type::Integer, _) => "a whole number",
             (Type::Number, _) => "a number",
             (Type::Boolean, _) => "`true` or `false`",
@@ -174,10 +203,47 @@ impl Schema {
         {
             return Some(format!("`minimum` is {least} and `maximum` is {most}: no number fits"));
         }
+        if let Some(names) = self.property_names.as_deref() {
+            if self.kind != Type::Object {
+                return Some("`propertyNames` is for a table (`object`) only".to_owned());
+            }
+            if names.kind != Type::String {
+                return Some("`propertyNames` are of the type `string`".to_owned());
+            }
+        }
         needs(&self.items, self.kind == Type::Array, "items", "list (`array`)").or_else(|| {
             let wanted = self.kind == Type::Object;
             needs(&self.additional_properties, wanted, "additionalProperties", "table (`object`)")
         })
+    }
+
+    /// What of a configuration a value names, and by which names.
+    #[must_use]
+    pub fn named<'v>(&self, value: &'v Value) -> Vec<(Format, &'v str)> {
+        match value {
+            Value::String(text) => self
+                .format
+                .filter(|format| format.named().is_some())
+                .map(|format| (format, &**text))
+                .into_iter()
+                .collect(),
+            Value::Array(list) => {
+                let each = self.items.as_deref();
+                each.map_or_else(Vec::new, |each| list.iter().flat_map(|value| each.named(value)).collect())
+            }
+            Value::Object(table) => {
+                let format = self.property_names.as_deref().and_then(|names| names.format);
+                let names = format.filter(|format| format.named().is_some()).into_iter();
+                let names = names.flat_map(|format| table.keys().map(move |name| (format, &**name)));
+                let each = self.additional_properties.as_deref();
+                names
+                    .chain(
+                        each.into_iter().flat_map(|each| table.values().flat_map(|value| each.named(value))),
+                    )
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn parse(&self, value: &Value) -> Option<Parameter> {
@@ -191,7 +257,10 @@ impl Schema {
                 && self.maximum.is_none_or(|most| number <= bound(most))
         };
         Some(match (self.kind, self.format) {
-            (Type::String, None) => Parameter::Text(value.as_str()?.to_owned()),
+            (
+                Type::String,
+                None | Some(Format::Calendar | Format::Role | Format::Person | Format::Publisher),
+            ) => Parameter::Text(value.as_str()?.to_owned()),
             (Type::String, Some(Format::Duration)) => Parameter::Duration(duration(value.as_str()?).ok()?),
             (Type::String, Some(Format::DateTime)) => Parameter::Moment(value.as_str()?.parse().ok()?),
             (Type::Integer, _) => {
@@ -379,8 +448,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_value_names_of_a_configuration_is_known() {
+        use Format::{Calendar, Person, Role};
+        let roles = json!({"type": "object", "propertyNames": {"type": "string", "format": "role"},
+            "additionalProperties": {"type": "array", "items": {"type": "string", "format": "person"}}});
+        for (schema, value, named) in [
+            (json!({"type": "string", "format": "calendar"}), json!("hours"), vec![(Calendar, "hours")]),
+            (json!({"type": "string"}), json!("hours"), vec![]),
+            (json!({"type": "string", "format": "duration"}), json!("7d"), vec![]),
+            (
+                json!({"type": "array", "items": {"type": "string", "format": "role"}}),
+                json!(["qa", "ops"]),
+                vec![(Role, "qa"), (Role, "ops")],
+            ),
+            (roles, json!({"qa": ["ann"], "ops": []}), vec![(Role, "ops"), (Role, "qa"), (Person, "ann")]),
+        ] {
+            let declared = declared(schema.clone());
+            assert!(declared["p"].problem().is_none(), "{schema}");
+            assert!(check(&declared, &given(&value)).is_ok(), "{schema}");
+            assert_eq!(declared["p"].named(&value), named, "{schema}");
+        }
+    }
+
+    #[test]
     fn declarations_that_contradict_themselves_are_told() {
         for (schema, problem) in [
+            (
+                json!({"type": "array", "items": {"type": "string"}, "propertyNames": {"type": "string"}}),
+                "`propertyNames` is for a table (`object`) only",
+            ),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "string"}, "propertyNames": {"type": "integer"}}),
+                "`propertyNames` are of the type `string`",
+            ),
             (json!({"type": "integer", "format": "duration"}), "`format` is for a `string` only"),
             (json!({"type": "string", "minimum": 1}), "`minimum` and `maximum` are for numbers only"),
             (

@@ -49,7 +49,6 @@ pub(super) struct Check<'a> {
     environments: Vec<EnvironmentName>,
     /// Whether the environments stand as they must, so that what comes next is known.
     is_ordered: bool,
-    calendars: BTreeSet<CalendarName>,
     labels: BTreeSet<LabelName>,
 }
 
@@ -65,7 +64,6 @@ impl<'a> Check<'a> {
             unusable: BTreeSet::new(),
             environments: Vec::new(),
             is_ordered: false,
-            calendars: BTreeSet::new(),
             labels: BTreeSet::new(),
         };
         let config = check.config(file);
@@ -334,7 +332,6 @@ impl<'a> Check<'a> {
             let Some(name) = self.parse::<CalendarName>(&table.get().name) else { continue };
             let calendar = self.calendar(table.get());
             self.places.insert(Place::Calendar(name.clone()), table.get().name.span());
-            self.calendars.insert(name.clone());
             if calendars.insert(name, calendar).is_some() {
                 let message = format!("there are two calendars named `{}`", table.get().name.get());
                 self.wrong(&table.get().name, message, "name each once");
@@ -529,7 +526,6 @@ impl<'a> Check<'a> {
         };
         let mut parameters = Map::new();
         for (name, value) in &table.parameters {
-            self.named_in_parameter(name, value);
             match json(value.get()) {
                 Some(json) => drop(parameters.insert(name.clone(), json)),
                 None => self.wrong(value, "a number that is not finite", "write a finite number"),
@@ -609,31 +605,6 @@ impl<'a> Check<'a> {
             }
         };
         Some(level)
-    }
-
-    /// Parameters named `calendar`, `calendars`, `role` or `roles` name such.
-    fn named_in_parameter(&mut self, parameter: &str, value: &Located<toml::Value>) {
-        let texts: Vec<&str> = match value.get() {
-            toml::Value::String(text) => vec![text],
-            toml::Value::Array(list) => list.iter().filter_map(toml::Value::as_str).collect(),
-            toml::Value::Table(table) => table.keys().map(String::as_str).collect(),
-            _ => return,
-        };
-        let (what, known): (_, Vec<&str>) = match parameter {
-            "calendar" | "calendars" => {
-                ("calendar", self.calendars.iter().map(CalendarName::as_str).collect())
-            }
-            "role" | "roles" => ("role", self.roles.iter().map(RoleName::as_str).collect()),
-            _ => return,
-        };
-        let unknown: Vec<(String, String)> = texts
-            .into_iter()
-            .filter(|text| !known.contains(text))
-            .map(|text| (format!("there is no {what} `{text}`"), did_you_mean(text, known.iter().copied())))
-            .collect();
-        for (message, help) in unknown {
-            self.wrong(value, message, help);
-        }
     }
 
     /// Each transition has a refusing gate for every plan, or says why not.

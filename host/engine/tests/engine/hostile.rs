@@ -117,6 +117,45 @@ fn what_changed_in_the_folder_without_adoption_does_not_count() {
 }
 
 #[test]
+fn gates_name_only_calendars_roles_and_people_that_are_there() {
+    let stage = Stage::unadopted(&furnishing());
+    let file = stage.place().join("sluice.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let gate = "policy = \"release-window\"";
+    let attach = |gates: &str| text.replacen(gate, &format!("{gates}\n{gate}"), 1);
+    let gate = |policy: &str, parameters: &str| {
+        attach(&format!(
+            "policy = \"{policy}\"\nname = \"more\"\nlevel = \"warn\"\nparameters = {{ {parameters} }}\n[[transition.gate]]"
+        ))
+    };
+    for (policy, parameters, said, help) in [
+        (
+            "release-window",
+            "calendar = \"working-hour\"",
+            "there is no calendar `working-hour`",
+            "`working-hours`",
+        ),
+        (
+            "release-window",
+            "calendar = \"working-hours\", also = [\"hollidays\"]",
+            "there is no calendar `hollidays`",
+            "",
+        ),
+        ("approvals", "roles = { aprover = 1 }", "there is no role `aprover`", "`approver`"),
+        ("test-evidence", "acceptance_roles = [\"bulider\"]", "there is no role `bulider`", "`builder`"),
+    ] {
+        fs::write(&file, gate(policy, parameters)).unwrap();
+        let Err(Error::Config(errors)) = stage.workspace.proposed() else { panic!("{parameters} is taken") };
+        let told = errors.0.iter().find(|error| error.message == said);
+        let told = told.unwrap_or_else(|| panic!("{parameters}: {errors}"));
+        assert!(told.help.contains(help) && told.text.contains(parameters), "{parameters}: {}", told.help);
+    }
+    fs::write(&file, gate("release-window", "calendar = \"working-hours\", also = [\"working-hours\"]"))
+        .unwrap();
+    stage.workspace.proposed().map(drop).unwrap();
+}
+
+#[test]
 fn a_policy_that_breaks_lets_nothing_through() {
     let path = "data-masking/policy.rhai";
     // What cannot be compiled is not adopted.
