@@ -132,7 +132,7 @@ fn calls(engine: &mut Engine, names: &[String]) {
         Arc::new(names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect());
     engine.register_fn("pass", move |context: NativeCallContext<'_>, code: ImmutableString, because: Map| {
         let asked = asked(context.tag())?;
-        only(&because, &CITES)?;
+        only(&because, Verdict::Pass)?;
         keep(&asked, &because)?;
         let cited = cited(&because)?;
         for name in &cited {
@@ -247,7 +247,7 @@ fn finding(
 
 /// A finding with what the policy tells of it.
 fn telling(asked: &Evaluation, base: Finding, told: &Map) -> Result<Finding, Fault> {
-    only(told, &TELLS)?;
+    only(told, base.verdict)?;
     keep(asked, told)?;
     let earliest = match told.get("earliest").filter(|value| !value.is_unit()) {
         Some(value) => Some(
@@ -279,11 +279,14 @@ pub(crate) fn source_line(asked: &Evaluation, file: &str, line: usize) -> Source
     SourceLine { file: file.to_owned(), line, text }
 }
 
-fn only(map: &Map, names: &[&str]) -> Result<(), Fault> {
-    match map.keys().find(|key| !names.contains(&key.as_str())) {
-        Some(unknown) => Err(fault(format!("`{unknown}` is not one of {}", names.join(", ")))),
-        None => Ok(()),
-    }
+fn only(map: &Map, verdict: Verdict) -> Result<(), Fault> {
+    map.keys().find_map(|name| untold(verdict, name)).map_or(Ok(()), |problem| Err(fault(problem)))
+}
+
+/// Why a finding of this verdict tells nothing of this name, if so.
+pub(crate) fn untold(verdict: Verdict, name: &str) -> Option<String> {
+    let names: &[&str] = if verdict == Verdict::Pass { &CITES } else { &TELLS };
+    (!names.contains(&name)).then(|| format!("`{name}` is not one of {}", names.join(", ")))
 }
 
 fn text(map: &Map, name: &str) -> Result<Option<String>, Fault> {

@@ -1,6 +1,9 @@
 //! What editors and people read about facts and helpers, made from what the sandbox registers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::api::FUNCTION_DOCS;
 use crate::lint::RULES;
@@ -47,13 +50,32 @@ fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// How many values each helper can be given, the one that it is called on among them.
+pub(crate) fn forms() -> &'static BTreeMap<String, BTreeSet<usize>> {
+    static FORMS: OnceLock<BTreeMap<String, BTreeSet<usize>>> = OnceLock::new();
+    FORMS.get_or_init(|| {
+        let registered = Sandbox::new(Arc::new(|| Duration::ZERO)).registered();
+        let mut forms: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for function in registered.lines().filter_map(Function::of) {
+            if FUNCTION_DOCS.iter().any(|(name, _)| *name == function.name) {
+                forms.entry(function.name.to_owned()).or_default().insert(function.parameters.len());
+            }
+        }
+        forms
+    })
+}
+
 impl Sandbox {
+    /// What the engine says of itself.
+    fn registered(&self) -> String {
+        self.with_engine(|engine| engine.definitions().include_standard_packages(false).single_file())
+    }
+
     /// The definitions of all helpers and members, for editors that know Rhai (`.d.rhai`): what
     /// the engine says of itself, with the names of types and the documentation of the reference.
     #[must_use]
     pub fn definitions(&self) -> String {
-        let raw =
-            self.with_engine(|engine| engine.definitions().include_standard_packages(false).single_file());
+        let raw = self.registered();
         let mut told = String::new();
         let mut definitions =
             format!("// Facts and helpers of policies, `api = {API}`. Made; not to be edited.\n");
@@ -210,6 +232,16 @@ mod tests {
     fn the_reference_and_the_definitions_are_what_the_sandbox_says() {
         stands("policy-reference.md", &page());
         stands("sluice.d.rhai", &Sandbox::new(still()).definitions());
+    }
+
+    #[test]
+    fn every_helper_has_the_forms_that_it_is_documented_with() {
+        assert_eq!(forms().len(), FUNCTION_DOCS.len());
+        for (name, takes) in
+            [("deny", &[3][..]), ("undecided", &[2, 3]), ("pass", &[2]), ("where", &[4]), ("keys", &[1])]
+        {
+            assert!(forms()[name].iter().eq(takes), "{name}: {:?}", forms()[name]);
+        }
     }
 
     #[test]

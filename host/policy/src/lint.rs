@@ -85,6 +85,12 @@ const UNKNOWN_CITATION: Rule = Rule {
     doc: "A `pass` that cites a fact which does not exist, or which `policy.toml` does not declare. It is a fault.",
     fix: "cite a fact that the policy reads, by its name in the reference: `plan.changes.action`",
 };
+/// A call that no function takes.
+const WRONG_CALL: Rule = Rule {
+    id: "wrong-call",
+    doc: "A function that is given more or fewer values than it takes, a finding that tells what findings do not, or a comparison that `where` does not know. Each is a fault.",
+    fix: "write the call as the reference shows it, such as `deny(code, message, #{…})`",
+};
 /// A finding without a way out.
 const NO_WAY_OUT: Rule = Rule {
     id: "no-way-out",
@@ -99,7 +105,7 @@ const UNUSED: Rule = Rule {
 };
 
 /// All rules, in the order of the documentation.
-pub const RULES: [Rule; 11] = [
+pub const RULES: [Rule; 12] = [
     UNKNOWN_MEMBER,
     UNKNOWN_PARAMETER,
     UNDECLARED_CODE,
@@ -109,6 +115,7 @@ pub const RULES: [Rule; 11] = [
     LARGE_LOOP,
     UNCITED_PASS,
     UNKNOWN_CITATION,
+    WRONG_CALL,
     NO_WAY_OUT,
     UNUSED,
 ];

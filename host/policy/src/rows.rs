@@ -152,14 +152,20 @@ enum Test {
     Known,
 }
 
+/// Why a word is none by which `where` compares, if so.
+pub(crate) fn comparison_problem(word: &str) -> Option<String> {
+    Test::of(word).err()
+}
+
 impl Test {
-    fn of(word: &str) -> Result<Self, Fault> {
+    /// The test of a word, or why it is none.
+    fn of(word: &str) -> Result<Self, String> {
         Ok(match word {
             "in" => Self::In,
             "has" => Self::Has,
             "known" => Self::Known,
             other => Self::Order(strict::Comparison::of(other).ok_or_else(|| {
-                fault(format!("`{other}` is not a comparison: use `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `has` or `known`"))
+                format!("`{other}` is not a comparison: use `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `has` or `known`")
             })?),
         })
     }
@@ -503,7 +509,7 @@ pub(crate) fn register<F: Fact>(engine: &mut Engine, path: &str, names: &mut Vec
         let (at, field) = field::<F>(&name)?;
         rows.asked.reads.note(base);
         rows.asked.reads.note(base + 1 + at);
-        rows.search((base + 1 + at, field), Test::of(&word)?, &wanted)
+        rows.search((base + 1 + at, field), Test::of(&word).map_err(fault)?, &wanted)
     };
     engine.register_fn("where", test);
     engine.register_fn("take", move |rows: &mut Rows<F>, count: i64| {

@@ -1,17 +1,20 @@
 //! Goes through a source in the order in which it would run, along all ways at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, FlowControl, FnCallExpr, Position, Stmt, StmtBlock};
+use sluice_model::verdict::Verdict;
 
 use super::shape::{LARGE, Members, Names, Shape, common, of_variable, there_where, there_with, within};
 use super::state::{Seen, State};
 use super::{
     Found, LARGE_LOOP, MISSING_VALUE, NO_WAY_OUT, UNCITED_PASS, UNDECLARED_CODE, UNKNOWN_CITATION,
-    UNKNOWN_MEMBER, UNKNOWN_PARAMETER,
+    UNKNOWN_MEMBER, UNKNOWN_PARAMETER, WRONG_CALL,
 };
-use crate::api::FUNCTIONS;
+use crate::api::{FUNCTIONS, untold};
+use crate::definitions::forms;
 use crate::pack::Policy;
+use crate::rows::comparison_problem;
 
 /// A function of a policy's own: its file, name, and how many values it takes.
 pub(super) type FunctionName = (String, String, usize);
@@ -387,6 +390,7 @@ impl<'p> Reader<'p> {
 
     fn method(&mut self, base: Seen, call: &FnCallExpr, position: Position) -> Seen {
         let given: Vec<_> = call.args.iter().map(|given| (self.value(given), given.position())).collect();
+        self.form(call, 1, position);
         if call.name == "is_missing" {
             return self.is_missing(&base);
         }
@@ -458,6 +462,7 @@ impl<'p> Reader<'p> {
             return self.is_missing(&asked);
         }
         let given: Vec<_> = call.args.iter().map(|given| (self.value(given), given.position())).collect();
+        self.form(call, 0, position);
         self.called(call, &given);
         let makes_text = call.name == "+" && call.args.iter().any(is_text);
         if (call.op_token.is_some() || call.name == "contains") && !makes_text {
@@ -509,6 +514,45 @@ impl<'p> Reader<'p> {
             None => shapes,
         };
         self.found.calls.insert(name, joined);
+    }
+
+    /// Looks whether a call is one that some function takes; `on` is how many values it is called on.
+    fn form(&mut self, call: &FnCallExpr, on: usize, position: Position) {
+        if call.op_token.is_some() || call.is_qualified() {
+            return;
+        }
+        let (name, given) = (call.name.as_str(), call.args.len());
+        let takes: BTreeSet<usize> = match forms().get(name) {
+            Some(takes) => takes.iter().filter_map(|takes| takes.checked_sub(on)).collect(),
+            // What a function of a policy's own is called on is none of its parameters.
+            None => self.policy.compiled.takes(&self.found.file, name),
+        };
+        if !takes.contains(&given) {
+            let values = if takes.iter().eq([&1]) { "value" } else { "values" };
+            let takes: Vec<_> = takes.iter().map(usize::to_string).collect();
+            let message = format!("`{name}` takes {} {values} and is given {given}", takes.join(" or "));
+            self.found.note(&WRONG_CALL, position, message);
+            return;
+        }
+        let verdict = match name {
+            "pass" => Some(Verdict::Pass),
+            "deny" => Some(Verdict::Deny),
+            "undecided" => Some(Verdict::Undecided),
+            _ => None,
+        };
+        if let (Some(verdict), Some(Expr::Map(map, _))) = (verdict, call.args.last()) {
+            for (told, _) in &map.0 {
+                if let Some(problem) = untold(verdict, told.as_str()) {
+                    self.found.note(&WRONG_CALL, told.pos, problem);
+                }
+            }
+        }
+        let word = call.args.get(2_usize.saturating_sub(on));
+        if let (true, Some(Expr::StringConstant(word, position))) = (name == "where", word)
+            && let Some(problem) = comparison_problem(word)
+        {
+            self.found.note(&WRONG_CALL, *position, problem);
+        }
     }
 
     fn finding(&mut self, call: &FnCallExpr, position: Position) {

@@ -117,6 +117,60 @@ fn each_rule_finds_what_it_is_for_also_on_paths_not_taken() {
         ),
         ("for c in plan.changes { }", "large-loop", 1, "goes over every change"),
         ("if false { pass(\"t.ok\", #{actual: 1}); }", "uncited-pass", 1, "passes without a `fact`"),
+        ("if false { deny(\"t.no\", \"x\"); }", "wrong-call", 1, "`deny` takes 3 values and is given 2"),
+        (
+            "if false { undecided(\"t.no\"); }",
+            "wrong-call",
+            1,
+            "`undecided` takes 2 or 3 values and is given 1",
+        ),
+        ("if false { pass(\"t.ok\"); }", "wrong-call", 1, "`pass` takes 2 values and is given 1"),
+        ("if false { let x = is_missing(); }", "wrong-call", 1, "`is_missing` takes 1 value and is given 0"),
+        ("if false { let x = plan.bytes.is_missing(1); }", "wrong-call", 1, "`is_missing` takes 0 values"),
+        (
+            "if false {\n let x = plan.changes.where(\"kind\", \"page\"); }",
+            "wrong-call",
+            2,
+            "`where` takes 3 values and is given 2",
+        ),
+        ("if false { let x = duration(1, 2); }", "wrong-call", 1, "`duration` takes 1 value and is given 2"),
+        (
+            "if false { let x = 5.where().text(); }\nfn text() { 1 }",
+            "wrong-call",
+            1,
+            "`where` takes 3 values",
+        ),
+        ("fn own(a, b) { a } if false { own(1); }", "wrong-call", 1, "`own` takes 2 values and is given 1"),
+        (
+            "if false {\n deny(\"t.no\", \"x\", #{\n foo: 1}); }",
+            "wrong-call",
+            3,
+            "`foo` is not one of actual, expected, fix, who, object, at, earliest",
+        ),
+        (
+            "if false { undecided(\"t.no\", \"x\", #{fact: \"plan.bytes\"}); }",
+            "wrong-call",
+            1,
+            "`fact` is not one of",
+        ),
+        (
+            "if false { pass(\"t.ok\", #{fact: \"plan.bytes\", who: \"me\"}); }",
+            "wrong-call",
+            1,
+            "`who` is not one of fact, actual, expected",
+        ),
+        (
+            "if false { let x = plan.changes.where(\"kind\", \"=~\", \"page\"); }",
+            "wrong-call",
+            1,
+            "`=~` is not a comparison",
+        ),
+        (
+            "if false { let x = where(plan.changes, \"kind\", \"is\", \"page\"); }",
+            "wrong-call",
+            1,
+            "`is` is not a comparison",
+        ),
         ("if false { deny(\"t.leak\", \"x\", #{}); }", "no-way-out", 1, "`t.leak` does not say"),
     ] {
         let all = found(source);
@@ -155,6 +209,11 @@ fn what_is_written_well_is_left_alone() {
         "let x = #{a: 1}; let y = x.anything;",
         "fn own(plan) { 1 } let y = params.limit;",
         "deny(\"t.no\", \"x\", #{});",
+        "undecided(\"t.no\", \"x\"); undecided(\"t.no\", \"x\", #{who: \"me\"});",
+        "let how = \"==\"; let x = where(plan.changes, \"kind\", how, \"page\").count + newest(history).objects;",
+        "let told = #{who: \"me\"}; deny(\"t.no\", \"x\", told); \"t.no\".deny(\"x\", #{actual: 1});",
+        "fn own(a) { a } fn own(a, b) { a } own(1); own(1, 2); let x = [1, 2].contains(1) || 3 in [1];",
+        "fn own(a) { a } let x = 1; x.own(2);",
     ] {
         let source = source.replace("fn own(plan)", "fn own(thing)");
         assert_eq!(found(&source), [], "{source}");

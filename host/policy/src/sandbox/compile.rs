@@ -1,6 +1,6 @@
 //! From the sources of a pack to what an engine runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -25,6 +25,13 @@ impl Compiled {
     /// The policy's source and those of its modules.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &AST> {
         std::iter::once(&self.ast).chain(self.modules.values().map(|(_, ast)| ast))
+    }
+
+    /// How many values each function of a file takes that has this name.
+    pub(crate) fn takes(&self, file: &str, name: &str) -> BTreeSet<usize> {
+        let of_file = self.sources().filter(|ast| ast.source().unwrap_or(SOURCE_FILE) == file);
+        let functions = of_file.flat_map(AST::iter_functions).filter(|function| function.name == name);
+        functions.map(|function| function.params.len()).collect()
     }
 }
 
