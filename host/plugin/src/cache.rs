@@ -12,6 +12,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use std::{fmt, fs, io};
 
 use hkdf::Hkdf;
@@ -38,6 +39,14 @@ const KNOWN_BYTES: usize = 16 << 20;
 
 /// Bytes of code that are read at most. 256 MiB: native code is up to ten times a component.
 pub(crate) const CODE_BYTES: u64 = 256 << 20;
+
+/// The endings of an entry, and of a file that becomes one.
+const ENTRY: &str = "code";
+const FRESH: &str = "fresh";
+
+/// For how long somebody may write an entry. An hour: writing takes a second, and what is older was left
+/// by one that was ended.
+const WRITING: Duration = Duration::from_secs(3_600);
 
 /// A folder of compiled plugins.
 pub struct CodeCache {
@@ -73,6 +82,8 @@ pub(crate) struct Known {
     pub(crate) kinds: Vec<KindDescription>,
     /// Whether it can probe targets.
     pub(crate) has_probe: bool,
+    /// How long its code was compiled for, in nanoseconds.
+    pub(crate) compile_ns: u64,
 }
 
 /// Why there is no good entry.
@@ -135,7 +146,7 @@ impl CodeCache {
     }
 
     fn path(&self, plugin: Digest) -> PathBuf {
-        self.folder.join(plugin.hex()).with_extension("code")
+        self.folder.join(plugin.hex()).with_extension(ENTRY)
     }
 
     /// A MAC over some parts of the entry of a plugin, so that no entry passes for another.
@@ -282,27 +293,39 @@ impl CodeCache {
         self.most.map_or(Ok(()), |most| self.make_room(most, &path))
     }
 
-    /// Removes the oldest entries, but not this one, until all have no more bytes than that.
+    /// Removes what was left half written, and the oldest entries, but not this one, until all have no
+    /// more bytes than that.
     fn make_room(&self, most: u64, kept: &Path) -> io::Result<()> {
+        let now = fs::metadata(kept)?.modified()?;
         let mut entries = Vec::new();
+        let mut all = 0_u64;
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
+            let ending = path.extension().unwrap_or_default();
+            let is_fresh = ending == FRESH;
+            if !is_fresh && ending != ENTRY {
+                continue;
+            }
             // What another process has removed meanwhile is gone as well.
             let Ok(data) = fs::metadata(&path) else { continue };
-            if path.extension().is_some_and(|ending| ending == "code") {
-                entries.push((data.modified()?, path, data.len()));
+            let modified = data.modified()?;
+            if is_fresh && now.duration_since(modified).is_ok_and(|age| age > WRITING) {
+                removed(&path)?;
+                continue;
+            }
+            all = all.saturating_add(data.len());
+            // What somebody writes now has its bytes, and is not taken away.
+            if !is_fresh && path != kept {
+                entries.push((modified, path, data.len()));
             }
         }
         entries.sort();
-        let mut all: u64 = entries.iter().map(|(_, _, bytes)| bytes).sum();
-        for (_, path, bytes) in entries.into_iter().filter(|(_, path, _)| path != kept) {
+        for (_, path, bytes) in entries {
             if all <= most {
                 break;
             }
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => all = all.saturating_sub(bytes),
-            }
+            removed(&path)?;
+            all = all.saturating_sub(bytes);
         }
         Ok(())
     }
@@ -322,6 +345,14 @@ impl CodeCache {
     }
 }
 
+/// Removes a file, unless somebody else has.
+fn removed(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Names that are tried for a file that becomes an entry.
 const NAMES_TRIED: usize = 64;
 
@@ -332,7 +363,7 @@ fn fresh_file(path: &Path) -> io::Result<(fs::File, PathBuf)> {
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..NAMES_TRIED {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = path.with_extension(format!("{}-{count}.fresh", std::process::id()));
+        let name = path.with_extension(format!("{}-{count}.{FRESH}", std::process::id()));
         match fs::OpenOptions::new().write(true).create_new(true).open(&name) {
             Ok(file) => return Ok((file, name)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
@@ -386,7 +417,7 @@ mod tests {
         let (old, new) = (engine(false), engine(true));
         let component = wat::parse_str("(component)").unwrap();
         let plugin = Digest::of(&component);
-        let known = Known { kinds: Vec::new(), has_probe: true };
+        let known = Known { kinds: Vec::new(), has_probe: true, compile_ns: 7 };
         cache.store(&old, plugin, &known, &old.precompile_component(&component).unwrap());
         assert_eq!(cache.known(&old, plugin), Some(known.clone()));
         assert!(cache.code(&old, plugin).is_some());
@@ -404,7 +435,7 @@ mod tests {
     fn beyond_its_bound_the_oldest_entries_go() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::default();
-        let known = Known { kinds: Vec::new(), has_probe: true };
+        let known = Known { kinds: Vec::new(), has_probe: true, compile_ns: 7 };
         let digests: Vec<Digest> = (0..5_u8).map(|number| Digest::of(&[number])).collect();
         let entry = |cache: &CodeCache, number: usize, age: u64| {
             cache.store(&engine, digests[number], &known, &[0; 1_000]);
@@ -419,11 +450,18 @@ mod tests {
             entry(&unbounded, number, age);
         }
         fs::write(folder.path().join("other"), [0; 10_000]).unwrap();
+        // What was left half written goes, and what is being written has its bytes.
+        let (left, writing) = (folder.path().join("a.1-0.fresh"), folder.path().join("b.1-0.fresh"));
+        fs::write(&left, [0; 10_000]).unwrap();
+        fs::File::options().write(true).open(&left).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        fs::write(&writing, [0; 1_000]).unwrap();
         assert_eq!(there(&unbounded), [true, true, true, true, false]);
-        // Room for three: each has some hundred bytes more than its code.
-        let cache = CodeCache::new(folder.path(), &[1; 32]).bounded(4_000);
+        // Room for four: each has some hundred bytes more than its code.
+        let cache = CodeCache::new(folder.path(), &[1; 32]).bounded(5_000);
         entry(&cache, 4, 0);
         assert_eq!(there(&cache), [true, false, false, true, true]);
+        assert!(!left.exists() && writing.exists());
+        fs::remove_file(&writing).unwrap();
         // What was stored last stays, however large.
         let cache = CodeCache::new(folder.path(), &[1; 32]).bounded(1);
         entry(&cache, 1, 9);
@@ -438,7 +476,7 @@ mod tests {
         let engine = Engine::default();
         let cache = CodeCache::new(folder.path(), &[1; 32]);
         let component = wat::parse_str("(component)").unwrap();
-        let known = Known { kinds: Vec::new(), has_probe: false };
+        let known = Known { kinds: Vec::new(), has_probe: false, compile_ns: 7 };
         let (from, to) = (Digest::of(&component), Digest::of(b"the same code"));
         cache.carry(&engine, from, to);
         assert_eq!(cache.known(&engine, to), None);
@@ -466,7 +504,7 @@ mod tests {
         let engine = Engine::default();
         let component = wat::parse_str("(component)").unwrap();
         let (plugin, code) = (Digest::of(&component), engine.precompile_component(&component).unwrap());
-        let known = Known { kinds: Vec::new(), has_probe: false };
+        let known = Known { kinds: Vec::new(), has_probe: false, compile_ns: 7 };
         // The names of the next files, whatever other tests take of them.
         let lie_in_wait = |names: std::ops::Range<u64>| {
             for count in names {

@@ -1,6 +1,7 @@
 //! One plugin: loaded, checked, ready to be called.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use sluice_model::{Digest, Kind};
 use wasmtime::component::Component;
@@ -36,6 +37,15 @@ struct Guests {
     /// Loaded when it is first needed.
     code: OnceLock<Code>,
     loading: Mutex<()>,
+}
+
+/// What came of compiling.
+struct Compiled {
+    code: Code,
+    /// The code as it is kept.
+    native: Vec<u8>,
+    /// How long it took.
+    took: Duration,
 }
 
 /// Code with all it imports.
@@ -152,6 +162,12 @@ impl Plugin {
         self.call(|_, _| Ok(())).map(drop)
     }
 
+    /// For how long it was compiled: now, or when that was done whose code is kept.
+    #[must_use]
+    pub fn compile_time(&self) -> Duration {
+        Duration::from_nanos(self.inner.known.compile_ns)
+    }
+
     /// Whether its code was loaded: when it had to be compiled, or was called.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
@@ -214,7 +230,7 @@ impl Inner {
         let code = match cache.and_then(|cache| cache.code(engine, guest.digest)) {
             Some(component) => linked(&guest.host, &component)?,
             None => {
-                let (code, native) = guest.compiled()?;
+                let Compiled { code, native, .. } = guest.compiled()?;
                 if let Some(cache) = cache {
                     cache.store(engine, guest.digest, &self.known, &native);
                 }
@@ -233,11 +249,15 @@ impl Guests {
         if let Some(known) = cache.and_then(|cache| cache.known(engine, self.digest)) {
             return Ok(known);
         }
-        let (code, native) = self.compiled()?;
+        let Compiled { code, native, took } = self.compiled()?;
         let code = self.code.get_or_init(|| code);
         let (described, _) =
             self.call(code, |guest, store| guest.sluice_plugin_transforming().call_describe(store))?;
-        let known = Known { kinds: describe::check(described)?, has_probe: code.probes.is_some() };
+        let known = Known {
+            kinds: describe::check(described)?,
+            has_probe: code.probes.is_some(),
+            compile_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+        };
         if let Some(cache) = cache {
             cache.store(engine, self.digest, &known, &native);
         }
@@ -245,8 +265,9 @@ impl Guests {
         Ok(known)
     }
 
-    /// The code, freshly compiled, and as it is kept.
-    fn compiled(&self) -> Result<(Code, Vec<u8>), Reason> {
+    /// The code, freshly compiled.
+    fn compiled(&self) -> Result<Compiled, Reason> {
+        let began = Instant::now();
         let (engine, limits) = (self.host.engine(), self.host.limits());
         let bytes = self.bytes.read(Some(self.digest), limits.component_bytes)?;
         bounds::check(&bytes, limits)?;
@@ -257,7 +278,7 @@ impl Guests {
         let component = unsafe { Component::deserialize(engine, &native) };
         // What the pool has no room for is told here, where the compiler had nothing against it.
         let component = component.map_err(|error| Reason::NotAComponent(shown(&format!("{error:#}"))))?;
-        Ok((linked(&self.host, &component)?, native))
+        Ok(Compiled { code: linked(&self.host, &component)?, native, took: began.elapsed() })
     }
 
     fn call<T>(
