@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use sluice_model::{Digest, Kind};
 use sluice_plugin::manifest::Manifest;
 use sluice_plugin::{Host, KindDescription, Plugin};
+use sluice_store::Store;
 
 use crate::config::{Document, PluginName, PublisherName, put_plugin, take_plugin};
 use crate::error::{Error, Result};
 use crate::files::component;
 use crate::lock::{LOCK_FILE, Lock, Locked, published, signature_path};
-use crate::workspace::{CONFIG_FILE, PLUGINS};
+use crate::workspace::{CONFIG_FILE, PLUGINS, Workspace};
 
 /// A plugin that was fetched and is to be installed.
 #[derive(Debug, Clone)]
@@ -40,9 +41,18 @@ pub struct Installed {
     /// What it was before, where another version was there.
     pub before: Option<Locked>,
     /// What differs from what was there.
-    pub differences: Vec<String>,
+    pub differences: Differences,
     /// What its vendor says of it.
     pub manifest: Option<Manifest>,
+}
+
+/// What a plugin can do that the one before it could not, and the reverse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Differences {
+    /// This, in words: nothing where both describe the same, or none was there before.
+    Known(Vec<String>),
+    /// They could not be compared, for this reason.
+    Unknown(String),
 }
 
 /// A plugin that can be installed, as nothing is to be said against it.
@@ -74,6 +84,27 @@ pub fn install(folder: &Path, host: &Host, name: &PluginName, incoming: Incoming
 /// When nobody says why it is trusted, it cannot be loaded here, its manifest says what is not so, or
 /// another plugin serves one of its kinds.
 pub fn prepare(folder: &Path, host: &Host, name: &PluginName, incoming: Incoming) -> Result<Prepared> {
+    prepare_with(folder, host, None, name, incoming)
+}
+
+impl Workspace {
+    /// As [`prepare`], in this workspace: what is compiled is kept for it, and what was there before is
+    /// taken from its store where the file is gone.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn prepare_plugin(&self, name: &PluginName, incoming: Incoming) -> Result<Prepared> {
+        prepare_with(self.folder(), &self.host()?, Some(self.records().store()), name, incoming)
+    }
+}
+
+fn prepare_with(
+    folder: &Path,
+    host: &Host,
+    store: Option<&dyn Store>,
+    name: &PluginName,
+    incoming: Incoming,
+) -> Result<Prepared> {
     let (text, document) = configuration(folder)?;
     let config = &document.config;
     let plugin = host.load(name.as_str(), &incoming.component)?;
@@ -121,14 +152,12 @@ pub fn prepare(folder: &Path, host: &Host, name: &PluginName, incoming: Incoming
         .plugins
         .get(name)
         .map_or_else(|| format!("{PLUGINS}/{name}.wasm"), |configured| configured.path.clone());
-    let differences = match component(&folder.join(&path)) {
-        Ok(bytes) if Digest::of(&bytes) != digest => {
-            let mut found = asked_hosts(Manifest::read(&bytes).ok().flatten().as_ref(), manifest.as_ref());
-            let old = host.load(name.as_str(), &bytes);
-            found.extend(old.map(|old| differences(&old, &plugin)).unwrap_or_default());
-            found
-        }
-        _ => Vec::new(),
+    let differences = match before.as_ref().filter(|before| before.digest != digest) {
+        None => Differences::Known(Vec::new()),
+        Some(before) => match component_before(&folder.join(&path), &path, before.digest, store) {
+            Err(why) => Differences::Unknown(why),
+            Ok(old) => compared(host, name, &old, &plugin, manifest.as_ref()),
+        },
     };
     for (other, configured) in config.plugins.iter().filter(|(other, _)| *other != name) {
         let Ok(bytes) = component(&folder.join(&configured.path)) else { continue };
@@ -199,6 +228,52 @@ pub fn remove(folder: &Path, name: &PluginName) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The component that was there before: the file, or where that is gone or another by now, what the store
+/// has of it. Else why there is none.
+fn component_before(
+    file: &Path,
+    path: &str,
+    digest: Digest,
+    store: Option<&dyn Store>,
+) -> std::result::Result<Vec<u8>, String> {
+    let why = match component(file) {
+        Ok(bytes) if Digest::of(&bytes) == digest => return Ok(bytes),
+        Ok(_) => format!("`{path}` is another component than `{LOCK_FILE}` has"),
+        Err(_) if !file.exists() => format!("`{path}`, which was there before, is gone"),
+        Err(error) => error.to_string(),
+    };
+    match store.map(|store| store.blob(&digest)) {
+        None => Err(format!("{why}, and there is no store here that could have it")),
+        Some(Ok(Some(bytes))) => Ok(bytes),
+        Some(Ok(None)) => Err(format!("{why}, and the store does not have it, as it was never adopted")),
+        Some(Err(error)) => Err(format!("{why}, and the store cannot be asked: {error}")),
+    }
+}
+
+/// What differs from a component that may load no more.
+fn compared(
+    host: &Host,
+    name: &PluginName,
+    old: &[u8],
+    new: &Plugin,
+    manifest: Option<&Manifest>,
+) -> Differences {
+    let before = match Manifest::read(old) {
+        Ok(before) => before,
+        Err(error) => return Differences::Unknown(format!("of what was there before: {error}")),
+    };
+    match host.load(name.as_str(), old) {
+        Err(error) => {
+            Differences::Unknown(format!("what was there before cannot be loaded: {}", error.reason))
+        }
+        Ok(old) => {
+            let mut found = asked_hosts(before.as_ref(), manifest);
+            found.extend(differences(&old, new));
+            Differences::Known(found)
+        }
+    }
 }
 
 /// What a plugin can do that another could not, and the reverse: kinds, options with their meaning, slots

@@ -44,6 +44,11 @@ pub const STREAM: &str = "workspace";
 
 const STORE_FOLDER: &str = ".sluice";
 const STORE_FILE: &str = "store.db";
+const COMPILED: &str = "compiled";
+
+/// Bytes of compiled code that are kept. 2 GiB: fifty plugins with Python in them, of 40 MiB each. What a
+/// workspace uses at a time should fit, or it is compiled again and again.
+const MOST_COMPILED: u64 = 2 << 30;
 
 /// Says which workspace's the store is.
 const ID_FILE: &str = "workspace";
@@ -466,9 +471,13 @@ impl Workspace {
     }
 
     /// What runs plugins, with their compiled code kept in the workspace.
-    pub(crate) fn host(&self) -> Result<Host> {
+    ///
+    /// # Errors
+    /// When plugins cannot be run on this machine.
+    pub fn host(&self) -> Result<Host> {
         let key = self.derived_key(Purpose::CompiledCode);
-        let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join("compiled"), key.expose());
+        let cache = CodeCache::new(self.folder.join(STORE_FOLDER).join(COMPILED), key.expose());
+        let cache = cache.bounded(MOST_COMPILED);
         Ok(Host::new(Limits::default())?.with_cache(cache).with_compiler(self.compiler.clone()))
     }
 

@@ -6,7 +6,7 @@ use sluice_engine::ambient::Ambient as _;
 use sluice_engine::attest::PluginWord;
 use sluice_engine::config::PluginName;
 use sluice_engine::evidence::{PluginPredicate, Release, Validated, plugin_subject};
-use sluice_engine::install::{Incoming, install, remove};
+use sluice_engine::install::{Differences, Incoming, install, prepare, remove};
 use sluice_engine::lock::{LOCK_FILE, Lock, signature_path};
 use sluice_ledger::key::KeyPair;
 use sluice_ledger::statement::Statement;
@@ -195,6 +195,66 @@ fn nothing_is_changed_by_what_is_not_installed() {
     // Put back it is as it was, but for where it came from.
     install(&stage.place(), &host, &name("sql"), incoming(sql(), Some("ours"))).unwrap();
     assert!(stage.workspace.proposed().is_ok());
+}
+
+/// The component with the text at its first place, of the same length, replaced.
+fn with(mut component: Vec<u8>, old: &str, new: &str) -> Vec<u8> {
+    let at = component.windows(old.len()).position(|part| part == old.as_bytes()).unwrap();
+    component[at..at + old.len()].copy_from_slice(new.as_bytes());
+    component
+}
+
+#[test]
+fn what_differs_from_before_is_said_only_where_it_could_be_compared() {
+    let stage = Stage::new();
+    let host = Host::new(Limits::default()).unwrap();
+    let file = stage.place().join("plugins/sql.wasm");
+    let incoming = |component: &[u8]| Incoming {
+        component: component.to_vec(),
+        signatures: vec![],
+        source: "./x.wasm".into(),
+        vouched: Some("tried".into()),
+    };
+    let blind = with(sql(), "ssl_enabled", "ssl_enableD");
+    let differs = |component: &[u8], with_store: bool| {
+        let incoming = incoming(component);
+        let prepared = match with_store {
+            true => stage.workspace.prepare_plugin(&name("sql"), incoming),
+            false => prepare(&stage.place(), &host, &name("sql"), incoming),
+        };
+        prepared.unwrap().installed.differences
+    };
+    let known = differs(&blind, false);
+    let Differences::Known(found) = &known else { panic!("{known:?}") };
+    assert!(found.iter().any(|one| one.ends_with("the option `/ssl_enabled/value` is gone")), "{found:?}");
+    assert_eq!(differs(&sql(), false), Differences::Known(Vec::new()));
+    // A custom section more, which says nothing.
+    let same = [&sql()[..], &[0, 2, 1, b'x']].concat();
+    assert_eq!(differs(&same, false), Differences::Known(Vec::new()));
+
+    let is_unknown = |differences: Differences, why: &str| match differences {
+        Differences::Unknown(said) => assert!(said.contains(why), "{said}"),
+        Differences::Known(found) => panic!("{why}: {found:?}"),
+    };
+    // Where the file is no longer what was locked the store has it, if anybody does.
+    fs::write(&file, &blind).unwrap();
+    assert_eq!(differs(&blind, true), known);
+    is_unknown(differs(&blind, false), "another component than `sluice.lock` has, and there is no store");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(differs(&blind, true), known);
+    is_unknown(differs(&blind, false), "is gone, and there is no store");
+    with_lock(&stage, |lock| lock.0.get_mut(&name("sql")).unwrap().digest = Digest::of(b"never adopted"));
+    is_unknown(differs(&blind, true), "is gone, and the store does not have it");
+
+    // What was there loads no more.
+    for (old, why) in [
+        (b"no component".to_vec(), "component"),
+        (with(sql(), "sluice:plugin/secrets@1.0.0", "sluice:plugin/secrets@9.0.0"), "cannot be loaded"),
+    ] {
+        fs::write(&file, &old).unwrap();
+        with_lock(&stage, |lock| lock.0.get_mut(&name("sql")).unwrap().digest = Digest::of(&old));
+        is_unknown(differs(&blind, true), why);
+    }
 }
 
 #[test]

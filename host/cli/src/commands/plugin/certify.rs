@@ -13,7 +13,7 @@ use sluice_plugin::conformance::{Check, Grade, Outcome, Report, Weight};
 use sluice_policy::facts;
 
 use super::subject::{self, Subject};
-use super::{host, project, test};
+use super::{project, test};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -77,7 +77,7 @@ pub(super) fn run_certify(context: &Context, arguments: &Certify) -> Result<Answ
     let Certify { name, until, reason, examples } = arguments;
     let (workspace, actor) = context.open_as_actor()?;
     let until = until.from(context.ambient().now());
-    let report = suite(context, &workspace, &host(context)?, name.as_str(), examples.as_deref())?;
+    let report = suite(context, &workspace, &workspace.host()?, name.as_str(), examples.as_deref())?;
     let word =
         PluginWord::Certified { until, reason: reason.clone(), report: Some(Box::new(report.clone())) };
     let taken = workspace.add_plugin_word(&actor, name.as_str(), word)?;
@@ -104,7 +104,7 @@ pub(super) fn run_certify(context: &Context, arguments: &Certify) -> Result<Answ
 /// Runs the suite again on those that are certified.
 pub(super) fn run_revalidate(context: &Context, arguments: &Revalidate) -> Result<Answer, Failure> {
     let (workspace, actor) = context.open_as_actor()?;
-    let host = host(context)?;
+    let host = workspace.host()?;
     let mut rows = Rows::new(&["PLUGIN", "VERSION", "CERTIFIED UNTIL", "BY", "GRADE"]);
     let (mut data, mut failing) = (Vec::new(), Vec::new());
     for plugin in meant(context, &workspace, arguments)? {

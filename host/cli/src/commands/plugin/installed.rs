@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sluice_distribution::{Access, Artefact, Credentials, Limits as Bounds, Reference, Tag, fetch, tags};
 use sluice_engine::config::PluginName;
-use sluice_engine::install::{Incoming, Installed, Prepared, prepare, remove};
+use sluice_engine::install::{Differences, Incoming, Installed, Prepared, prepare, remove};
 use sluice_engine::lock::{Lock, Locked};
 use sluice_engine::upgrade::{ChangedSource, Impact, Promotion};
 use sluice_model::Digest;
@@ -251,7 +251,13 @@ fn prepared(
         source: artefact.source.to_string(),
         vouched,
     };
-    let prepared = prepare(&folder, &host(context)?, name, incoming)?;
+    // What is compiled now the workspace does not compile again. Whose keys are not here changes its files
+    // all the same.
+    let workspace = if context.has_store() { context.open().ok() } else { None };
+    let prepared = match workspace {
+        Some(workspace) => workspace.prepare_plugin(name, incoming)?,
+        None => prepare(&folder, &host(context)?, name, incoming)?,
+    };
     drop(working);
     Ok(prepared)
 }
@@ -280,11 +286,18 @@ fn told(
     if let Some(before) = before.as_ref().filter(|before| before.digest != locked.digest) {
         page.gap();
         page.line(format!("before:   {} {}", before.version.as_deref().unwrap_or("-"), before.digest));
-        for difference in differences {
-            page.line(format!("          {difference}"));
-        }
-        if differences.is_empty() {
-            page.line("          what it describes is the same");
+        match differences {
+            Differences::Known(found) => {
+                for difference in found {
+                    page.line(format!("          {difference}"));
+                }
+                if found.is_empty() {
+                    page.line("          what it describes is the same");
+                }
+            }
+            Differences::Unknown(why) => {
+                page.styled(Style::Notice, format!("          what differs is not known: {why}"));
+            }
         }
     }
     match impact {
@@ -294,10 +307,14 @@ fn told(
         }
         Some(Ok(impact)) => tell_impact(&mut page, impact),
     }
+    let (differences, unknown) = match differences {
+        Differences::Known(found) => (Some(found), None),
+        Differences::Unknown(why) => (None, Some(why)),
+    };
     let data = json!({
         "name": name, "version": locked.version, "digest": locked.digest, "source": locked.source,
         "publisher": locked.publisher, "vouched": locked.vouched, "differences": differences,
-        "before": before.as_ref().map(|before| before.digest),
+        "differences_unknown": unknown, "before": before.as_ref().map(|before| before.digest),
         "manifest": manifest,
         "impact": impact.and_then(|impact| impact.as_ref().ok()),
     });
@@ -373,26 +390,31 @@ fn tell_source(page: &mut Page, source: &ChangedSource) {
 }
 
 fn fetched(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
+    let artefact = brought(context, from)?;
+    let manifest = Manifest::read(&artefact.component).ok().flatten();
+    match mistagged(from, manifest.as_ref().map(|manifest| manifest.version.as_str())) {
+        None => Ok(artefact),
+        Some(why) => {
+            Err(Failure::failed(why, "ask its publisher which of the two is right, or name it by its digest"))
+        }
+    }
+}
+
+/// What lies where a reference leads, as it is.
+pub(super) fn brought(context: &Context, from: &Reference) -> Result<Artefact, Failure> {
     let working = context.working("fetching the plugin");
     let artefact = fetch(from, &access()?).map_err(failed)?;
     drop(working);
-    let manifest = Manifest::read(&artefact.component).ok().flatten();
-    refuse_mistagged(from, manifest.as_ref().map(|manifest| manifest.version.as_str()))?;
     Ok(artefact)
 }
 
-/// Refuses a version that its manifest does not say. `publish` puts a component under its own version:
-/// under another's tag is no mistake of its maker.
-fn refuse_mistagged(from: &Reference, says: Option<&str>) -> Result<(), Failure> {
+/// Whether a version is tagged that its manifest does not say, in words. `publish` puts a component under
+/// its own version: under another's tag is no mistake of its maker.
+pub(super) fn mistagged(from: &Reference, says: Option<&str>) -> Option<String> {
     let version = |text: &str| text.parse::<semver::Version>().ok();
     let tagged = from.tag().and_then(|tag| version(tag.as_str()));
-    match tagged.zip(says.and_then(version)) {
-        Some((tag, says)) if tag != says => Err(Failure::failed(
-            format!("`{from}` is tagged {tag}, and its manifest says {says}"),
-            "ask its publisher which of the two is right, or name it by its digest",
-        )),
-        _ => Ok(()),
-    }
+    let (tag, says) = tagged.zip(says.and_then(version)).filter(|(tag, says)| tag != says)?;
+    Some(format!("`{from}` is tagged {tag}, and its manifest says {says}"))
 }
 
 /// The newest version where a plugin came from, as Semantic Versioning orders them.
@@ -484,8 +506,8 @@ mod tests {
             ("oci://registry.example/acme/orders:1.3.0", None, false),
             ("orders.wasm", Some("1.2.0"), false),
         ] {
-            let refused = refuse_mistagged(&from.parse().unwrap(), says);
-            assert_eq!(refused.is_err(), is_refused, "{from} {says:?}");
+            let refused = mistagged(&from.parse().unwrap(), says);
+            assert_eq!(refused.is_some(), is_refused, "{from} {says:?}");
         }
     }
 
