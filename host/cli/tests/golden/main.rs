@@ -25,6 +25,9 @@ mod plugins;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+#[cfg(unix)]
+mod registry;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod steps;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::mistakes::{DENIED, DONE, FAILED, USAGE, edit, ends, scene};
+#[cfg(unix)]
+use crate::registry::Registry;
 use crate::stage::{Output, Stage, plugins};
 use crate::steps;
 
@@ -138,7 +140,8 @@ fn a_component_is_built_tested_measured_and_looked_at() {
     has(&out, &["example orders (lowcoder/postgres)", "host = \"db.staging.example\"", "units of fuel"]);
     // It writes nothing, and what the host says of its call is not its own.
     assert!(!out.contains("log debug") && out.contains(", 0 log messages"), "{out}");
-    let played: serde_json::Value = serde_json::from_str(&sluice("plugin dev --once -o json", DONE).0).unwrap();
+    let played: serde_json::Value =
+        serde_json::from_str(&sluice("plugin dev --once -o json", DONE).0).unwrap();
     assert_eq!(played["examples"][0]["log"], serde_json::json!([]));
     has(
         &sluice("plugin bench --calls 2", DONE).0,
@@ -255,6 +258,54 @@ fn a_plugin_is_published_into_a_folder_and_installed_from_there() {
 
 #[test]
 #[cfg(unix)]
+fn what_a_registry_has_is_looked_at_without_being_installed() {
+    let Some(registry) = Registry::start() else { return };
+    let mut stage = Stage::empty();
+    let folder = stage.workspace();
+    let sluice = published(&mut stage);
+    let place = format!("oci://{}/acme/orders:1.2.3", registry.at);
+    let told = sluice(&format!("plugin publish . {place}"), DONE);
+    let (_, block) = told.split_once("[[publisher]]").unwrap();
+    let told = sluice(&format!("plugin inspect {place}"), DONE);
+    let has = |told: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(told.contains(part), "`{part}` is not in:\n{told}");
+        }
+    };
+    let from = format!("from       oci://{}/acme/orders@sha256:", registry.at);
+    has(&told, &["orders 1.2.3", &from, "size  ", "compiled  ", "sluice:plugin/net@", "lowcoder/postgres"]);
+    has(&told, &["signed     by the key `", "which nobody here is known by"]);
+    let json = |words: &str| -> serde_json::Value {
+        let told = sluice(words, DONE);
+        serde_json::from_str(&told).unwrap()
+    };
+    let remote = json(&format!("plugin inspect {place} -o json"));
+    let local = json("plugin inspect build/orders.wasm -o json");
+    for member in ["digest", "bytes", "manifest", "imports", "kinds", "compile_ns"] {
+        assert_eq!(remote[member], local[member], "{member}");
+    }
+    assert_eq!(remote["signatures"][0]["problem"], serde_json::Value::Null);
+    // Who its publisher is, a workspace knows.
+    for words in ["init customer --name customer", "--workspace customer key use acme"] {
+        sluice(words, DONE);
+    }
+    let config = folder.join("customer/sluice.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[[publisher]]{block}")).unwrap();
+    let before = fs::read(&config).unwrap();
+    has(
+        &sluice(&format!("--workspace customer plugin inspect {place}"), DONE),
+        &["signed     by publisher `acme`"],
+    );
+    assert_eq!(fs::read(&config).unwrap(), before);
+    assert!(!folder.join("customer/plugins/orders.wasm").exists());
+    // What is not there, or nowhere.
+    has(&sluice(&format!("plugin inspect oci://{}/acme/orders:9.9.9", registry.at), FAILED), &["error: "]);
+    has(&sluice("plugin inspect oci://Registry/orders:1", USAGE), &["help: name one such as `oci://"]);
+}
+
+#[test]
+#[cfg(unix)]
 fn what_was_compiled_is_kept_under_a_key_of_its_own() {
     use std::os::unix::fs::PermissionsExt as _;
     let stage = Stage::empty();
@@ -264,9 +315,23 @@ fn what_was_compiled_is_kept_under_a_key_of_its_own() {
         assert_eq!(is, code, "{out}{talk}");
         format!("{out}{talk}")
     };
-    let is_kept = |told: &str| told.contains("compiled   before, and kept");
-    assert!(!is_kept(&inspect(DONE)));
-    assert!(is_kept(&inspect(DONE)));
+    let is_kept = |told: &str| told.contains("compiled   before, and kept: it took ");
+    let first = inspect(DONE);
+    assert!(!is_kept(&first) && first.contains("compiled   in "), "{first}");
+    let again = inspect(DONE);
+    assert!(is_kept(&again));
+    // How long it took is known as long as its code is.
+    let line =
+        |told: &str| told.lines().find_map(|line| line.strip_prefix("compiled ").map(str::to_owned)).unwrap();
+    let last =
+        |told: &str| line(told).rsplit("in ").next().unwrap().rsplit("took ").next().unwrap().to_owned();
+    assert_eq!(last(&first), last(&again));
+    let words = ["plugin", "inspect", "http.wasm", "-o", "json"];
+    let told: serde_json::Value = serde_json::from_str(&stage.output(&words, "", &[]).out).unwrap();
+    assert!(
+        told["compile_ns"].as_u64().is_some_and(|nanos| nanos > 0) && told["compile_kept"] == true,
+        "{told}"
+    );
     let entries: Vec<_> =
         fs::read_dir(stage.home().join("compiled")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [entry] = entries.as_slice() else { panic!("{entries:?}") };
@@ -399,6 +464,67 @@ fn an_upgrade_says_what_plans_it_changes() {
             ends(DONE, "config diff"),
         ],
     );
+}
+
+#[test]
+fn an_upgrade_that_could_not_compare_does_not_say_that_nothing_differs() {
+    let mut stage = Stage::empty();
+    for words in ["init --name acme", "key new ada"] {
+        stage.play(&ends(DONE, words));
+    }
+    fs::copy(plugins().join("test/adversary.wasm"), stage.workspace().join("other.wasm")).unwrap();
+    let file = stage.workspace().join("plugins/http.wasm");
+    let upgrade = |more: &[&str]| {
+        let words = ["plugin", "upgrade", "http", "other.wasm", "--vouch", "x", "--dry-run"];
+        let Output { code, out, talk } = stage.output(&[&words[..], more].concat(), "", &[]);
+        assert_eq!(code, DONE, "{out}{talk}");
+        out
+    };
+    let known = upgrade(&[]);
+    assert!(
+        known.contains("tooljet/restapi is no longer served") && !known.contains("not known: `"),
+        "{known}"
+    );
+    let component = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let unknown = upgrade(&[]);
+    let said = "what differs is not known: `plugins/http.wasm`, which was there before, is gone, and the store does \
+                not have it";
+    assert!(unknown.contains(said) && !unknown.contains("is the same"), "{unknown}");
+    let told: serde_json::Value = serde_json::from_str(&upgrade(&["-o", "json"])).unwrap();
+    assert!(told["differences"].is_null() && told["differences_unknown"].is_string(), "{told}");
+    // Adopted, it is in the store.
+    fs::write(&file, component).unwrap();
+    assert_eq!(stage.output(&["config", "adopt"], "", &[]).code, DONE);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(
+        upgrade(&[]).lines().filter(|line| line.contains("served")).collect::<Vec<_>>(),
+        known.lines().filter(|line| line.contains("served")).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_is_compiled_when_a_plugin_is_installed_the_workspace_does_not_compile_again() {
+    let mut stage = Stage::empty();
+    for words in ["init --name acme", "key new ada", "config adopt"] {
+        stage.play(&ends(DONE, words));
+    }
+    // In no workspace's files yet, and its code in no cache.
+    let component = [fs::read(plugins().join("test/adversary.wasm")).unwrap(), vec![0, 2, 1, b'x']].concat();
+    fs::write(stage.workspace().join("mine.wasm"), &component).unwrap();
+    let sluice = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let Output { code, out, talk } = stage.output(&words, "", &[]);
+        assert_eq!(code, DONE, "{words:?}: {out}{talk}");
+    };
+    sluice("plugin install mine.wasm --vouch mine");
+    let entry = format!(".sluice/compiled/{}.code", sluice_model::Digest::of(&component).hex());
+    let entry = stage.workspace().join(entry);
+    let compiled = fs::metadata(&entry).unwrap().modified().unwrap();
+    sluice("config adopt");
+    sluice("plugin certify mine --until 30d");
+    assert_eq!(fs::metadata(&entry).unwrap().modified().unwrap(), compiled);
+    assert!(!stage.home().join("compiled").exists());
 }
 
 #[test]

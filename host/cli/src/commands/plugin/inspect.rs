@@ -1,10 +1,10 @@
 //! `sluice plugin inspect`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use sluice_distribution::{Artefact, NotAReference, Reference};
 use sluice_ledger::{Envelope, PublicKey};
 use sluice_model::{Digest, json};
 use sluice_plugin::KindDescription;
@@ -12,7 +12,7 @@ use sluice_plugin::manifest::{Manifest, ManifestError, World};
 use wasmparser::{Parser, Payload};
 
 use super::reference::{self, Found};
-use super::{host, is_kept};
+use super::{host, installed, is_kept};
 use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -26,8 +26,10 @@ Examples:
   sluice plugin inspect build/orders-db.wasm
   sluice plugin inspect sql
   sluice plugin inspect sql -o json
+  sluice plugin inspect oci://registry.example/acme/orders-db:1.2.0
 
-A signature is looked for in the file NAME.sig.json beside the component.
+A signature is looked for in the file NAME.sig.json beside the component, or in the registry. What a
+registry has is fetched to be looked at, and not installed.
 Ends with exit code 1 where the plugin cannot be loaded here, or its manifest says what is not so.";
 
 /// Bytes of a signature that are read: a statement of some lines in base64.
@@ -37,8 +39,8 @@ const MOST_SIGNATURE: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A component, a plugin's project, or a plugin of the workspace.
-    #[arg(value_name = "FILE|NAME")]
+    /// A component, a plugin's project, a plugin of the workspace, or oci://REGISTRY/NAME:VERSION.
+    #[arg(value_name = "FILE|NAME|REF")]
     plugin: String,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Inspected {
     name: String,
+    /// Where it was fetched, pinned.
+    from: Option<String>,
     digest: Digest,
     bytes: usize,
     /// What it says of itself.
@@ -56,11 +60,13 @@ struct Inspected {
     imports: Vec<String>,
     world: Option<World>,
     kinds: Vec<Kind>,
-    /// Nanoseconds that compiling and describing took; none where it was compiled before.
+    /// Nanoseconds that compiling took, now or before; none where it cannot be loaded.
     compile_ns: Option<u64>,
+    /// Whether it was compiled before, and what came of it was kept.
+    compile_kept: bool,
     /// Why it cannot be loaded.
     problem: Option<String>,
-    signature: Option<Signature>,
+    signatures: Vec<Signature>,
 }
 
 /// A kind that it serves.
@@ -71,7 +77,7 @@ struct Kind {
     slots: Vec<String>,
 }
 
-/// A signature that lies beside it.
+/// A signature that is kept with it.
 #[derive(Debug, Serialize)]
 struct Signature {
     /// Publishers and people of the workspace whose signature is good and is about this component.
@@ -84,23 +90,54 @@ struct Signature {
 
 /// Looks.
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Failure> {
-    let found = reference::resolve(context, &arguments.plugin)?;
+    let subject = if arguments.plugin.starts_with(SCHEME) {
+        fetched(context, &arguments.plugin)?
+    } else {
+        here(reference::resolve(context, &arguments.plugin)?)?
+    };
     let working = context.working("loading the plugin");
-    let inspected = inspect(context, &found)?;
+    let inspected = inspect(context, &subject)?;
     drop(working);
     let is_sound = inspected.problem.is_none() && inspected.manifest_problems.is_empty();
     let answer = Answer::new(&inspected, page(&inspected))?;
     Ok(if is_sound { answer } else { answer.exit(Exit::Failed) })
 }
 
-fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
+/// What a reference into a registry begins with.
+const SCHEME: &str = "oci://";
+
+/// What is looked at.
+struct Subject {
+    name: String,
+    bytes: Vec<u8>,
+    /// Signatures that are kept with it.
+    signatures: Vec<Vec<u8>>,
+    /// Where it was fetched: as it was named, and pinned.
+    from: Option<(Reference, Reference)>,
+}
+
+/// A component of this machine, with the signature that lies beside it.
+fn here(found: Found) -> Result<Subject, Failure> {
     let Found { name, path, bytes } = found;
+    let path = path.with_extension("sig.json");
+    let signatures = if path.is_file() { vec![input::file(&path, MOST_SIGNATURE)?] } else { Vec::new() };
+    Ok(Subject { name, bytes, signatures, from: None })
+}
+
+/// What a registry has. Nothing of it is kept.
+fn fetched(context: &Context, named: &str) -> Result<Subject, Failure> {
+    let from: Reference = named.parse().map_err(|error: NotAReference| {
+        Failure::usage(error.to_string(), "name one such as `oci://registry.example/acme/orders-db:1.2.0`")
+    })?;
+    let Artefact { component: bytes, signatures, source, .. } = installed::brought(context, &from)?;
+    Ok(Subject { name: named.to_owned(), bytes, signatures, from: Some((from, source)) })
+}
+
+fn inspect(context: &Context, subject: &Subject) -> Result<Inspected, Failure> {
+    let Subject { name, bytes, signatures, from } = subject;
     let digest = Digest::of(bytes);
-    let clock = context.stopwatch();
     let host = host(context)?;
-    let began = clock();
     let loaded = host.load(name, bytes);
-    let took = clock().saturating_sub(began);
     let mut manifest_problems = Vec::new();
     let manifest = Manifest::read(bytes).unwrap_or_else(|error| {
         // That the bytes are no component is said once.
@@ -112,6 +149,10 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
     if let (Some(manifest), Ok(plugin)) = (&manifest, &loaded) {
         manifest_problems.extend(manifest.lies(plugin));
     }
+    if let Some((from, _)) = from {
+        let says = manifest.as_ref().map(|manifest| manifest.version.as_str());
+        manifest_problems.extend(installed::mistagged(from, says));
+    }
     let (world, kinds, problem) = match &loaded {
         Ok(plugin) => (
             Some(if plugin.has_probe() { World::DataSourceWithProbe } else { World::DataSource }),
@@ -122,6 +163,7 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
     };
     Ok(Inspected {
         name: name.clone(),
+        from: from.as_ref().map(|(_, pinned)| pinned.to_string()),
         digest,
         bytes: bytes.len(),
         manifest,
@@ -129,10 +171,13 @@ fn inspect(context: &Context, found: &Found) -> Result<Inspected, Failure> {
         imports: imports(bytes),
         world,
         kinds,
-        compile_ns: (loaded.is_ok() && !is_kept(&host))
-            .then(|| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+        compile_ns: loaded
+            .as_ref()
+            .ok()
+            .map(|plugin| u64::try_from(plugin.compile_time().as_nanos()).unwrap_or(u64::MAX)),
+        compile_kept: is_kept(&host),
         problem,
-        signature: signature(context, path, digest)?,
+        signatures: told(context, signatures, digest),
     })
 }
 
@@ -165,15 +210,10 @@ pub(super) fn imports(component: &[u8]) -> Vec<String> {
     found
 }
 
-/// The signature that lies beside a component, held against those whom the workspace here knows.
-fn signature(context: &Context, component: &Path, digest: Digest) -> Result<Option<Signature>, Failure> {
-    let path = component.with_extension("sig.json");
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let bytes = input::file(&path, MOST_SIGNATURE)?;
+/// What signatures say of a component, held against those whom the workspace here knows.
+fn told(context: &Context, signatures: &[Vec<u8>], digest: Digest) -> Vec<Signature> {
     // A configuration that is not sound yet names nobody.
-    let known = match reference::configuration(context) {
+    let known: Vec<(String, PublicKey)> = match reference::configuration(context) {
         Err(_) | Ok(None) => Vec::new(),
         Ok(Some((_, config))) => {
             let publishers =
@@ -182,7 +222,7 @@ fn signature(context: &Context, component: &Path, digest: Digest) -> Result<Opti
             publishers.chain(people).collect()
         }
     };
-    Ok(Some(judged(&bytes, digest, &known)))
+    signatures.iter().map(|envelope| judged(envelope, digest, &known)).collect()
 }
 
 /// What a signature says of a component.
@@ -235,21 +275,23 @@ fn page(inspected: &Inspected) -> Page {
             page.heading(&inspected.name).gap().line("manifest   none");
         }
     }
+    if let Some(from) = &inspected.from {
+        page.line(format!("from       {from}"));
+    }
     page.line(format!("digest     {}", inspected.digest));
     page.line(format!("size       {}", amount::bytes(inspected.bytes as u64)));
-    match (inspected.compile_ns, &inspected.problem) {
-        (Some(nanos), _) => {
-            page.line(format!("compiled   in {}", amount::time(Duration::from_nanos(nanos))));
-        }
-        (None, None) => {
-            page.styled(
-                Style::Quiet,
-                "compiled   before, and kept; `sluice plugin bench --fresh` measures it",
-            );
-        }
-        (None, Some(_)) => {}
+    if let Some(nanos) = inspected.compile_ns {
+        let before = if inspected.compile_kept { " before, and kept: it took" } else { " in" };
+        page.line(format!("compiled  {before} {}", amount::time(Duration::from_nanos(nanos))));
     }
-    signature_line(&mut page, inspected.signature.as_ref());
+    if inspected.signatures.is_empty() {
+        let looked =
+            if inspected.from.is_some() { "the registry has none" } else { "no `.sig.json` lies beside it" };
+        page.styled(Style::Quiet, format!("signed     by nobody: {looked}"));
+    }
+    for signature in &inspected.signatures {
+        signature_line(&mut page, signature);
+    }
     if let Some(world) = inspected.world {
         page.line(format!("world      {world}"));
     }
@@ -282,20 +324,17 @@ fn page(inspected: &Inspected) -> Page {
     page
 }
 
-fn signature_line(page: &mut Page, signature: Option<&Signature>) {
+fn signature_line(page: &mut Page, signature: &Signature) {
     match signature {
-        None => page.styled(Style::Quiet, "signed     by nobody: no `.sig.json` lies beside it"),
-        Some(Signature { problem: Some(problem), .. }) => {
-            page.styled(Style::Bad, format!("signed     {problem}"))
-        }
-        Some(Signature { by, keys, .. }) if by.is_empty() => {
+        Signature { problem: Some(problem), .. } => page.styled(Style::Bad, format!("signed     {problem}")),
+        Signature { by, keys, .. } if by.is_empty() => {
             let keys = keys.join("`, `");
             page.styled(
                 Style::Notice,
                 format!("signed     by the key `{keys}`, which nobody here is known by"),
             )
         }
-        Some(Signature { by, .. }) => page.styled(Style::Good, format!("signed     by {}", by.join(", "))),
+        Signature { by, .. } => page.styled(Style::Good, format!("signed     by {}", by.join(", "))),
     };
 }
 
