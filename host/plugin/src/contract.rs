@@ -385,8 +385,12 @@ impl ResourceLimiter for State {
         &mut self,
         current: usize,
         desired: usize,
-        _most: Option<usize>,
+        most: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        // More than it may have by its own word: it is told so, and nothing grows.
+        if most.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
         self.memory = self.memory.saturating_add(desired.saturating_sub(current));
         if self.memory > self.limits.memory_bytes {
             return Err(stop(Limit::Memory, self.limits.memory_bytes));
@@ -394,7 +398,7 @@ impl ResourceLimiter for State {
         let is_made = current == 0 && !self.is_made_empty;
         self.is_made_empty |= desired == 0;
         if !is_made {
-            self.running.grow();
+            self.running.grow()?;
         }
         Ok(true)
     }
@@ -510,6 +514,24 @@ mod tests {
             grow(&mut state(), &[(0, 0), (0, 1 << 16), (0, 1 << 16), (1 << 16, 2 << 16)]);
         }
         assert!(begun.elapsed() >= 2 * Limits::GROWTHS * Limits::GROWTH);
+        // What does not grow is not counted.
+        let mut one = state();
+        assert!(!one.memory_growing(1 << 16, 3 << 16, Some(2 << 16)).unwrap());
+        assert_eq!(one.used().memory_bytes, 0);
+    }
+
+    #[test]
+    fn growing_that_would_wait_beyond_the_deadline_ends_the_call() {
+        let limits = Limits { deadline: 5 * Limits::TICK, memory_bytes: usize::MAX, ..Limits::default() };
+        let host = Host::new(Limits::default()).unwrap();
+        let allowance = Allowance::new(limits.clone());
+        let mut state = State::new("x".into(), Arc::new(limits.clone()), host.begin(&allowance));
+        let growths = (1..).find_map(|n| Some((n, state.memory_growing(1, 2, None).err()?)));
+        let (growths, error) = growths.unwrap();
+        assert!(matches!(error.downcast_ref(), Some(wasmtime::Trap::Interrupt)), "{error:#}");
+        let paced = limits.deadline.as_nanos() / Limits::GROWTH.as_nanos();
+        let at_once = u128::from(Limits::GROWTHS);
+        assert!((at_once..=at_once + paced + 1).contains(&growths), "{growths}");
     }
 
     #[test]

@@ -68,9 +68,12 @@ impl Allowance {
 
     /// Told of a call that failed; waits where they do so too often.
     pub(crate) fn failed(&self) {
-        thread::sleep(self.failures.one_more(Instant::now()));
+        thread::sleep(self.failures.one_more(Instant::now(), LATEST).unwrap_or(LATEST));
     }
 }
+
+/// How much later a failure is told, at the most.
+const LATEST: Duration = Duration::from_millis(250);
 
 /// Which part of its time a call keeps when it waits for the network: a tenth. Of the usual ten
 /// seconds that is one, in which it could use up its fuel twice.
@@ -92,21 +95,30 @@ impl Running {
     /// Does what only waits, and should wait no longer than it is told: the call has time left then
     /// to make something of it.
     pub(crate) fn aside<T>(&mut self, wait: impl FnOnce(Duration) -> T) -> T {
-        // The tick that has begun is partly over.
-        let ticks = self.deadline.saturating_sub(self.clock.now()).saturating_sub(1);
-        let left = Limits::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
+        let left = self.left();
         self.turn.pause();
         let waited = wait(left.saturating_sub(self.reserve));
         self.go_on();
         waited
     }
 
+    /// The time that the call has left.
+    fn left(&self) -> Duration {
+        // The tick that has begun is partly over.
+        let ticks = self.deadline.saturating_sub(self.clock.now()).saturating_sub(1);
+        Limits::TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
     /// Lets memory grow, as often as the plugin may: its calls together, and the rest waits.
-    pub(crate) fn grow(&mut self) {
-        let wait = self.growths.one_more(Instant::now());
+    ///
+    /// # Errors
+    /// Where it would have to wait for longer than it has time.
+    pub(crate) fn grow(&mut self) -> Result<(), Trap> {
+        let wait = self.growths.one_more(Instant::now(), self.left()).ok_or(Trap::Interrupt)?;
         if !wait.is_zero() {
-            self.aside(|left| thread::sleep(wait.min(left)));
+            self.aside(|_| thread::sleep(wait));
         }
+        Ok(())
     }
 
     /// Waits for its turn. That time is not the call's.

@@ -147,13 +147,20 @@ impl Recording {
     /// The questions that nobody was asked: the workspace grants no such host, or no such address.
     pub fn ungranted(&self) -> impl Iterator<Item = &Exchange> {
         self.0.iter().filter(|exchange| {
-            let failure = match exchange {
-                Exchange::Reach { answer, .. } => answer.as_ref().err(),
-                Exchange::Http { answer, .. } => answer.as_ref().err(),
-            };
-            matches!(failure, Some(NetFailure::NotGranted | NetFailure::PrivateAddress))
+            matches!(exchange.failure(), Some(NetFailure::NotGranted | NetFailure::PrivateAddress))
         })
     }
+}
+
+/// How far a question got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Distance {
+    /// Nobody was asked.
+    Nowhere,
+    /// The network was asked, and nobody answered.
+    Network,
+    /// Somebody was there, whatever came of it.
+    Target,
 }
 
 /// One question and its answer.
@@ -180,6 +187,40 @@ pub enum Exchange {
         /// What came of it.
         answer: Result<Response, NetFailure>,
     },
+}
+
+impl Exchange {
+    /// Why there is no answer, if there is none.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&NetFailure> {
+        match self {
+            Self::Reach { answer: Err(failure), .. } | Self::Http { answer: Err(failure), .. } => {
+                Some(failure)
+            }
+            Self::Reach { answer: Ok(()), .. } | Self::Http { answer: Ok(_), .. } => None,
+        }
+    }
+
+    pub(crate) const fn distance(&self) -> Distance {
+        match self.failure() {
+            None | Some(NetFailure::Tls(_) | NetFailure::TooLarge | NetFailure::BadResponse) => {
+                Distance::Target
+            }
+            Some(NetFailure::Unresolved | NetFailure::Refused | NetFailure::TimedOut) => Distance::Network,
+            Some(
+                NetFailure::NotGranted
+                | NetFailure::PrivateAddress
+                | NetFailure::Limit
+                | NetFailure::BadRequest(_)
+                | NetFailure::BadSecret(_),
+            ) => Distance::Nowhere,
+        }
+    }
+
+    /// Whether somebody was shown a secret.
+    pub(crate) fn has_shown_a_secret(&self) -> bool {
+        matches!(self, Self::Http { place, .. } if !place.is_empty()) && self.distance() == Distance::Target
+    }
 }
 
 /// The network of a recording: it gives the recorded answers to the recorded questions in their

@@ -18,11 +18,16 @@ impl Pace {
         Self { ahead: every.saturating_mul(at_once), every, next: Mutex::new(now) }
     }
 
-    /// Counts one more, and says how long it has to wait.
-    pub(crate) fn one_more(&self, now: Instant) -> Duration {
+    /// Counts one more, and says how long it has to wait. If that were longer than `most`, it does not
+    /// come, and is not counted.
+    pub(crate) fn one_more(&self, now: Instant, most: Duration) -> Option<Duration> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = (*next).max(now) + self.every;
-        next.duration_since(now).saturating_sub(self.ahead)
+        let after = (*next).max(now) + self.every;
+        let wait = after.duration_since(now).saturating_sub(self.ahead);
+        (wait <= most).then(|| {
+            *next = after;
+            wait
+        })
     }
 }
 
@@ -36,27 +41,31 @@ mod tests {
         let pace = Pace::new(3, Duration::from_millis(10), begun);
         // When one comes, and how long it waits, in milliseconds.
         for (n, (at, wait)) in [
-            (0, 0),
-            (0, 0),
-            (0, 0),
-            (0, 10),
+            (0, Some(0)),
+            (0, Some(0)),
+            (0, Some(0)),
+            (0, Some(10)),
             // The one before it waits already.
-            (0, 20),
-            (15, 15),
+            (0, Some(20)),
+            (15, Some(15)),
+            (20, Some(20)),
+            // That would be too long, and costs the next ones nothing.
+            (20, None),
+            (20, None),
             // What has come too early is made up for.
-            (60, 0),
-            (60, 0),
+            (70, Some(0)),
+            (70, Some(0)),
             // However long nothing came, no more than so many go at once.
-            (5_000, 0),
-            (5_000, 0),
-            (5_000, 0),
-            (5_001, 9),
+            (5_000, Some(0)),
+            (5_000, Some(0)),
+            (5_000, Some(0)),
+            (5_001, Some(9)),
         ]
         .into_iter()
         .enumerate()
         {
-            let waits = pace.one_more(begun + Duration::from_millis(at));
-            assert_eq!(waits, Duration::from_millis(wait), "{n}");
+            let waits = pace.one_more(begun + Duration::from_millis(at), Duration::from_millis(20));
+            assert_eq!(waits, wait.map(Duration::from_millis), "{n}");
         }
     }
 }

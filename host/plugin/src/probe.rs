@@ -10,7 +10,7 @@ use crate::contract::{self, Network};
 use crate::error::{PluginError, Reason, SourceName, shown};
 use crate::leaf;
 use crate::limits::Used;
-use crate::outside::{Outside, Recording};
+use crate::outside::{Distance, Exchange, Outside, Recording};
 use crate::plugin::Plugin;
 use crate::render::{DataSource, Environment, Note, environment, members, notes};
 
@@ -30,10 +30,12 @@ pub struct ProbeInput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probed {
-    /// Whether the target answers; `None` where the plugin has no way to tell.
+    /// Whether the target answers; `None` where the plugin has no way to tell, or did not ask.
     pub reachable: Option<bool>,
-    /// Whether it takes the credentials; `None` where the plugin has no way to tell.
+    /// Whether it takes the credentials; `None` where the plugin has no way to tell, or showed none.
     pub authenticated: Option<bool>,
+    /// Whether the plugin said `yes` to one of them where what it asked cannot have shown that.
+    pub is_unfounded: bool,
     /// What the plugin noticed.
     pub notes: Vec<Note>,
     /// What it asked the network, and was told: the values of secrets are not in it.
@@ -80,10 +82,36 @@ impl Plugin {
         let answer = answer.map_err(|failure| self.refusal(&kind, &target.name, failure))?;
         let notes = notes(answer.findings, self.limits().findings)?;
         let contract::Probed { reachable, authenticated, .. } = answer;
-        // What was not asked is not known, whatever the plugin makes of it.
-        let was_asked = !is_cut_short && recording.ungranted().next().is_none();
-        let known = |told: Option<bool>| told.filter(|is| *is || was_asked);
-        let (reachable, authenticated) = (known(reachable), known(authenticated));
-        Ok(Probed { reachable, authenticated, notes, recording, is_cut_short, used })
+        let told = (reachable, authenticated);
+        let (reachable, authenticated) = believed(told, &recording, is_cut_short);
+        let is_unfounded = [(told.0, reachable), (told.1, authenticated)]
+            .into_iter()
+            .any(|(told, believed)| told == Some(true) && believed.is_none());
+        Ok(Probed { reachable, authenticated, is_unfounded, notes, recording, is_cut_short, used })
     }
+}
+
+/// What of a plugin's word, whether a target is reachable and takes the credentials, the questions
+/// can have shown: what nobody was asked is not known, whatever the plugin makes of it.
+fn believed(
+    (reachable, authenticated): (Option<bool>, Option<bool>),
+    recording: &Recording,
+    is_cut_short: bool,
+) -> (Option<bool>, Option<bool>) {
+    let furthest = recording.0.iter().map(Exchange::distance).max().unwrap_or(Distance::Nowhere);
+    let shown = |exchange: &&Exchange| exchange.has_shown_a_secret();
+    let was_shown = recording.0.iter().any(|exchange| shown(&exchange));
+    let was_taken = recording.0.iter().filter(shown).any(|exchange| exchange.failure().is_none());
+    // A `no` may be about what the plugin could not ask.
+    let was_asked = !is_cut_short && recording.ungranted().next().is_none();
+    (
+        reachable.filter(|yes| match yes {
+            true => furthest == Distance::Target,
+            false => was_asked && furthest > Distance::Nowhere,
+        }),
+        authenticated.filter(|yes| match yes {
+            true => was_taken,
+            false => was_asked && was_shown,
+        }),
+    )
 }

@@ -125,6 +125,21 @@ impl Guest for Plugin {
             "many-places" => {
                 findings.push(told("places", &get(&credentials, vec![placed("password"); 200_000])));
             }
+            // What it says of the target, whatever it was told.
+            claims if claims.starts_with("claims-") => {
+                match claims.rsplit('-').next() {
+                    Some("reach") => {
+                        drop(std::hint::black_box(net::reach("db.staging.example", 443, net::Tls::Required)));
+                    }
+                    Some("request") => drop(std::hint::black_box(get(&credentials, Vec::new()))),
+                    Some("secret") => {
+                        drop(std::hint::black_box(get(&credentials, vec![placed("password")])));
+                    }
+                    _ => {}
+                }
+                let told = Some(claims.starts_with("claims-yes"));
+                return Ok(Probed { reachable: told, authenticated: told, findings });
+            }
             // All that can be learned of a secret: what a server gives back of it, and its slot's name.
             _ => {
                 let slots = credentials.slots();

@@ -12,7 +12,7 @@ use super::sample;
 use crate::describe::{self, KindDescription, Sameness};
 use crate::error::Reason;
 use crate::limits::Used;
-use crate::outside::{Exchange, NetFailure, Outside, Placed, Request, Response, Tls};
+use crate::outside::{NetFailure, Outside, Placed, Request, Response, Tls};
 use crate::plugin::Plugin;
 use crate::probe::ProbeInput;
 use crate::render::{RenderInput, Rendered, Severity};
@@ -410,20 +410,12 @@ fn probe(subject: &mut Subject<'_>) -> Outcome {
                 slots: rendered.slots.clone(),
                 outside: Arc::new(Uniform(network.clone())),
             };
-            let answers = network.is_ok();
             match subject.plugin.probe(asked) {
                 Ok(probed) => {
                     subject.used.raise(&probed.used);
-                    let asked = probed.recording.0.iter().any(|exchange| match exchange {
-                        Exchange::Reach { answer, .. } => answer.is_err(),
-                        Exchange::Http { answer, .. } => answer.is_err(),
-                    });
-                    if asked
-                        && !answers
-                        && probed.reachable == Some(true)
-                        && probed.authenticated == Some(true)
-                    {
-                        found.push("it says that a target answers which does not".to_owned());
+                    if probed.is_unfounded {
+                        let told = network.as_ref().err().map_or_else(String::new, |why| format!(": {why}"));
+                        found.push(format!("it says `yes` of a target that it has not seen answer{told}"));
                     }
                 }
                 Err(error) if is_refusal(&error.reason) => {}

@@ -127,6 +127,11 @@ const RELEASED: [(&str, &str); 1] =
 fn what_was_released_is_as_it_was() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     for (version, digest) in RELEASED {
+        let there: Vec<_> = std::fs::read_dir(folder.join(version))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(there, ["plugin.wit"], "each file of wit/{version} is part of the contract");
         let text = std::fs::read(folder.join(version).join("plugin.wit")).unwrap();
         assert_eq!(Digest::of(&text).to_string(), digest, "wit/{version} was released and may not change");
     }

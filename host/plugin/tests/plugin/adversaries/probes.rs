@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use sluice_plugin::{
-    DataSource, Exchange, Host, Limit, Limits, NetFailure, Plugin, ProbeInput, Probed, Reason,
+    DataSource, Exchange, Host, Limit, Limits, NetFailure, Outside, Placed, Plugin, ProbeInput, Probed,
+    Reason, Request, Response, Tls,
 };
 
 use super::network::Reflecting;
@@ -19,6 +21,10 @@ fn loaded(plugin: &OnceCell<Plugin>, host: &Host) -> Plugin {
 
 /// Probes the data source that says what to do.
 pub(crate) fn probe(plugin: &Plugin, name: &str) -> Result<Probed, Reason> {
+    probe_through(plugin, name, Arc::new(Reflecting))
+}
+
+fn probe_through(plugin: &Plugin, name: &str, outside: Arc<dyn Outside>) -> Result<Probed, Reason> {
     let source = DataSource {
         logical_id: "source-1".parse().unwrap(),
         name: name.to_owned(),
@@ -26,12 +32,7 @@ pub(crate) fn probe(plugin: &Plugin, name: &str) -> Result<Probed, Reason> {
         options: json!({"host": "db.staging.example", "mode": "lax"}),
     };
     let slots = [("password".parse().unwrap(), "secret://staging/orders/new".parse().unwrap())];
-    let input = ProbeInput {
-        source,
-        target: environment("staging", 1),
-        slots: slots.into(),
-        outside: Arc::new(Reflecting),
-    };
+    let input = ProbeInput { source, target: environment("staging", 1), slots: slots.into(), outside };
     plugin.probe(input).map_err(|error| {
         let begin = format!("plugin `adversary`, data source `{name}` (source-1): ");
         assert!(error.to_string().starts_with(&begin), "{error}");
@@ -152,4 +153,50 @@ fn a_probe_learns_names_of_slots_and_no_values() {
     let probed = probe(&plugin, "decent").unwrap();
     assert_eq!(probed.notes[0].message, "password");
     assert!(probed.notes[1].message.contains("authorization: Bearer …"), "{}", probed.notes[1].message);
+}
+
+/// A network that answers every question alike.
+struct Always(Result<(), NetFailure>);
+
+impl Outside for Always {
+    fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {
+        self.0.clone()
+    }
+
+    fn http(&self, _: &Request, _: &[Placed], _: Duration) -> Result<Response, NetFailure> {
+        self.0.clone().map(|()| Response { status: 200, headers: Vec::new(), body: Vec::new() })
+    }
+}
+
+#[test]
+fn a_probe_is_believed_what_its_questions_can_have_shown() {
+    let host = Host::new(Limits::default()).unwrap();
+    let plugin = load(&host, &bytes("test/adversary-probe.wasm")).unwrap();
+    let refused = || Err(NetFailure::Refused);
+    let tls = || Err(NetFailure::Tls("no common version".to_owned()));
+    let (yes, no) = (Some(true), Some(false));
+    // What it asks, what it is told, what is made of its `yes` to both questions, and of its `no`.
+    for (asks, answer, of_yes, of_no) in [
+        ("nothing", Ok(()), (None, None), (None, None)),
+        ("reach", Ok(()), (yes, None), (no, None)),
+        ("reach", refused(), (None, None), (no, None)),
+        ("reach", Err(NetFailure::TimedOut), (None, None), (no, None)),
+        ("reach", Err(NetFailure::Unresolved), (None, None), (no, None)),
+        ("reach", Err(NetFailure::NotGranted), (None, None), (None, None)),
+        ("reach", Err(NetFailure::PrivateAddress), (None, None), (None, None)),
+        ("reach", tls(), (yes, None), (no, None)),
+        ("request", Ok(()), (yes, None), (no, None)),
+        ("secret", Ok(()), (yes, yes), (no, no)),
+        ("secret", refused(), (None, None), (no, None)),
+        ("secret", tls(), (yes, None), (no, no)),
+        ("secret", Err(NetFailure::BadSecret("x".to_owned())), (None, None), (None, None)),
+    ] {
+        for (word, believed) in [("yes", of_yes), ("no", of_no)] {
+            let name = format!("claims-{word}-{asks}");
+            let probed = probe_through(&plugin, &name, Arc::new(Always(answer.clone()))).unwrap();
+            assert_eq!((probed.reachable, probed.authenticated), believed, "{name}, {answer:?}");
+            let is_unfounded = word == "yes" && believed != (yes, yes);
+            assert_eq!(probed.is_unfounded, is_unfounded, "{name}, {answer:?}");
+        }
+    }
 }
