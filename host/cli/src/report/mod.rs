@@ -7,6 +7,7 @@ mod markdown;
 mod places;
 mod sarif;
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use sluice_engine::plan::Problem;
@@ -76,6 +77,7 @@ impl Weight {
 /// A finding that does not pass, as all forms tell it.
 struct Told<'d> {
     weight: Weight,
+    verdict: Verdict,
     /// Whether a gate says it; else it stands against the plan, or against its gates as such.
     is_of_gate: bool,
     gate: &'d str,
@@ -98,6 +100,7 @@ impl<'d> Told<'d> {
             let place = place_of(problem);
             Self {
                 weight: Weight::Error,
+                verdict: Verdict::Deny,
                 is_of_gate: false,
                 gate: "plan",
                 code: &problem.code,
@@ -114,6 +117,7 @@ impl<'d> Told<'d> {
         });
         let broken = decision.problem.iter().map(|problem| Self {
             weight: Weight::Error,
+            verdict: Verdict::Fault,
             is_of_gate: false,
             gate: "gates",
             code: "gates.problem",
@@ -124,7 +128,9 @@ impl<'d> Told<'d> {
             in_file: None,
         });
         let mut all: Vec<_> = broken.chain(problems).chain(of_gates).collect();
-        all.sort_by_key(|told| told.weight);
+        // By the level first, as a form may show so many of each; then what breaks before what denies, and
+        // that before what is missing.
+        all.sort_by_key(|told| (told.weight, Reverse(told.verdict)));
         all
     }
 
@@ -136,6 +142,7 @@ impl<'d> Told<'d> {
         };
         Self {
             weight,
+            verdict: finding.verdict,
             is_of_gate: true,
             gate: &gate.gate,
             code: &finding.code,

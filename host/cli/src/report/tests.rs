@@ -105,6 +105,30 @@ fn github_gets_the_worst_first_escaped_and_ten_at_most() {
 }
 
 #[test]
+fn what_is_missing_hides_no_denial_and_no_denial_hides_what_broke() {
+    let of = |verdict: Verdict, code: &str, count: usize| vec![finding(verdict, code, "told"); count];
+    for (gates, expected) in [
+        (vec![of(Verdict::Undecided, "t.missing", 12), of(Verdict::Deny, "t.no", 1)], "t.no"),
+        (vec![[of(Verdict::Undecided, "t.missing", 12), of(Verdict::Deny, "t.no", 1)].concat()], "t.no"),
+        (vec![of(Verdict::Deny, "t.no", 12), of(Verdict::Fault, "gate.fault", 1)], "gate.fault"),
+    ] {
+        let gates = gates.into_iter().map(|findings| (Level::Hard, Effect::Refused, findings));
+        let decision = decision(gates.collect());
+        let text = write(Form::Github, &Subject { problems: Vec::new(), ..subject() }, &decision);
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(&format!("title=tests {expected}::")), "{text}");
+    }
+    let lifted = decision(vec![
+        (Level::Audit, Effect::Noted, of(Verdict::Fault, "gate.fault", 1)),
+        (Level::Hard, Effect::Refused, of(Verdict::Undecided, "t.missing", 1)),
+    ]);
+    let text = write(Form::Github, &Subject { problems: Vec::new(), ..subject() }, &lifted);
+    assert!(text.starts_with(
+        "::error file=apps/my orders/policies/test-evidence/policy.rhai,line=7,title=tests t.missing::"
+    ));
+}
+
+#[test]
 fn sarif_has_rules_results_lines_and_pointers() {
     let value: Value = serde_json::from_str(&write(Form::Sarif, &subject(), &sample())).unwrap();
     let run = &value["runs"][0];
