@@ -149,7 +149,12 @@ impl Workspace {
             number => self.records().at(&list.stream(environment), number)?,
         };
         let kept = recorded.map(|recorded| self.kept(environment, recorded.act)).transpose()?.flatten();
-        kept.ok_or_else(|| Error::NotFound {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        // What was decided of an environment that the configuration has no more is found all the same.
+        self.known_environment(environment)?;
+        Err(Error::NotFound {
             what: list.of_one(),
             named: number.to_string(),
             help: format!(

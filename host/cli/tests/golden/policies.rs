@@ -20,6 +20,9 @@ fn a_policy_is_made_tested_looked_at_and_explained() {
             ends(DONE, "policy explain size.large"),
             ends(DONE, "policy explain facts.missing"),
             ends(USAGE, "policy explain size.huge --path policies/change-size"),
+            ends(USAGE, "policy explain size.larg"),
+            ends(USAGE, "policy explain gate.faults"),
+            ends(USAGE, "policy explain nothing.like-it --path policies/change-size"),
             edit("policies/change-size/policy.rhai", "count > params.most_changes", "count > params.most"),
             ends(FAILED, "policy lint policies/change-size"),
             ends(FAILED, "policy test policies/change-size --coverage"),
@@ -37,6 +40,19 @@ fn a_policy_is_made_tested_looked_at_and_explained() {
 }
 
 #[test]
+fn a_pack_without_a_case_is_not_well_tested() {
+    let mut stage = Stage::empty();
+    stage.play(&ends(DONE, "init --name acme"));
+    stage.play(&ends(DONE, "policy new change-size"));
+    fs::remove_dir_all(stage.workspace().join("policies/change-size/tests")).unwrap();
+    stage.told.clear();
+    stage.play(&ends(FAILED, "policy test policies/change-size --junit policies.xml"));
+    crate::answers::compare("policy-untested", &stage.told);
+    let junit = fs::read_to_string(stage.workspace().join("policies.xml")).unwrap();
+    assert!(junit.contains("failures=\"1\"") && junit.contains("has no case"), "{junit}");
+}
+
+#[test]
 fn policies_are_tried_replayed_compared_and_rolled_out_on_what_was_decided() {
     let audit = "\n[[transition]]\non = [\"staging -> production\"]\n\n[[transition.gate]]\nname = \"tested-twice\"\n\
                  policy = \"test-evidence\"\nlevel = \"audit\"\nparameters.min_executed = 500\n\n[limits]";
@@ -51,6 +67,7 @@ fn policies_are_tried_replayed_compared_and_rolled_out_on_what_was_decided() {
             ends(USAGE, "policy try policies/test-evidence --in staging --promotion 1 --parameter most=900"),
             ends(USAGE, "policy try --in production --refusal 1"),
             ends(USAGE, "policy try --in production --refusal 99 --gate release-window"),
+            ends(USAGE, "policy try --in stagin --refusal 1"),
             ends(USAGE, "policy try --in production"),
             ends(USAGE, "policy try policies/approvals"),
             ends(
@@ -74,6 +91,7 @@ fn policies_are_tried_replayed_compared_and_rolled_out_on_what_was_decided() {
             ends(DONE, "policy diff --draft policies/test-evidence --since 90d"),
             edit("policies/test-evidence/policy.rhai", "undecided(\"tests.missing\", \"never\");\n", ""),
             ends(USAGE, "policy diff"),
+            ends(USAGE, "policy diff --draft policies --draft policies/test-evidence"),
             ends(DONE, "policy rollout"),
             edit("sluice.toml", "[limits]", audit),
             ends(DONE, "config adopt"),

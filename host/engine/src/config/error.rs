@@ -87,7 +87,8 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// A hint at the known name that was probably meant, or the list of what is known.
-pub(crate) fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let most = (text.chars().count() / 3).max(1);
     let near = known.iter().map(|name| (edits(text, name), *name)).filter(|(edits, _)| *edits <= most).min();

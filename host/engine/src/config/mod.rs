@@ -28,8 +28,7 @@ mod tests;
 
 pub use app_names::AppNames;
 pub use change::{ChangeKind, ConfigChange, diff};
-pub(crate) use error::did_you_mean;
-pub use error::{ConfigError, ConfigErrors};
+pub use error::{ConfigError, ConfigErrors, did_you_mean};
 pub use file::schema;
 pub use names::person;
 pub use names::{

@@ -59,7 +59,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     let mut drafts = BTreeMap::new();
     for pack in packs(context, &arguments.draft)? {
         let policy = compiled(replays.sandbox(), pack)?;
-        drafts.insert(policy.pack().manifest().name.clone(), policy);
+        let name = policy.pack().manifest().name.clone();
+        if drafts.insert(name.clone(), policy).is_some() {
+            return Err(Failure::usage(
+                format!("more than one of the drafts is a pack of the name `{name}`"),
+                "give one draft of each policy, or compare them one after the other",
+            ));
+        }
     }
     let mut compared = Vec::new();
     let (mut not_meant, mut not_possible) = (0, Vec::new());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use sluice_engine::config::did_you_mean;
 use sluice_policy::{OWN_FINDINGS, OwnFinding, Pack};
 
 use super::packs;
@@ -36,18 +37,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     let packs = packs(context, &arguments.paths)?;
     let meant: Vec<&Pack> = packs.iter().filter(|pack| pack.manifest().findings.contains_key(code)).collect();
     if meant.is_empty() {
-        let known: Vec<String> = packs
-            .iter()
-            .flat_map(|pack| pack.manifest().findings.keys())
-            .map(|known| format!("`{known}`"))
-            .collect();
-        return Err(Failure::usage(
-            format!("no pack gives the finding `{code}`"),
-            format!(
-                "the findings are {}; the problems of a plan are told with their fix by `sluice plan`",
-                known.join(", ")
-            ),
-        ));
+        let of_packs = packs.iter().flat_map(|pack| pack.manifest().findings.keys()).map(String::as_str);
+        let known = of_packs.chain(OWN_FINDINGS.iter().map(|own| own.code));
+        let mut help = did_you_mean(code, known);
+        if !help.ends_with('?') {
+            help.push_str("; the problems of a plan are told with their fix by `sluice plan`");
+        }
+        return Err(Failure::usage(format!("no pack gives the finding `{code}`"), help));
     }
     let mut page = Page::new();
     let mut data = Vec::new();

@@ -20,7 +20,7 @@ Examples:
   sluice policy test policies/approvals --coverage --threshold 90
   sluice policy test --junit policies.xml
 
-Ends with exit code 1 where a case fails, or less ran than the threshold asks for.";
+Ends with exit code 1 where a case fails, a pack has none, or less ran than the threshold asks for.";
 
 /// What is typed.
 #[derive(Debug, clap::Args)]
@@ -78,6 +78,18 @@ impl From<Share> for Part {
 }
 
 impl Tested {
+    /// What is wrong where no case is.
+    fn untested(&self) -> Option<String> {
+        let told = || {
+            format!(
+                "the pack `{}` has no case: write one into `tests/cases.toml` of its folder, such as \
+                 `sluice policy new` makes",
+                self.pack
+            )
+        };
+        self.cases.is_empty().then(told)
+    }
+
     fn failed(&self) -> usize {
         self.cases.iter().filter(|case| case.problem.is_some()).count()
     }
@@ -119,7 +131,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Answer, Fa
     if let Some(file) = &arguments.junit {
         write_junit(file, &tested)?;
     }
-    let failed = tested.iter().any(|tested| tested.failed() > 0 || tested.is_below(arguments.threshold));
+    let failed = tested.iter().any(|tested| {
+        tested.untested().is_some() || tested.failed() > 0 || tested.is_below(arguments.threshold)
+    });
     let answer = Answer::new(&tested, page(&tested, arguments))?;
     Ok(if failed { answer.exit(Exit::Failed) } else { answer })
 }
@@ -163,8 +177,13 @@ fn page(all: &[Tested], arguments: &Arguments) -> Page {
         page.gap();
         let failed = tested.failed();
         let passed = tested.cases.len() - failed;
-        let (style, word) = if failed == 0 { (Style::Good, "ok") } else { (Style::Bad, "FAILED") };
+        let untested = tested.untested();
+        let is_good = failed == 0 && untested.is_none();
+        let (style, word) = if is_good { (Style::Good, "ok") } else { (Style::Bad, "FAILED") };
         page.styled(style, format!("result: {word}. {passed} passed, {failed} failed"));
+        if let Some(untested) = untested {
+            page.styled(Style::Bad, untested);
+        }
         if arguments.coverage || arguments.threshold.is_some() {
             let is_below = tested.is_below(arguments.threshold);
             let style = if is_below { Style::Bad } else { Style::Plain };
@@ -187,18 +206,24 @@ fn write_junit(file: &std::path::Path, all: &[Tested]) -> Result<(), Failure> {
     let mut report = Report::new("sluice policy test");
     for tested in all {
         let mut suite = TestSuite::new(tested.pack.as_str());
-        for case in &tested.cases {
-            let status = match &case.problem {
+        let mut add = |name: &str, of: String, problem: Option<&str>| {
+            let status = match problem {
                 None => TestCaseStatus::success(),
                 Some(problem) => {
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                    status.set_message(problem.as_str());
+                    status.set_message(problem);
                     status
                 }
             };
-            let mut entry = TestCase::new(case.name.as_str(), status);
-            entry.set_classname(format!("{}.{}", tested.pack, case.file));
+            let mut entry = TestCase::new(name, status);
+            entry.set_classname(of);
             suite.add_test_case(entry);
+        };
+        for case in &tested.cases {
+            add(&case.name, format!("{}.{}", tested.pack, case.file), case.problem.as_deref());
+        }
+        if let Some(untested) = tested.untested() {
+            add("has cases", tested.pack.clone(), Some(&untested));
         }
         report.add_test_suite(suite);
     }
