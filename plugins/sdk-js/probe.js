@@ -58,7 +58,10 @@ export function probing({ rendered }) {
         return [finding("warning", "target.unreachable", message, { fix })];
       }
     });
-    return { reachable: endpoints.length > 0 ? findings.length === 0 : null, authenticated: null, findings };
+    // What has no address was not asked: it is neither there nor not.
+    const isUnreached = findings.some(({ code }) => code === "target.unreachable");
+    const isKnown = endpoints.length > 0 && (isUnreached || findings.length === 0);
+    return { reachable: isKnown ? !isUnreached : null, authenticated: null, findings };
   };
   return { probe };
 }

@@ -73,4 +73,7 @@ class Probing(exports.Probing):
         kind = answered(FAMILY.kind, source.kind.platform, source.kind.name)
         endpoints = FAMILY.traits(Options.of(kind, leaves(source.options))).endpoints
         found = [finding for endpoint in endpoints for finding in _reached(endpoint, target.name)]
-        return probing.Probed(not found if endpoints else None, None, findings(found))
+        # What has no address was not asked: it is neither there nor not.
+        is_unreached = any(finding.code == "target.unreachable" for finding in found)
+        is_known = bool(endpoints) and (is_unreached or not found)
+        return probing.Probed(not is_unreached if is_known else None, None, findings(found))

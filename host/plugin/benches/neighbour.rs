@@ -31,7 +31,18 @@ const THREADS: usize = 16;
 const ROUNDS: usize = 7;
 
 /// What the adversary does; the first is that there is none.
-const ACTS: [&str; 8] = ["", "decent", "loop", "allocate", "grow", "recurse", "answer-100-mb", "trap"];
+const ACTS: [&str; 10] = [
+    "",
+    "decent",
+    "loop",
+    "allocate",
+    "grow",
+    "recurse",
+    "answer-100-mb",
+    "trap",
+    "log-many",
+    "hoard-handles",
+];
 
 fn act(name: &str) -> RenderInput {
     let slot =

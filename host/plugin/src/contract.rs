@@ -164,12 +164,13 @@ impl State {
     /// What was used so far, but for the fuel, which the store counts.
     pub(crate) fn used(&self) -> Used {
         let network = self.network.as_ref().map_or(0, |network| network.asked);
+        let written = self.wasi.as_ref().map(|wasi| wasi.written()).unwrap_or_default();
         Used {
             fuel: 0,
             memory_bytes: self.memory as u64,
             table_elements: self.table_elements as u64,
-            log_bytes: self.log_bytes as u64,
-            log_messages: self.log_messages as u64,
+            log_bytes: (self.log_bytes + written.len()) as u64,
+            log_messages: (self.log_messages + written.lines().count()) as u64,
             network_calls: network as u64,
         }
     }

@@ -119,7 +119,10 @@ pub fn reach(endpoints: &[String], target: &Environment, network: &dyn Network) 
             findings.push(finding(Severity::Warning, "target.unreachable", None, &message, fix(&failure)));
         }
     }
-    let reachable = (!endpoints.is_empty()).then_some(findings.is_empty());
+    // What has no address was not asked: it is neither there nor not.
+    let is_unreached = findings.iter().any(|finding| finding.code == "target.unreachable");
+    let reachable = (is_unreached || findings.is_empty()).then_some(!is_unreached);
+    let reachable = reachable.filter(|_| !endpoints.is_empty());
     Probed { reachable, authenticated: None, findings }
 }
 
@@ -198,6 +201,42 @@ pub fn fix(failure: &net::Failure) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A network in which one host answers.
+    struct One(&'static str);
+
+    impl Network for One {
+        fn slots(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn reach(&self, host: &str, _port: u16, _tls: net::Tls) -> Result<(), net::Failure> {
+            if host == self.0 { Ok(()) } else { Err(net::Failure::Refused) }
+        }
+
+        fn http(&self, _: &net::Request, _: &[net::Placed]) -> Result<net::Response, net::Failure> {
+            Err(net::Failure::Refused)
+        }
+    }
+
+    #[test]
+    fn what_has_no_address_is_neither_reached_nor_unreached() {
+        let target = Environment { name: "staging".to_owned(), order: 1 };
+        for (endpoints, expected, codes) in [
+            (&[][..], None, &[][..]),
+            (&["up:1"], Some(true), &[]),
+            (&["up:1", "down:1"], Some(false), &["target.unreachable"]),
+            (&["nowhere"], None, &["target.unknown"]),
+            (&["up:1", "nowhere"], None, &["target.unknown"]),
+            (&["down:1", "nowhere"], Some(false), &["target.unreachable", "target.unknown"]),
+        ] {
+            let given: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+            let probed = reach(&given, &target, &One("up"));
+            assert_eq!(probed.reachable, expected, "{endpoints:?}");
+            let told: Vec<_> = probed.findings.iter().map(|finding| finding.code.as_str()).collect();
+            assert_eq!(told, codes, "{endpoints:?}");
+        }
+    }
 
     #[test]
     fn endpoints_are_addresses() {

@@ -41,7 +41,10 @@ fn run(wat: &str) -> wasmtime::Result<(u64, String)> {
     let instance = linker.instantiate(&mut store, &component)?;
     let run = instance.get_typed_func::<(), (u64,)>(&mut store, "run")?;
     let (answer,) = run.call(&mut store, ())?;
-    Ok((answer, store.data().wasi.as_ref().map(|wasi| wasi.written()).unwrap_or_default()))
+    let written = store.data().wasi.as_ref().map(|wasi| wasi.written()).unwrap_or_default();
+    let used = store.data().used();
+    assert_eq!((used.log_bytes, used.log_messages), (written.len() as u64, written.lines().count() as u64));
+    Ok((answer, written))
 }
 
 const TIME: &str = r#"
