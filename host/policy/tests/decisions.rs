@@ -14,10 +14,12 @@ mod acme;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use sluice_model::verdict::{Outcome, Verdict};
-use sluice_policy::{Decision, Pack, Sandbox};
+use sluice_policy::trace::trace;
+use sluice_policy::{Decision, Gate, Pack, ReadyFacts, Sandbox, reference};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/decisions").join(name)
@@ -67,7 +69,7 @@ fn stored_decisions_replay_byte_for_byte() {
             by_pack.entry(gate.policy.clone()).or_default().insert(gate.verdict);
         }
     }
-    assert!(stored.len() >= 24, "none was taken away");
+    assert!(stored.len() >= 25, "none was taken away");
     assert_eq!(outcomes.len(), 4, "{outcomes:?}");
     assert!(outcomes.contains(&Outcome::Fault));
     for pack in within(&folder("../../policies")) {
@@ -77,23 +79,56 @@ fn stored_decisions_replay_byte_for_byte() {
     }
 }
 
-#[test]
-fn old_policies_keep_their_meaning() {
-    let sandbox = Sandbox::new(acme::still());
-    let facts: Value = serde_json::from_slice(&fs::read(folder("policies/facts.json")).unwrap()).unwrap();
-    let ready = acme::ready(facts);
-    let folders: Vec<_> = within(&folder("policies")).into_iter().filter(|path| path.is_dir()).collect();
-    assert!(folders.len() >= 12, "none was taken away");
-    for path in folders {
+/// The policies that are kept, each with its folder and the facts that it is asked with: its own, or
+/// those of all.
+fn old_policies(sandbox: &Sandbox) -> Vec<(PathBuf, Gate, Arc<ReadyFacts>)> {
+    let folders = within(&folder("policies")).into_iter().filter(|path| path.is_dir());
+    let old = folders.map(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let file = |file: &str| (file.to_owned(), fs::read(path.join(file)).unwrap());
         let files = ["policy.toml", "policy.rhai", "README.md"].map(file);
         let pack = Pack::new(name, files.into_iter().collect()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(pack.manifest().api, 1);
-        let gate =
-            acme::gate(&sandbox, pack, name, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        let gate = acme::gate(sandbox, pack, name, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        let own = path.join("facts.json");
+        let facts = if own.is_file() { own } else { folder("policies/facts.json") };
+        let facts: Value = serde_json::from_slice(&fs::read(facts).unwrap()).unwrap();
+        (path, gate, acme::ready(facts))
+    });
+    old.collect()
+}
+
+#[test]
+fn old_policies_keep_their_meaning() {
+    let sandbox = Sandbox::new(acme::still());
+    let old = old_policies(&sandbox);
+    assert!(old.len() >= 13, "none was taken away");
+    for (path, gate, ready) in old {
         let report = serde_json::to_string_pretty(&sandbox.evaluate(&gate, &ready).report).unwrap();
         let expected = fs::read_to_string(path.join("report.json")).unwrap();
-        assert_eq!(report.trim_end(), expected.trim_end(), "{name}");
+        assert_eq!(report.trim_end(), expected.trim_end(), "{}", path.display());
     }
+}
+
+/// Who gives the API a new name writes one more policy that reads it, and keeps what that says.
+#[test]
+fn every_name_of_the_api_stands_in_a_policy_that_is_kept() {
+    let sandbox = Sandbox::new(acme::still());
+    let (mut read, mut sources) = (BTreeSet::new(), String::new());
+    for (path, gate, ready) in old_policies(&sandbox) {
+        read.extend(trace(acme::still(), &gate, &ready).unwrap().1.read);
+        sources.push_str(&fs::read_to_string(path.join("policy.rhai")).unwrap());
+    }
+    let unread: Vec<_> = sandbox.citable().iter().filter(|name| !read.contains(*name)).collect();
+    let functions = reference().into_iter().filter(|documented| documented.of == "function");
+    let is_called = |name: &str| {
+        let call = format!("{name}(");
+        let mut before = sources.match_indices(&call).map(|(at, _)| sources[..at].chars().next_back());
+        before.any(|before| !before.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_'))
+    };
+    let uncalled: Vec<_> = functions.map(|function| function.name).filter(|name| !is_called(name)).collect();
+    assert!(
+        unread.is_empty() && uncalled.is_empty(),
+        "no policy that is kept reads {unread:?} or calls {uncalled:?}"
+    );
 }
