@@ -13,7 +13,7 @@ use sluice_model::{Digest, EnvironmentName, LogicalId, SecretRef, SlotName};
 use sluice_plugin::manifest::{ENDPOINTS, Manifest};
 use sluice_plugin::{
     DataSource, Environment, Exchange, Header, NetFailure, Note, Outside, Placed, Placement, Plugin,
-    ProbeInput, Request, Response, Severity, Tls, Used,
+    ProbeInput, Request, Response, Severity, Tls, Told, Used,
 };
 use sluice_vault::Secret;
 use sluice_vault::edge::{self, Clock, Edge, Grant, HostPattern, Network, Roots};
@@ -53,6 +53,8 @@ pub struct Report {
     pub authenticated: Option<bool>,
     /// What the plugin noticed.
     pub notes: Vec<Note>,
+    /// What it asked the network and what came of it, in order: no secret is in it.
+    pub asked: Vec<Told>,
     /// What it used of what it may.
     pub used: Used,
 }
@@ -199,6 +201,7 @@ impl Workspace {
             reachable: probed.reachable,
             authenticated: probed.authenticated,
             notes: probed.notes,
+            asked: probed.recording.0.iter().map(Exchange::told).collect(),
             used: probed.used,
         })
     }

@@ -11,6 +11,7 @@ mod example;
 mod report;
 mod sample;
 
+pub use checks::Uniform;
 pub use example::{Bundled, Example, ExampleError, Expected, Failure, Offered, Place};
 pub use report::{Check, Grade, Outcome, Report, Weight};
 

@@ -60,6 +60,7 @@ mod plugin;
 mod probe;
 mod registry;
 mod render;
+mod told;
 mod turns;
 mod wasi;
 #[cfg(feature = "watched-memory")]
@@ -80,6 +81,7 @@ pub use plugin::Plugin;
 pub use probe::{ProbeInput, Probed};
 pub use registry::{Registry, RegistryError};
 pub use render::{Candidate, DataSource, Environment, Note, RenderInput, Rendered, Severity, Traits};
+pub use told::Told;
 #[cfg(feature = "watched-memory")]
 pub use watch::Memories;
 pub use worker::{Compiler, Worker, compile_worker};

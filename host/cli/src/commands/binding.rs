@@ -18,7 +18,7 @@ use crate::answer::{Answer, Exit};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::page::{Page, Style, quoted};
-use crate::show::with_marks_named;
+use crate::show::{self, with_marks_named};
 use crate::table::Rows;
 
 /// What is typed.
@@ -74,7 +74,7 @@ pub(crate) enum Command {
     },
     /// Ask whether a data source can be reached in an environment, and takes its credentials.
     #[command(
-        after_help = "Examples:\n  sluice binding probe staging orders-db\n\nThe plugin asks what its manifest asks for and `probe` of its `[[plugin]]` grants, nothing else.\nWhat it found is kept, and gates can ask for it."
+        after_help = "Examples:\n  sluice binding probe staging orders-db\n\nThe plugin asks what its manifest asks for and `probe` of its `[[plugin]]` grants, nothing else.\nWhat it found is kept, and gates can ask for it.\n`-v` tells each question and what came of it, and `-o json` has them as `asked`: without secrets,\nheaders and bodies."
     )]
     Probe {
         /// The environment.
@@ -122,15 +122,13 @@ fn probe(context: &Context, environment: &EnvironmentName, source: &str) -> Resu
     let through = Through { network: Arc::new(SystemNetwork), roots: Roots::of_system() };
     let report = workspace.probe(&actor, environment, source, through)?;
     drop(working);
-    let told = |what: Option<bool>| match what {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "unknown",
-    };
+    for exchange in &report.asked {
+        tracing::debug!("asked: {exchange}");
+    }
     let mut page = Page::new();
     page.heading(format!("{} in {environment}", report.name));
-    page.line(format!("reachable:          {}", told(report.reachable)));
-    page.line(format!("credentials taken:  {}", told(report.authenticated)));
+    page.line(format!("reachable:          {}", show::answered(report.reachable)));
+    page.line(format!("credentials taken:  {}", show::answered(report.authenticated)));
     for note in &report.notes {
         page.styled(Style::Notice, note.to_string());
         page.line(note.fix.as_deref().map(|fix| format!("  fix: {fix}")).unwrap_or_default());
@@ -138,7 +136,7 @@ fn probe(context: &Context, environment: &EnvironmentName, source: &str) -> Resu
     let data = json!({
         "source": report.source, "name": report.name, "environment": environment, "plugin": report.plugin,
         "reachable": report.reachable, "authenticated": report.authenticated, "notes": report.notes,
-        "used": report.used,
+        "asked": report.asked, "used": report.used,
     });
     let answer = by_what_was_adopted(&workspace, Answer::new(&data, page)?);
     let is_bad = report.reachable == Some(false) || report.authenticated == Some(false);

@@ -51,6 +51,15 @@ pub(crate) fn with_marks_named(value: &Value) -> Value {
     })
 }
 
+/// The answer of a probe to one of its questions.
+pub(crate) const fn answered(told: Option<bool>) -> &'static str {
+    match told {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

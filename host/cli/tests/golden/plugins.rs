@@ -138,11 +138,21 @@ fn a_component_is_built_tested_measured_and_looked_at() {
 
     let (out, _) = sluice("plugin dev --once", DONE);
     has(&out, &["example orders (lowcoder/postgres)", "host = \"db.staging.example\"", "units of fuel"]);
+    has(
+        &out,
+        &[
+            "its probe, with a network that answers everything",
+            "asked: connect to db.staging.example:5432 without TLS -> connected",
+            "reachable: yes, credentials taken: unknown",
+        ],
+    );
     // It writes nothing, and what the host says of its call is not its own.
     assert!(!out.contains("log debug") && out.contains(", 0 log messages"), "{out}");
     let played: serde_json::Value =
         serde_json::from_str(&sluice("plugin dev --once -o json", DONE).0).unwrap();
     assert_eq!(played["examples"][0]["log"], serde_json::json!([]));
+    let asked = &played["examples"][0]["probe"]["asked"][0];
+    assert_eq!((&asked["answer"], &asked["failed"]), (&"connected".into(), &false.into()), "{asked}");
     has(
         &sluice("plugin bench --calls 2", DONE).0,
         &["loaded from kept code in ", "instantiate", "orders", "lowcoder/postgres"],
@@ -464,6 +474,25 @@ fn an_upgrade_says_what_plans_it_changes() {
             ends(DONE, "config diff"),
         ],
     );
+}
+
+#[test]
+fn what_a_probe_asked_is_told_to_who_wants_to_know() {
+    let stage = steps::end();
+    // Nothing is granted, and so nobody is asked.
+    let probe = |more: &[&str]| {
+        stage.output(&[&["binding", "probe", "staging", "orders-db"], more].concat(), "", &[])
+    };
+    let told: serde_json::Value = serde_json::from_str(&probe(&["-o", "json"]).out).unwrap();
+    let asked = told["asked"][0]["asked"].as_str().unwrap();
+    assert!(
+        asked.starts_with("connect to ") && told["asked"][0]["answer"] == "the host is not granted",
+        "{told}"
+    );
+    let line = format!("asked: {asked} -> the host is not granted");
+    assert!(!probe(&[]).talk.contains(&line));
+    let Output { out, talk, .. } = probe(&["-v"]);
+    assert!(talk.contains(&line) && !out.contains(&line), "{out}{talk}");
 }
 
 #[test]

@@ -163,6 +163,12 @@ fn credentials_are_placed_by_the_host_and_what_the_target_makes_of_them_is_told(
         let codes = report.notes.first().map(|note| note.code.as_str());
         assert_eq!(codes, code, "{status}: {:?}", report.notes);
         assert!(report.notes.iter().all(|note| !note.message.contains(TOKEN)));
+        // What was asked is told, with the slot's name and not its value.
+        let told: Vec<_> = report.asked.iter().map(ToString::to_string).collect();
+        let status = if token == TOKEN { status.split(' ').next().unwrap() } else { "401" };
+        let with = "GET http://billing.staging.example/api with `bearer-token` as the bearer token -> status";
+        assert!(told.iter().any(|told| told.starts_with(&format!("{with} {status}, "))), "{told:?}");
+        assert!(told.iter().all(|told| !told.contains(TOKEN)), "{told:?}");
         let asked = here.asked.lock().unwrap();
         assert!(asked.iter().all(|name| name == "billing.staging.example"), "{asked:?}");
         // A gate sees it.

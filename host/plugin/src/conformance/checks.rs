@@ -368,8 +368,10 @@ fn limits(subject: &mut Subject<'_>) -> Outcome {
     })
 }
 
-/// A network that gives one answer to everything, and hands back what it was sent.
-struct Uniform(Result<(), NetFailure>);
+/// A network that gives one answer to everything, and hands back what it was sent: it stands in for the
+/// real one where a probe is only tried.
+#[derive(Debug, Clone)]
+pub struct Uniform(pub Result<(), NetFailure>);
 
 impl Outside for Uniform {
     fn reach(&self, _: &str, _: u16, _: Tls, _: Duration) -> Result<(), NetFailure> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use sluice_plugin::conformance::{Example, Grade, Report};
-use sluice_plugin::{Host, LOG, Note, Plugin, Used};
+use sluice_plugin::conformance::{Example, Grade, Report, Uniform};
+use sluice_plugin::{Exchange, Host, LOG, Note, Plugin, ProbeInput, RenderInput, Rendered, Told, Used};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context as Within, SubscriberExt as _};
@@ -27,6 +27,8 @@ Examples:
   sluice plugin dev
   sluice plugin dev plugins/orders-db --once
 
+A probe is played too, with a network that takes every connection and answers every request with the
+status 200 and what it was sent. Nothing is really asked, and no secret is placed.
 Goes on until Ctrl-C.";
 
 /// How often the project's files are looked at. A third of a second: a person does not wait, and
@@ -101,6 +103,23 @@ struct Played {
     used: Option<Used>,
     /// Why it is refused.
     refused: Option<String>,
+    /// What its probe asked, of a plugin that has one.
+    probe: Option<Probing>,
+}
+
+/// What a probe did.
+#[derive(Debug, Serialize)]
+struct Probing {
+    /// What it asked the network, in order.
+    asked: Vec<Told>,
+    /// What the plugin wrote meanwhile.
+    log: Vec<Said>,
+    reachable: Option<bool>,
+    authenticated: Option<bool>,
+    notes: Vec<Note>,
+    used: Option<Used>,
+    /// Why there is no answer.
+    failed: Option<String>,
 }
 
 /// Builds where that is necessary, plays the examples, and runs the suite.
@@ -127,6 +146,10 @@ fn play(plugin: &Plugin, example: &Example) -> Option<Played> {
         Err(error) => (None, Some(error.reason.to_string())),
     };
     let used = rendered.as_ref().map(|rendered| rendered.used);
+    let probe = rendered
+        .as_ref()
+        .filter(|_| plugin.has_probe())
+        .map(|rendered| probe(plugin, input.clone(), rendered));
     let (options, notes) = rendered.map(|rendered| (rendered.options, rendered.notes)).unzip();
     Some(Played {
         example: example.title.clone(),
@@ -136,41 +159,109 @@ fn play(plugin: &Plugin, example: &Example) -> Option<Played> {
         notes: notes.unwrap_or_default(),
         used,
         refused,
+        probe,
     })
+}
+
+/// Probes what was made, through a network that answers everything.
+fn probe(plugin: &Plugin, input: RenderInput, rendered: &Rendered) -> Probing {
+    let RenderInput { mut source, target_environment: target, .. } = input;
+    source.options = rendered.options.clone();
+    let slots = rendered.slots.clone();
+    let outside = Arc::new(Uniform(Ok(())));
+    let (probed, log) = heard(|| plugin.probe(ProbeInput { source, target, slots, outside }));
+    match probed {
+        Ok(probed) => Probing {
+            asked: probed.recording.0.iter().map(Exchange::told).collect(),
+            log,
+            reachable: probed.reachable,
+            authenticated: probed.authenticated,
+            notes: probed.notes,
+            used: Some(probed.used),
+            failed: None,
+        },
+        Err(error) => Probing {
+            asked: Vec::new(),
+            log,
+            reachable: None,
+            authenticated: None,
+            notes: Vec::new(),
+            used: None,
+            failed: Some(error.reason.to_string()),
+        },
+    }
 }
 
 fn page(played: &[Played], report: &Report) -> Page {
     let mut page = Page::new();
-    for Played { example, kind, log, options, notes, used, refused } in played {
+    for Played { example, kind, log, options, notes, used, refused, probe } in played {
         page.heading(format!("example {example} ({kind})"));
-        for Said { level, message } in log {
-            page.styled(Style::Quiet, format!("  log {level}: {message}"));
-        }
+        tell_log(&mut page, log);
         if let Some(Value::Object(members)) = options {
             for (key, value) in members {
                 page.line(format!("  {key} = {}", show::in_a_line(value)));
             }
         }
-        for note in notes {
-            page.styled(Style::Notice, format!("  {} {}: {note}", severity(note), note.code));
-        }
+        tell_notes(&mut page, notes);
         if let Some(reason) = refused {
             page.styled(Style::Notice, format!("  refused: {reason}"));
         }
-        if let Some(used) = used {
-            page.styled(
-                Style::Quiet,
-                format!(
-                    "  used {} units of fuel, {} of memory, {} log messages",
-                    amount::number(used.fuel),
-                    amount::bytes(used.memory_bytes),
-                    used.log_messages
-                ),
-            );
+        tell_used(&mut page, used.as_ref());
+        if let Some(probe) = probe {
+            tell_probe(&mut page, probe);
         }
     }
     test::tell(&mut page, report);
     page
+}
+
+fn tell_probe(page: &mut Page, probe: &Probing) {
+    let Probing { asked, log, reachable, authenticated, notes, used, failed } = probe;
+    page.line("  its probe, with a network that answers everything:");
+    tell_log(page, log);
+    for exchange in asked {
+        page.line(format!("  asked: {exchange}"));
+    }
+    match failed {
+        Some(reason) => {
+            page.styled(Style::Notice, format!("  failed: {reason}"));
+        }
+        None => {
+            if asked.is_empty() {
+                page.line("  it asked nothing");
+            }
+            let (reachable, taken) = (show::answered(*reachable), show::answered(*authenticated));
+            page.line(format!("  reachable: {reachable}, credentials taken: {taken}"));
+        }
+    }
+    tell_notes(page, notes);
+    tell_used(page, used.as_ref());
+}
+
+fn tell_log(page: &mut Page, log: &[Said]) {
+    for Said { level, message } in log {
+        page.styled(Style::Quiet, format!("  log {level}: {message}"));
+    }
+}
+
+fn tell_notes(page: &mut Page, notes: &[Note]) {
+    for note in notes {
+        page.styled(Style::Notice, format!("  {} {}: {note}", severity(note), note.code));
+    }
+}
+
+fn tell_used(page: &mut Page, used: Option<&Used>) {
+    if let Some(used) = used {
+        page.styled(
+            Style::Quiet,
+            format!(
+                "  used {} units of fuel, {} of memory, {} log messages",
+                amount::number(used.fuel),
+                amount::bytes(used.memory_bytes),
+                used.log_messages
+            ),
+        );
+    }
 }
 
 const fn severity(note: &Note) -> &'static str {
