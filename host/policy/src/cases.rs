@@ -158,8 +158,9 @@ impl Sandbox {
         played.report = Some(report);
         let Some(fix) = &case.fix else { return played };
         if !refuses {
-            let problem = "has a `fix`, and its verdict is pass: there is nothing to mend".to_owned();
-            return CaseReport { problem: Some(problem), ..played };
+            let nothing = || "has a `fix`, and its verdict is pass: there is nothing to mend".to_owned();
+            played.problem.get_or_insert_with(nothing);
+            return played;
         }
         let parameters = case.parameters.iter().chain(&fix.parameters);
         let parameters = parameters.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -320,6 +321,11 @@ mod tests {
                 Some("after its fix: does not pass, but is deny"),
             ),
             (with(&passes, "fix", json!({})), Some("there is nothing to mend")),
+            // What the case wants comes first.
+            (
+                with(&with(&passes, "fix", json!({})), "verdict", json!("deny")),
+                Some("wants deny and is pass: pass t.ok: rests on"),
+            ),
             (
                 with(&passes, "remove", json!(["/plan/nothing"])),
                 Some("the facts have nothing at `/plan/nothing`"),

@@ -557,6 +557,13 @@ fn what_is_compiled_when_a_plugin_is_installed_the_workspace_does_not_compile_ag
     let compiled = fs::metadata(&entry).unwrap().modified().unwrap();
     sluice("config adopt");
     sluice("plugin certify mine --until 30d");
+    // The same again changes nothing; another in its place is an upgrade.
+    sluice("plugin install mine.wasm --vouch mine");
+    let other = plugins().join("sql.wasm");
+    let other = ["plugin", "install", other.to_str().unwrap(), "--name", "mine", "--vouch", "theirs"];
+    let refused = stage.output(&other, "", &[]);
+    assert_eq!(refused.code, USAGE, "{}", refused.out);
+    assert!(refused.talk.contains("`sluice plugin upgrade mine "), "{}", refused.talk);
     assert_eq!(fs::metadata(&entry).unwrap().modified().unwrap(), compiled);
     assert!(!stage.home().join("compiled").exists());
 }

@@ -116,6 +116,31 @@ fn a_policy_is_tried_with_other_parameters() {
     }
 }
 
+/// A gate that was attached later is tried on what went before with its own parameters.
+#[test]
+fn a_policy_that_a_decision_did_not_ask_is_tried_as_it_is_attached_now() {
+    let mut stage = steps::end();
+    let tried = |stage: &Stage, more: &[&str]| {
+        let pack = ["policy", "try", "policies/change-control", "--in", "staging", "--promotion", "1"];
+        stage.output(&[&pack[..], more].concat(), "", &[])
+    };
+    let before = tried(&stage, &[]);
+    assert_eq!(before.code, DONE, "{}{}", before.out, before.talk);
+    assert!(before.out.contains("which did not ask it, with its own defaults"), "{}", before.out);
+    let gate = "\n[[transition]]\non = [\"development -> staging\"]\n\n[[transition.gate]]\nname = \"small\"\n\
+                policy = \"change-control\"\nlevel = \"audit\"\nparameters.max_objects = 1\n\n[limits]";
+    stage.play(&edit("sluice.toml", "[limits]", gate));
+    stage.play(&ends(DONE, "config adopt"));
+    let after = tried(&stage, &[]);
+    assert_eq!(after.code, DENIED, "{}{}", after.out, after.talk);
+    assert!(after.out.contains("with the parameters of the gate `small`"), "{}", after.out);
+    assert!(after.out.contains("deny size.objects"), "{}", after.out);
+    assert_eq!(tried(&stage, &["--gate", "small"]).code, DENIED);
+    let other = tried(&stage, &["--gate", "large"]);
+    assert_eq!(other.code, USAGE);
+    assert!(other.talk.contains("no gate `large` before staging"), "{}", other.talk);
+}
+
 /// What lies here hides no app: where an app was exported into a folder of its name it is still meant.
 #[test]
 fn an_app_is_meant_also_where_a_folder_is_called_like_it() {

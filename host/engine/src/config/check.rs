@@ -564,7 +564,7 @@ impl<'a> Check<'a> {
             let Ok(label) = text.get().parse::<LabelName>() else { continue };
             if !self.labels.contains(&label) {
                 let help = did_you_mean(label.as_str(), self.labels.iter().map(LabelName::as_str));
-                let help = format!("{help} an `[[app]]` gives a label");
+                let help = format!("{help} (an `[[app]]` gives its apps labels)");
                 self.wrong(text, format!("no app has the label `{label}`"), help);
             }
         }

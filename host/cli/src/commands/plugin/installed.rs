@@ -96,6 +96,17 @@ pub(super) fn run_install(context: &Context, arguments: &Install) -> Result<Answ
         Some(name) => name.clone(),
         None => name_of(&artefact, from)?,
     };
+    // What takes the place of another says what that changes.
+    if let Some(there) = Lock::read(&folder(context)?)?.0.get(&name)
+        && there.digest != artefact.digest
+    {
+        return Err(Failure::usage(
+            format!("`{name}` is installed already, with another component"),
+            format!(
+                "put this one in its place with `sluice plugin upgrade {name} {from}`, or give it another `--name`"
+            ),
+        ));
+    }
     let installed = prepared(context, &name, artefact, vouch.clone())?.put()?;
     told(&installed, "installed", None)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sluice_engine::Error;
+use sluice_engine::config::{Config, Transition};
 use sluice_engine::decisions::{List, Replays};
 use sluice_model::EnvironmentName;
 use sluice_model::verdict::{Level, Outcome};
@@ -49,7 +50,7 @@ pub(crate) struct Arguments {
     /// The decision that refused, by its number among the refusals.
     #[arg(long, value_name = "N", requires = "environment")]
     refusal: Option<u64>,
-    /// The gate of the decision whose parameters are taken, where several ask the policy.
+    /// The gate whose parameters are taken, where several ask the policy.
     #[arg(long, value_name = "GATE", requires = "environment")]
     gate: Option<String>,
     /// Take the facts of this file: facts as JSON, or a file of cases.
@@ -211,15 +212,55 @@ fn on_decision(context: &Context, arguments: &Arguments, sandbox: &Sandbox) -> R
             let policy = compiled(sandbox, kept.pack().clone())?;
             Ok(Trial { policy, facts, parameters: spec.parameters.clone(), of })
         }
-        // A policy that no gate of the decision asked is tried with its own defaults.
-        ([], Some(policy)) if arguments.gate.is_none() => {
-            Ok(Trial { policy, facts, parameters: BTreeMap::new(), of })
+        // A policy that no gate of the decision asked is tried as it is attached now.
+        ([], Some(policy)) => {
+            let (parameters, how) =
+                attached(workspace.config()?, &policy, &facts, arguments.gate.as_deref())?;
+            Ok(Trial { policy, facts, parameters, of: format!("{of}, which did not ask it, {how}") })
         }
         (meant, _) => {
             let names: Vec<String> = input.gates.iter().map(|spec| format!("`{}`", spec.name)).collect();
             let how_many = if meant.is_empty() { "no gate" } else { "more than one gate" };
             Err(Failure::usage(
                 format!("{how_many} of {of} is meant"),
+                format!("name one with `--gate`: {}", names.join(", ")),
+            ))
+        }
+    }
+}
+
+/// The parameters of the gate that has a policy now, for a transition into the same environment, and
+/// whose they are in words.
+fn attached(
+    config: &Config,
+    policy: &Policy,
+    facts: &Facts,
+    gate: Option<&str>,
+) -> Result<(BTreeMap<String, Value>, String), Failure> {
+    let name = &policy.pack().manifest().name;
+    let here = |transition: &Transition| *transition.environment() == facts.transition.to.name;
+    let of_policy = config
+        .transitions
+        .iter()
+        .filter(|(transition, _)| here(transition))
+        .flat_map(|(_, rules)| &rules.gates)
+        .filter(|attached| attached.policy.as_str() == *name);
+    let meant: Vec<_> =
+        of_policy.filter(|attached| gate.is_none_or(|gate| attached.name.as_str() == gate)).collect();
+    match (meant.as_slice(), gate) {
+        ([], None) => Ok((BTreeMap::new(), "with its own defaults".to_owned())),
+        ([], Some(gate)) => Err(Failure::usage(
+            format!("no gate `{gate}` before {} asks the policy `{name}`", facts.transition.to.name),
+            "leave `--gate` out, and give parameters with `--parameter NAME=VALUE`",
+        )),
+        ([first, more @ ..], _) if more.iter().all(|other| other.parameters == first.parameters) => {
+            let parameters = first.parameters.clone().into_iter().collect();
+            Ok((parameters, format!("with the parameters of the gate `{}`", first.name)))
+        }
+        (several, _) => {
+            let names: Vec<String> = several.iter().map(|attached| format!("`{}`", attached.name)).collect();
+            Err(Failure::usage(
+                format!("several gates ask the policy `{name}`, with other parameters each"),
                 format!("name one with `--gate`: {}", names.join(", ")),
             ))
         }
